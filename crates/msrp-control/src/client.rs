@@ -1,0 +1,171 @@
+//! The controller's end: a handle that sends commands and reads events.
+
+use std::sync::Arc;
+
+use futures_channel::{mpsc, oneshot};
+
+use crate::metrics::Sample;
+use crate::{
+    Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, ParticipantConfig,
+    ParticipantId, Reply, RoomConfig, RoomId,
+};
+
+/// Where an engine puts the one answer to a command. Dropping it unused answers
+/// [`ErrorCode::Unavailable`].
+pub type ReplySender = oneshot::Sender<Result<Reply, ControlError>>;
+
+/// The events of an engine, in order, from the moment of subscription.
+pub type EventStream = mpsc::Receiver<Event>;
+
+/// What carries out commands. Implemented by the shards; by scripted stand-ins in tests.
+pub trait Engine: Send + Sync + 'static {
+    /// Takes a command; answers through `reply`, at once or later, exactly once. Never blocks.
+    fn submit(&self, command: Command, reply: ReplySender);
+
+    /// Subscribes to the events. A subscriber that falls behind by more than the engine's event
+    /// bound is cut off: its stream ends, and it reads the state anew.
+    fn subscribe(&self) -> EventStream;
+
+    /// The present values of all metrics.
+    fn samples(&self) -> Vec<Sample>;
+
+    /// Whether every shard has gone round its loop within the last second.
+    fn is_alive(&self) -> bool;
+}
+
+/// A handle to an engine. Cheap to clone; all clones drive the same engine.
+#[derive(Clone)]
+pub struct Client {
+    engine: Arc<dyn Engine>,
+}
+
+impl Client {
+    /// A client of this engine.
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// The engine behind this client.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// Subscribes to the engine's events.
+    #[must_use]
+    pub fn subscribe(&self) -> EventStream {
+        self.engine.subscribe()
+    }
+
+    /// Sends one command and waits for its answer.
+    ///
+    /// # Errors
+    /// What the engine answers; [`ErrorCode::Unavailable`] when it went away.
+    pub async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
+        let (reply, answer) = oneshot::channel();
+        self.engine.submit(command, reply);
+        answer.await.unwrap_or_else(|_| Err(unavailable()))
+    }
+
+    /// [`Command::CreateRoom`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::RoomExists`], [`ErrorCode::MalformedAddress`], [`ErrorCode::Limit`].
+    pub async fn create_room(&self, room: RoomId, config: RoomConfig) -> Result<(), ControlError> {
+        done(&self.execute(Command::CreateRoom { room, config }).await?)
+    }
+
+    /// [`Command::CloseRoom`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn close_room(&self, room: RoomId) -> Result<(), ControlError> {
+        done(&self.execute(Command::CloseRoom { room }).await?)
+    }
+
+    /// [`Command::AddParticipant`]; returns the engine's session description.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::ParticipantExists`], [`ErrorCode::MalformedSdp`],
+    /// [`ErrorCode::NotAcceptable`], [`ErrorCode::MalformedAddress`], [`ErrorCode::Limit`].
+    pub async fn add_participant(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        config: ParticipantConfig,
+        media: Media,
+        local: LocalMedia,
+    ) -> Result<String, ControlError> {
+        let command = Command::AddParticipant {
+            room,
+            participant,
+            config,
+            media,
+            local,
+        };
+        match self.execute(command).await? {
+            Reply::Sdp(sdp) => Ok(sdp),
+            Reply::Done | Reply::Status(_) => Err(unavailable()),
+        }
+    }
+
+    /// [`Command::SetAnswer`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchParticipant`], [`ErrorCode::WrongState`], [`ErrorCode::MalformedSdp`],
+    /// [`ErrorCode::NotAcceptable`].
+    pub async fn set_answer(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        sdp: String,
+    ) -> Result<(), ControlError> {
+        done(
+            &self
+                .execute(Command::SetAnswer {
+                    room,
+                    participant,
+                    sdp,
+                })
+                .await?,
+        )
+    }
+
+    /// [`Command::RemoveParticipant`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`].
+    pub async fn remove_participant(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+    ) -> Result<(), ControlError> {
+        done(
+            &self
+                .execute(Command::RemoveParticipant { room, participant })
+                .await?,
+        )
+    }
+
+    /// [`Command::Status`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unavailable`].
+    pub async fn status(&self) -> Result<NodeStatus, ControlError> {
+        match self.execute(Command::Status).await? {
+            Reply::Status(status) => Ok(status),
+            Reply::Done | Reply::Sdp(_) => Err(unavailable()),
+        }
+    }
+}
+
+fn done(reply: &Reply) -> Result<(), ControlError> {
+    match reply {
+        Reply::Done => Ok(()),
+        Reply::Sdp(_) | Reply::Status(_) => Err(unavailable()),
+    }
+}
+
+fn unavailable() -> ControlError {
+    ControlError::new(ErrorCode::Unavailable, "the engine did not answer")
+}

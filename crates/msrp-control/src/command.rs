@@ -1,0 +1,128 @@
+//! What a controller can ask of the engine.
+
+use crate::{ParticipantId, RoomId};
+
+/// One request to the engine. Every command is answered with exactly one [`Reply`] or
+/// [`ControlError`](crate::ControlError).
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Creates an empty room. Answered with [`Reply::Done`].
+    CreateRoom {
+        /// The new room.
+        room: RoomId,
+        /// Its rules.
+        config: RoomConfig,
+    },
+    /// Ends a room with all its sessions. Answered with [`Reply::Done`] when the room is gone.
+    CloseRoom {
+        /// The room to end.
+        room: RoomId,
+    },
+    /// Adds a participant with an MSRP session of its own. Answered with [`Reply::Sdp`]: the
+    /// answer to the participant's offer, or an offer to send to it.
+    AddParticipant {
+        /// The room.
+        room: RoomId,
+        /// The new participant.
+        participant: ParticipantId,
+        /// Who it is.
+        config: ParticipantConfig,
+        /// Which side made the offer.
+        media: Media,
+        /// What the engine's own description says.
+        local: LocalMedia,
+    },
+    /// Gives the answer to an offer that [`Command::AddParticipant`] made. Answered with
+    /// [`Reply::Done`]; from then on the participant receives the room's messages.
+    SetAnswer {
+        /// The room.
+        room: RoomId,
+        /// The participant that was offered a session.
+        participant: ParticipantId,
+        /// Its SDP answer.
+        sdp: String,
+    },
+    /// Ends one participant's session. Messages it was sending are aborted towards the others.
+    /// Answered with [`Reply::Done`].
+    RemoveParticipant {
+        /// The room.
+        room: RoomId,
+        /// The participant to remove.
+        participant: ParticipantId,
+    },
+    /// Asks for the sums of the node. Answered with [`Reply::Status`].
+    Status,
+}
+
+/// What the engine answers to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The command has been carried out.
+    Done,
+    /// The engine's session description: an answer or an offer.
+    Sdp(String),
+    /// The sums of the node.
+    Status(NodeStatus),
+}
+
+/// The rules of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// The addresses that mean the whole room in a CPIM `To`; the first is the conference URI.
+    /// At least one, at most [`ROOM_URIS_MAX`].
+    pub uris: Vec<String>,
+    /// Longest message in octets of the whole CPIM message; `None` means the node's limit.
+    pub message_octets_max: Option<u64>,
+    /// Whether a message may be addressed to single participants.
+    pub private_messages: bool,
+}
+
+/// Who a participant is, for the switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantConfig {
+    /// The values that its CPIM `From` may have. At least one, at most [`IDENTITIES_MAX`]. The
+    /// others address it with one of these in a CPIM `To`.
+    pub identities: Vec<String>,
+    /// The address shown to others (conference events, final reports).
+    pub entity: String,
+}
+
+/// Which side made the SDP offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Media {
+    /// The participant offered; the engine answers with [`Reply::Sdp`].
+    Offer(String),
+    /// The engine offers with [`Reply::Sdp`]; the answer follows as [`Command::SetAnswer`].
+    MakeOffer,
+}
+
+/// What the engine's own session description says. The engine writes path, address, port and
+/// setup itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalMedia {
+    /// `a=accept-types`; `None` means `message/cpim`. The engine puts `message/cpim` first
+    /// where it is missing.
+    pub accept_types: Option<Vec<String>>,
+    /// `a=accept-wrapped-types`; `None` means `*`.
+    pub accept_wrapped_types: Option<Vec<String>>,
+    /// `a=max-size` in octets; the engine lowers it to its own limit. `None` means that limit.
+    pub max_size: Option<u64>,
+    /// Further attribute lines of the media section, name and value, in this order.
+    pub attributes: Vec<(String, Option<String>)>,
+}
+
+/// The sums of the node at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NodeStatus {
+    /// Rooms that run.
+    pub rooms_count: u64,
+    /// Participants in all rooms.
+    pub participants_count: u64,
+    /// Shards that serve.
+    pub shards_count: u64,
+}
+
+/// Most addresses of one room.
+pub const ROOM_URIS_MAX: usize = 8;
+/// Most identities of one participant.
+pub const IDENTITIES_MAX: usize = 8;

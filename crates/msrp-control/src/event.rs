@@ -1,0 +1,96 @@
+//! What the engine tells its controllers unasked.
+
+use std::fmt;
+
+use crate::{ParticipantId, RoomId};
+
+/// Something that happened in the engine. Events of one room come in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The participant's session was bound to a connection: its first request arrived, or the
+    /// engine's own first SEND was answered.
+    ParticipantBound {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
+    /// The participant's session ended without a command. It is no longer in the room; the
+    /// controller ends the signalling.
+    ParticipantLost {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// Why the session ended.
+        reason: EndReason,
+    },
+    /// The room ended without a command (its shard failed). Its participants are gone with it;
+    /// no [`Event::ParticipantLost`] follows for them.
+    RoomLost {
+        /// The room.
+        room: RoomId,
+        /// Why the room ended.
+        reason: EndReason,
+    },
+}
+
+/// Why a session or a room ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// A controller removed the participant.
+    Removed,
+    /// A controller closed the room.
+    RoomClosed,
+    /// The peer closed the connection, or the network did.
+    ConnectionLost,
+    /// No connection named the session within the limit.
+    NeverBound,
+    /// The engine could not open a connection to the peer.
+    ConnectFailed,
+    /// The recipient took nothing for the stall time.
+    Stalled,
+    /// The peer sent octets that are not MSRP.
+    ProtocolError,
+    /// The shard that served the session failed.
+    ShardFailed,
+    /// The node went down.
+    Shutdown,
+}
+
+impl EndReason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 9] = [
+        Self::Removed,
+        Self::RoomClosed,
+        Self::ConnectionLost,
+        Self::NeverBound,
+        Self::ConnectFailed,
+        Self::Stalled,
+        Self::ProtocolError,
+        Self::ShardFailed,
+        Self::Shutdown,
+    ];
+
+    /// The reason as one lower-case word for APIs, logs and metric labels. Never changes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::RoomClosed => "room_closed",
+            Self::ConnectionLost => "connection_lost",
+            Self::NeverBound => "never_bound",
+            Self::ConnectFailed => "connect_failed",
+            Self::Stalled => "stalled",
+            Self::ProtocolError => "protocol_error",
+            Self::ShardFailed => "shard_failed",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,22 @@
+//! Commands and events of the engine, and a client for them: the one vocabulary that the SIP focus,
+//! the HTTP door and the tools share.
+//!
+//! Never does I/O, never parses MSRP, and knows no SIP. Whatever a controller needs from the engine
+//! exists here first; nothing reaches around it.
+#![forbid(unsafe_code)]
+
+mod client;
+mod command;
+mod error;
+mod event;
+mod id;
+pub mod metrics;
+
+pub use client::{Client, Engine, EventStream, ReplySender};
+pub use command::{
+    Command, IDENTITIES_MAX, LocalMedia, Media, NodeStatus, ParticipantConfig, ROOM_URIS_MAX,
+    Reply, RoomConfig,
+};
+pub use error::{ControlError, ErrorCode};
+pub use event::{EndReason, Event};
+pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};

@@ -1,0 +1,64 @@
+//! What the engine is started with.
+
+use std::net::SocketAddr;
+
+/// The engine's configuration.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Which backend to use.
+    pub want: ring_io::Want,
+    /// How many shards; 0 means one for each core.
+    pub shards: usize,
+    /// Where MSRP is served. Sessions are given the address of the first.
+    pub listeners: Vec<ListenerConfig>,
+    /// Bounds and times.
+    pub limits: EngineLimits,
+    /// Whether recipients are asked for an answer to every piece (`Failure-Report: yes`); else
+    /// only for errors (`partial`, AMB-28).
+    pub ask_recipients: bool,
+}
+
+/// One MSRP address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// What logs call it.
+    pub name: String,
+    /// The address to bind; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// Host and port to write into `a=path`; `None` or port 0 means what was bound.
+    pub advertise: Option<(String, u16)>,
+}
+
+/// Bounds and times of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// Most MSRP connections. One more is closed as it comes.
+    pub connections_max: usize,
+    /// Longest message in octets. Longer ones are refused with 413.
+    pub message_octets_max: u64,
+    /// How long a connection may name no session, and a session have no connection, in
+    /// nanoseconds.
+    pub unbound_ns: u64,
+    /// How long a recipient may take nothing before it is shed, in nanoseconds.
+    pub stall_ns: u64,
+    /// How long final reports wait for recipients, in nanoseconds.
+    pub final_report_ns: u64,
+    /// Most rooms. One more is refused.
+    pub rooms_max: usize,
+    /// Most participants of one room. One more is refused.
+    pub participants_per_room_max: usize,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            message_octets_max: msrp_switch::limits::MESSAGE_OCTETS_MAX,
+            unbound_ns: 30_000_000_000,
+            stall_ns: 30_000_000_000,
+            final_report_ns: 30_000_000_000,
+            rooms_max: 100_000,
+            participants_per_room_max: 10_000,
+        }
+    }
+}

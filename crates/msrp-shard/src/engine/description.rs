@@ -1,0 +1,245 @@
+//! Between session descriptions and the shards: offers read, answers written, session ids drawn.
+
+use std::net::{IpAddr, SocketAddr};
+
+use msrp_control::{
+    ControlError, ErrorCode, LocalMedia, Media, ParticipantConfig, ParticipantId, ReplySender,
+    RoomId,
+};
+use msrp_sdp::{Description, Local, MessageMedia, Protocol, SdpError, Setup, offerer_connects};
+use msrp_switch::{Acceptance, LegSpec};
+use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
+use rand_core::{OsRng, TryRngCore};
+
+use super::participant_identities;
+use crate::mailbox::{NewSession, PeerMedia};
+
+/// The address under which sessions are offered to peers.
+pub(super) struct Advertised {
+    host: String,
+    port: u16,
+    /// The address that is really bound; the engine never connects to itself.
+    bound: SocketAddr,
+}
+
+/// The parts of a command to add a participant.
+pub(super) struct Request {
+    pub(super) room: RoomId,
+    pub(super) participant: ParticipantId,
+    pub(super) config: ParticipantConfig,
+    pub(super) media: Media,
+    pub(super) local: LocalMedia,
+}
+
+impl Advertised {
+    pub(super) fn new(advertise: Option<(String, u16)>, bound: SocketAddr) -> Self {
+        let (host, port) = advertise.unwrap_or_else(|| (bound.ip().to_string(), 0));
+        let port = if port == 0 { bound.port() } else { port };
+        Self { host, port, bound }
+    }
+
+    /// Makes the session of a new participant, with our description of it.
+    pub(super) fn new_session(
+        &self,
+        shard: usize,
+        request: Request,
+        message_octets_max: u64,
+        reply: ReplySender,
+    ) -> Result<Box<NewSession>, (ReplySender, ControlError)> {
+        match self.compose(shard, &request, message_octets_max) {
+            Ok((spec, own, peer, sdp)) => Ok(Box::new(NewSession {
+                room: request.room,
+                participant: request.participant,
+                spec,
+                own,
+                peer,
+                sdp,
+                reply,
+            })),
+            Err(error) => Err((reply, error)),
+        }
+    }
+
+    fn compose(
+        &self,
+        shard: usize,
+        request: &Request,
+        message_octets_max: u64,
+    ) -> Result<(LegSpec, MsrpUriBuf, Option<PeerMedia>, String), ControlError> {
+        let identities = participant_identities(&request.config)?;
+        let (own, local) = self.local(shard, &request.local, message_octets_max)?;
+        let (peer, sdp) = match &request.media {
+            Media::MakeOffer => (None, local.offer()),
+            Media::Offer(offer) => {
+                let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
+                let media = description.message_media().map_err(|e| sdp_error(&e))?;
+                let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
+                let peer = self.peer(&media, is_ours)?;
+                (Some(peer), local.answer(&description, &media))
+            }
+        };
+        let spec = LegSpec {
+            identities,
+            acceptance: Acceptance::everything(),
+            may_send: false,
+            may_receive: false,
+        };
+        Ok((spec, own, peer, sdp))
+    }
+
+    /// Reads the answer to an offer of ours.
+    pub(super) fn read_answer(&self, sdp: &str) -> Result<PeerMedia, ControlError> {
+        let description = Description::parse(sdp).map_err(|e| sdp_error(&e))?;
+        let media = description.message_media().map_err(|e| sdp_error(&e))?;
+        self.peer(&media, offerer_connects(media.setup))
+    }
+
+    fn peer(&self, media: &MessageMedia, connects: bool) -> Result<PeerMedia, ControlError> {
+        if media.protocol != Protocol::TcpMsrp {
+            let detail = "the message media is TLS, and this node serves TCP/MSRP";
+            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
+        }
+        let path = MsrpPathBuf::join(media.path.iter().map(MsrpUriBuf::as_uri));
+        let path = path.map_err(|_| malformed("the path attribute holds no MSRP URI"))?;
+        let acceptance = Acceptance::new(
+            &media.accept_types,
+            &media.accept_wrapped_types,
+            media.max_size,
+        );
+        let acceptance = acceptance.map_err(|_| malformed("accept-types holds no media type"))?;
+        let connect = if connects {
+            Some(self.connect_address(media)?)
+        } else {
+            None
+        };
+        Ok(PeerMedia {
+            path,
+            acceptance,
+            may_send: media.direction.may_send(),
+            may_receive: media.direction.may_receive(),
+            connect,
+        })
+    }
+
+    /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
+    fn connect_address(&self, media: &MessageMedia) -> Result<SocketAddr, ControlError> {
+        let (host, port) = media.connect_address(false);
+        let ip: IpAddr = host.parse().map_err(|_| {
+            let detail = "the path names a host to connect to; an address literal is needed";
+            ControlError::new(ErrorCode::NotAcceptable, detail)
+        })?;
+        let address = SocketAddr::new(ip, port);
+        if ip.is_unspecified() || ip.is_multicast() || port == 0 || address == self.bound {
+            let detail = "the path names an address that nobody can be reached at";
+            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
+        }
+        Ok(address)
+    }
+
+    fn local(
+        &self,
+        shard: usize,
+        wanted: &LocalMedia,
+        message_octets_max: u64,
+    ) -> Result<(MsrpUriBuf, Local), ControlError> {
+        let bits = random_bits()?;
+        let session_id = session_id(shard, bits);
+        let host = match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) => Host::V4(ip),
+            Ok(IpAddr::V6(ip)) => Host::V6(ip),
+            Err(_) => Host::Name(&self.host),
+        };
+        let own = MsrpUriBuf::compose(
+            Scheme::Msrp,
+            host,
+            Some(self.port),
+            Some(&session_id),
+            Transport::Tcp,
+        )
+        .map_err(|_| {
+            ControlError::new(
+                ErrorCode::Unavailable,
+                "the advertised host is not a host name",
+            )
+        })?;
+        // The o= line identifies the description; it must not tell anything of the session id.
+        let origin = random_bits()? >> 66;
+        let address = (self.host.clone(), self.port);
+        let mut local = Local::new(address, own.clone(), u64::try_from(origin).unwrap_or(1));
+        local.accept_types = accept_types(wanted.accept_types.as_deref());
+        local.accept_wrapped_types = wanted
+            .accept_wrapped_types
+            .clone()
+            .unwrap_or_else(|| vec!["*".to_owned()]);
+        local.max_size = Some(
+            wanted
+                .max_size
+                .map_or(message_octets_max, |m| m.min(message_octets_max)),
+        );
+        local.attributes.clone_from(&wanted.attributes);
+        Ok((own, local))
+    }
+}
+
+/// `message/cpim` first, then what the controller wants.
+fn accept_types(wanted: Option<&[String]>) -> Vec<String> {
+    let cpim = "message/cpim";
+    let others = wanted
+        .unwrap_or_default()
+        .iter()
+        .filter(|t| !t.eq_ignore_ascii_case(cpim));
+    std::iter::once(cpim.to_owned())
+        .chain(others.cloned())
+        .collect()
+}
+
+/// Two hexadecimal digits for the shard, then 128 random bits.
+fn session_id(shard: usize, bits: u128) -> String {
+    format!("{shard:02x}{}", MessageId::from_random(bits).as_str())
+}
+
+/// The shard that a session-id names.
+pub(crate) fn shard_of_session_id(session_id: &[u8]) -> Option<usize> {
+    let digits = std::str::from_utf8(session_id.get(..2)?).ok()?;
+    usize::from_str_radix(digits, 16).ok()
+}
+
+/// 128 bits from the operating system.
+fn random_bits() -> Result<u128, ControlError> {
+    let mut octets = [0; 16];
+    OsRng.try_fill_bytes(&mut octets).map_err(|_| {
+        ControlError::new(
+            ErrorCode::Unavailable,
+            "the operating system gives no random numbers",
+        )
+    })?;
+    Ok(u128::from_ne_bytes(octets))
+}
+
+fn sdp_error(error: &SdpError) -> ControlError {
+    let code = if error.is_malformed() {
+        ErrorCode::MalformedSdp
+    } else {
+        ErrorCode::NotAcceptable
+    };
+    ControlError::new(code, error.to_string())
+}
+
+fn malformed(detail: &str) -> ControlError {
+    ControlError::new(ErrorCode::MalformedSdp, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_id_names_its_shard() {
+        for shard in [0, 1, 17, 255] {
+            let id = session_id(shard, u128::MAX / 3);
+            assert_eq!(shard_of_session_id(id.as_bytes()), Some(shard));
+        }
+        assert_eq!(shard_of_session_id(b"z"), None);
+        assert_eq!(shard_of_session_id(b"zz1234"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The engine: one thread per core with its own sockets, sessions and rooms, and the door through
+//! which controllers drive them.
+//!
+//! Never parses SIP, never decides who may join: it carries out `msrp-control` commands. No task,
+//! no lock and no await on the way of a chunk.
+#![forbid(unsafe_code)]
+
+mod config;
+mod engine;
+pub mod limits;
+mod mailbox;
+mod metrics;
+mod shard;
+
+pub use config::{EngineConfig, EngineLimits, ListenerConfig};
+pub use engine::{ShardEngine, StartError, Started, start};
+pub use metrics::METRICS;

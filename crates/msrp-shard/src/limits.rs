@@ -1,0 +1,43 @@
+//! Every bound of the engine that is not configuration, with what happens at it.
+
+/// Most commands waiting for one shard. One more is answered with `unavailable`.
+pub const MAILBOX_MESSAGES_MAX: usize = 4096;
+
+/// Most events that a subscriber may be behind. One that is further behind is cut off.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// Octets waiting for one connection above which those who send to it are not read any more.
+pub const BACKLOG_OCTETS_SOFT: usize = 64 * 1024;
+
+/// Octets of one connection that are read in one turn. What is beyond waits for the next.
+pub const TURN_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets waiting for one connection above which it is shed at once: what arrives in one turn from
+/// many senders, before they are slowed, fits below it.
+pub const BACKLOG_OCTETS_MAX: usize = 4 * 1024 * 1024;
+
+/// Octets kept for a participant whose connection has not come yet. A message that goes beyond is
+/// ended with `#` for that participant.
+pub const EARLY_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets of a connection's first request that may arrive before it names its session.
+pub const PRELUDE_OCTETS_MAX: usize = 32 * 1024;
+
+/// Sessions that one connection may carry. One more is answered with 506.
+pub const SESSIONS_PER_CONNECTION_MAX: usize = 64;
+
+/// How long a connection whose last session has ended waits for the peer to close, in
+/// nanoseconds: 2 s.
+pub const LINGER_NS: u64 = 2_000_000_000;
+
+/// Longest sleep of a shard, in nanoseconds: 250 ms. It bounds how old the sign of life is.
+pub const SLEEP_NS_MAX: u64 = 250_000_000;
+
+/// Age of a shard's last sign of life above which it counts as dead, in nanoseconds: 1 s.
+pub const ALIVE_NS: u64 = 1_000_000_000;
+
+/// Slices that one send may have; the kernel takes 1024.
+pub const SLICES_PER_SEND_MAX: usize = 1000;
+
+/// Most shards; a session-id names its shard with two hexadecimal digits. More are not started.
+pub const SHARDS_MAX: usize = 256;

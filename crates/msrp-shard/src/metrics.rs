@@ -1,0 +1,214 @@
+//! The engine's metrics: declared once, counted by each shard alone, summed when somebody looks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use msrp_control::EndReason;
+use msrp_control::metrics::{Kind, Sample};
+
+macro_rules! cells {
+    ($($(#[$doc:meta])* $cell:ident => $name:literal, $help:literal, $kind:ident $(, $label:literal = $value:literal)?;)*) => {
+        /// One number of one shard.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Cell { $($(#[$doc])* $cell),* }
+
+        const CELLS: &[(Cell, &str, &str, Kind, Option<(&str, &str)>)] = &[
+            $((Cell::$cell, $name, $help, Kind::$kind, cells!(@label $($label, $value)?))),*
+        ];
+    };
+    (@label) => { None };
+    (@label $label:literal, $value:literal) => { Some(($label, $value)) };
+}
+
+cells! {
+    Connections => "msrp_connections", "MSRP connections that are open.", Gauge;
+    ConnectionsAccepted => "msrp_connections_accepted_total", "MSRP connections accepted.", Counter;
+    ConnectionsRefused => "msrp_connections_refused_total", "MSRP connections closed as they came because a limit was reached.", Counter;
+    ConnectionsNeverBound => "msrp_connections_never_bound_total", "MSRP connections closed because they named no session in time.", Counter;
+    ConnectionsMalformed => "msrp_connections_malformed_total", "MSRP connections closed because their octets were not MSRP.", Counter;
+    HandedOver => "msrp_connections_handed_over_total", "MSRP connections handed to the shard that owns their session.", Counter;
+    Participants => "msrp_participants", "Participants in all rooms.", Gauge;
+    SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
+    RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
+    RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
+    RequestsOther => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "other";
+    RequestsRejected => "msrp_requests_rejected_total", "MSRP requests whose header section was illegal; answered with 400.", Counter;
+    ResponsesReceived => "msrp_responses_received_total", "MSRP responses received.", Counter;
+    ResponsesUnknown => "msrp_responses_unknown_total", "MSRP responses received that belong to no outstanding request.", Counter;
+    ResponsesOk => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "200";
+    ResponsesBadRequest => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "400";
+    ResponsesForbidden => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "403";
+    ResponsesNotFound => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "404";
+    ResponsesStop => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "413";
+    ResponsesType => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "415";
+    ResponsesNoSession => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "481";
+    ResponsesMethod => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "501";
+    ResponsesElsewhere => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "506";
+    ResponsesOther => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "other";
+    ReportsSent => "msrp_reports_sent_total", "REPORT requests sent.", Counter;
+    PiecesSent => "msrp_pieces_sent_total", "SEND requests written, one for each piece and recipient.", Counter;
+    OctetsReceived => "msrp_octets_received_total", "Octets received on MSRP connections.", Counter;
+    OctetsSent => "msrp_octets_sent_total", "Octets written to MSRP connections.", Counter;
+    CopiedHeld => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "open_chunk";
+    CopiedBacklog => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "backlog";
+    CopiedEarly => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "not_yet_bound";
+    CopiedSplit => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "read_border";
+    CopiesOpened => "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter;
+    CopiesDelivered => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "delivered";
+    CopiesSent => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "sent";
+    CopiesRefused => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "refused";
+    CopiesFailed => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "failed";
+    CopiesAborted => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "aborted";
+    SendersPaused => "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter;
+    EndRemoved => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "removed";
+    EndRoomClosed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "room_closed";
+    EndConnectionLost => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connection_lost";
+    EndNeverBound => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "never_bound";
+    EndConnectFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connect_failed";
+    EndStalled => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "stalled";
+    EndProtocolError => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "protocol_error";
+    EndShardFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shard_failed";
+    EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
+    ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
+    ReceivePauses => "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter;
+    Turns => "msrp_shard_turns_total", "Turns of the shard loops.", Counter;
+}
+
+/// The names of the metrics that depend on no shard.
+const ROOMS: (&str, &str) = ("msrp_rooms", "Rooms that run.");
+const SHARDS: (&str, &str) = ("msrp_shards", "Shards that were started.");
+
+/// Every metric of the engine: name, help and kind, in the order in which they are shown.
+pub const METRICS: fn() -> Vec<(&'static str, &'static str, Kind)> = || {
+    let mut all = vec![
+        (ROOMS.0, ROOMS.1, Kind::Gauge),
+        (SHARDS.0, SHARDS.1, Kind::Gauge),
+    ];
+    for (_, name, help, kind, _) in CELLS {
+        if all.last().is_none_or(|last| last.0 != *name) {
+            all.push((name, help, *kind));
+        }
+    }
+    all
+};
+
+/// The numbers of one shard. The shard alone writes; anybody reads.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    cells: [AtomicU64; CELLS.len()],
+    /// When the shard last went round its loop, in nanoseconds of the engine's clock.
+    pub(crate) alive_ns: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            cells: [const { AtomicU64::new(0) }; CELLS.len()],
+            alive_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    /// Adds to a number. Only the shard that owns the counters calls it, so a load and a store do.
+    pub(crate) fn add(&self, cell: Cell, count: u64) {
+        let cell = &self.cells[cell as usize];
+        cell.store(
+            cell.load(Ordering::Relaxed).wrapping_add(count),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Adds one.
+    pub(crate) fn count(&self, cell: Cell) {
+        self.add(cell, 1);
+    }
+
+    /// Sets a number.
+    pub(crate) fn set(&self, cell: Cell, value: u64) {
+        self.cells[cell as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// Counts the end of a session.
+    pub(crate) fn count_end(&self, reason: EndReason) {
+        self.count(match reason {
+            EndReason::Removed => Cell::EndRemoved,
+            EndReason::RoomClosed => Cell::EndRoomClosed,
+            EndReason::ConnectionLost => Cell::EndConnectionLost,
+            EndReason::NeverBound => Cell::EndNeverBound,
+            EndReason::ConnectFailed => Cell::EndConnectFailed,
+            EndReason::Stalled => Cell::EndStalled,
+            EndReason::ProtocolError => Cell::EndProtocolError,
+            EndReason::ShardFailed => Cell::EndShardFailed,
+            EndReason::Shutdown => Cell::EndShutdown,
+        });
+    }
+
+    fn get(&self, cell: Cell) -> u64 {
+        self.cells[cell as usize].load(Ordering::Relaxed)
+    }
+
+    /// The present value, for the sums of the node.
+    pub(crate) fn participants(&self) -> u64 {
+        self.get(Cell::Participants)
+    }
+}
+
+/// The sums over all shards, with the node's own numbers first.
+pub(crate) fn samples(shards: &[Arc<Counters>], rooms_count: u64) -> Vec<Sample> {
+    let gauge = |metric: (&'static str, &'static str), value| Sample {
+        name: metric.0,
+        help: metric.1,
+        kind: Kind::Gauge,
+        labels: Vec::new(),
+        value,
+    };
+    let mut all = vec![
+        gauge(ROOMS, rooms_count),
+        gauge(SHARDS, shards.len() as u64),
+    ];
+    all.extend(CELLS.iter().map(|(cell, name, help, kind, label)| {
+        Sample {
+            name,
+            help,
+            kind: *kind,
+            labels: label
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
+            value: shards.iter().map(|shard| shard.get(*cell)).sum(),
+        }
+    }));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn metrics_cells_stand_at_their_own_index_and_differ() {
+        let mut seen = BTreeSet::new();
+        for (index, (cell, name, _, _, label)) in CELLS.iter().enumerate() {
+            assert_eq!(*cell as usize, index);
+            assert!(seen.insert((name, label)), "{name} {label:?} twice");
+        }
+    }
+
+    #[test]
+    fn metrics_every_end_reason_has_its_label() {
+        for reason in EndReason::ALL {
+            let counters = Arc::new(Counters::default());
+            counters.count_end(reason);
+            let samples = samples(&[counters], 0);
+            let counted: Vec<_> = samples
+                .iter()
+                .filter(|s| s.value == 1 && s.name == "msrp_sessions_ended_total")
+                .collect();
+            assert_eq!(counted.len(), 1);
+            assert_eq!(counted[0].labels[0].1, reason.as_str());
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One core: a loop that turns completions into submissions.
+//!
+//! ```text
+//!   wait -> events -> mailbox -> timers -> end of turn -> one send for each dirty connection -> wait
+//! ```
+//!
+//! All input of a turn is handled before anything is sent, so that everything ready for one
+//! connection leaves in one send. Sends end inside the submission; what the kernel does not take
+//! is copied to the connection's backlog. So no receive buffer is pinned beyond its turn by a
+//! recipient that does not read.
+//!
+//! The shard only routes; each concern has its own file below.
+
+mod binding;
+mod commands;
+mod connection;
+mod inbound;
+mod intake;
+mod outbound;
+mod outbox;
+mod pacing;
+mod session;
+mod timers;
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use msrp_control::{EndReason, Event, ParticipantId, RoomId};
+use msrp_session::{IdSource, Timestamp};
+use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
+use msrp_wire::FailureReport;
+use rand_core::{OsRng, TryRngCore};
+use ring_io::{ConnKey, Io};
+
+use crate::config::EngineLimits;
+use crate::engine::Hub;
+use crate::limits::SLEEP_NS_MAX;
+use crate::mailbox::{ShardHandle, ShardMessage};
+use crate::metrics::{Cell, Counters};
+
+use connection::Connections;
+use session::Sessions;
+use timers::Timers;
+
+/// What a shard shares with the engine.
+pub(crate) struct Environment {
+    pub(crate) index: usize,
+    /// All shards, to hand connections over.
+    pub(crate) peers: Arc<OnceLock<Vec<ShardHandle>>>,
+    pub(crate) hub: Arc<Hub>,
+    /// The registry of rooms; the shard takes out what it has ended.
+    pub(crate) rooms: Arc<DashMap<RoomId, usize>>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) limits: EngineLimits,
+    pub(crate) ask_recipients: bool,
+    pub(crate) clock: Instant,
+}
+
+/// One core's connections, sessions and rooms.
+pub(crate) struct Shard<I: Io> {
+    io: I,
+    mailbox: Receiver<ShardMessage>,
+    environment: Environment,
+    switch: Switch,
+    ids: IdSource,
+    sessions: Sessions,
+    connections: Connections,
+    rooms: HashMap<RoomId, RunningRoom>,
+    timers: Timers,
+    /// Connections with something to send.
+    dirty: Vec<ConnKey>,
+    /// Connections with octets beyond their budget, to be read in the next turn.
+    unread: Vec<ConnKey>,
+    /// Counts the turns.
+    turn: u64,
+    is_stopping: bool,
+}
+
+/// A room with the names that the controller gave.
+struct RunningRoom {
+    key: RoomKey,
+    participants: HashMap<ParticipantId, LegKey>,
+    started: Timestamp,
+}
+
+impl<I: Io> Shard<I> {
+    /// Puts a shard together on its own thread and starts to accept.
+    pub(crate) fn new(
+        mut io: I,
+        mailbox: Receiver<ShardMessage>,
+        environment: Environment,
+        listeners: Vec<TcpListener>,
+    ) -> std::io::Result<Self> {
+        for listener in listeners {
+            io.listen(listener)?;
+        }
+        let config = SwitchConfig {
+            failure_report: if environment.ask_recipients {
+                FailureReport::Yes
+            } else {
+                FailureReport::Partial
+            },
+            seed: seed()?,
+        };
+        Ok(Self {
+            io,
+            mailbox,
+            environment,
+            switch: Switch::new(&config),
+            ids: IdSource::from_seed(seed()?),
+            sessions: Sessions::default(),
+            connections: Connections::default(),
+            rooms: HashMap::new(),
+            timers: Timers::default(),
+            dirty: Vec::new(),
+            unread: Vec::new(),
+            turn: 0,
+            is_stopping: false,
+        })
+    }
+
+    /// Runs until it is told to stop or its backend breaks.
+    pub(crate) fn run(mut self) {
+        let mut events = Vec::new();
+        while !self.is_stopping {
+            let now = self.now();
+            self.environment
+                .counters
+                .alive_ns
+                .store(now.as_ns(), std::sync::atomic::Ordering::Relaxed);
+            let sleep = self.sleep(now);
+            if let Err(error) = self.io.wait(Some(sleep), &mut events) {
+                tracing::error!(shard = self.environment.index, %error, "the backend broke");
+                self.end_rooms(EndReason::ShardFailed);
+                return;
+            }
+            self.take_turn(&mut events);
+        }
+    }
+
+    /// Handles one batch of events and everything that follows from it.
+    fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
+        let now = self.now();
+        self.turn = self.turn.wrapping_add(1);
+        self.read_unread(now);
+        for event in events.drain(..) {
+            self.handle_event(now, event);
+        }
+        while let Ok(message) = self.mailbox.try_recv() {
+            self.handle_message(now, message);
+        }
+        self.handle_timers(now);
+        self.switch.handle_timeout(now);
+        self.switch.end_turn(now);
+        self.carry_out(now);
+        self.flush(now);
+        self.publish_counters();
+    }
+
+    fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
+        match event {
+            ring_io::Event::Accepted { stream, peer, .. } => self.accept(now, stream, peer),
+            ring_io::Event::AcceptFailed { error, .. } => {
+                tracing::warn!(%error, "a connection could not be accepted");
+            }
+            ring_io::Event::Connected { conn } => self.connected(now, conn),
+            ring_io::Event::Received { conn, data } => self.received(now, conn, data),
+            ring_io::Event::PeerClosed { conn } => self.peer_closed(now, conn),
+            ring_io::Event::Failed { conn, .. } => self.failed(now, conn),
+            ring_io::Event::Writable { conn } => self.writable(now, conn),
+            ring_io::Event::Woken => {}
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let elapsed = self.environment.clock.elapsed().as_nanos();
+        Timestamp::from_ns(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    fn sleep(&self, now: Timestamp) -> Duration {
+        if !self.unread.is_empty() {
+            return Duration::ZERO;
+        }
+        let deadlines = [self.timers.deadline(), self.switch.poll_timeout()];
+        let nearest = deadlines.into_iter().flatten().min();
+        let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
+            deadline.since(now).min(SLEEP_NS_MAX)
+        });
+        Duration::from_nanos(ns)
+    }
+
+    /// Ends every room without a command and tells the controllers.
+    fn end_rooms(&mut self, reason: EndReason) {
+        for (room, _) in std::mem::take(&mut self.rooms) {
+            self.environment.rooms.remove(&room);
+            tracing::warn!(%room, %reason, "room lost");
+            self.environment
+                .hub
+                .publish(&Event::RoomLost { room, reason });
+        }
+    }
+
+    /// Copies the numbers that live elsewhere to where readers see them.
+    fn publish_counters(&self) {
+        let counters = &self.environment.counters;
+        let sums = self.switch.sums();
+        counters.set(Cell::CopiesOpened, sums.opened);
+        counters.set(Cell::CopiesDelivered, sums.delivered);
+        counters.set(Cell::CopiesSent, sums.sent);
+        counters.set(Cell::CopiesRefused, sums.refused);
+        counters.set(Cell::CopiesFailed, sums.failed);
+        counters.set(Cell::CopiesAborted, sums.aborted);
+        counters.set(Cell::CopiedHeld, sums.held_octets_copied);
+        counters.set(Cell::Connections, self.connections.count() as u64);
+        counters.set(Cell::Participants, self.sessions.count() as u64);
+        let pool = self.io.pool();
+        counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
+        counters.set(Cell::ReceivePauses, pool.pauses);
+        counters.count(Cell::Turns);
+    }
+}
+
+/// A seed from the operating system.
+fn seed() -> std::io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    OsRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(seed)
+}

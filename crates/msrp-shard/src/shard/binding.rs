@@ -1,0 +1,266 @@
+//! How connections come, name their session, move between shards, and go.
+//!
+//! ```text
+//!   accepted --> Unnamed --first request names a session--> Serving --last session ended--> Closing
+//!                  |   \                                       |                              |
+//!                  |    +--it lives on another shard: handed   +--connection lost--> gone     v
+//!                  +--nothing in time--> gone                                      Lingering --> gone
+//!   opened ----> Opening --connected: we send an empty SEND--> Serving
+//! ```
+//!
+//! # Spec
+//! RFC 4975 s.5.4: the To-Path of the first request binds a connection to a session; a session
+//! has one connection; a lost connection ends its sessions.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use msrp_control::{EndReason, Event};
+use msrp_session::Timestamp;
+use msrp_session::limits::TRANSACTION_NS;
+use msrp_switch::LegKey;
+use msrp_wire::{
+    ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, SuccessReport, encode,
+};
+use ring_io::{ConnKey, Io, Read};
+
+use super::Shard;
+use super::connection::{Connection, Phase};
+use super::session::{Asked, Early, Link};
+use super::timers::{ConnIndex, Timer};
+use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
+use crate::mailbox::ShardMessage;
+use crate::metrics::Cell;
+
+impl<I: Io> Shard<I> {
+    /// A peer connected.
+    pub(super) fn accept(&mut self, now: Timestamp, stream: OwnedFd, peer: SocketAddr) {
+        let counters = &self.environment.counters;
+        counters.count(Cell::ConnectionsAccepted);
+        if self.connections.count() >= self.environment.connections_max() {
+            counters.count(Cell::ConnectionsRefused);
+            tracing::warn!("a connection was refused: connections_max is reached");
+            return;
+        }
+        if let Ok(conn) = self.io.adopt(stream, Read::Once) {
+            self.insert_unnamed(now, conn, peer);
+        }
+    }
+
+    /// A connection comes from another shard, which has read its first octets.
+    pub(super) fn adopt(
+        &mut self,
+        now: Timestamp,
+        stream: OwnedFd,
+        peer: SocketAddr,
+        octets: Vec<u8>,
+    ) {
+        if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
+            self.insert_unnamed(now, conn, peer);
+            self.received(now, conn, octets.into());
+        }
+    }
+
+    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
+        let connection = Connection::new(peer, Phase::Unnamed(Vec::new()), now);
+        self.connections.insert(conn, connection);
+        let deadline = now.after(self.environment.limits.unbound_ns);
+        self.timers.set(deadline, Timer::Unnamed(ConnIndex(conn)));
+    }
+
+    /// Hands the connection with its octets so far to another shard. `false` when it cannot be.
+    pub(super) fn hand_over(&mut self, conn: ConnKey, shard: usize) -> bool {
+        let Some(handle) = self
+            .environment
+            .peers
+            .get()
+            .and_then(|peers| peers.get(shard))
+        else {
+            return false;
+        };
+        let Some(stream) = self.io.detach(conn) else {
+            return false;
+        };
+        let Some(connection) = self.connections.remove(conn) else {
+            return false;
+        };
+        let octets = match connection.phase {
+            Phase::Unnamed(octets) => octets,
+            Phase::Opening(_) | Phase::Serving | Phase::Closing | Phase::Lingering => Vec::new(),
+        };
+        self.environment.counters.count(Cell::HandedOver);
+        let message = ShardMessage::Connection {
+            stream,
+            peer: connection.peer,
+            octets,
+        };
+        // A shard whose mailbox is full does not get it; dropping the message closes the socket.
+        let _ = handle.post(message);
+        true
+    }
+
+    /// Binds a session to the connection that named it. `false` when it has another one.
+    pub(super) fn bind(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey) -> bool {
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return false;
+        };
+        let early = match &mut session.link {
+            Link::Bound(bound) => return *bound == conn,
+            Link::Opening(opening, early) if *opening == conn => std::mem::take(early),
+            Link::Opening(..) => return false,
+            Link::Waiting(early) => std::mem::take(early),
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        if connection.sessions.len() >= SESSIONS_PER_CONNECTION_MAX {
+            session.link = Link::Waiting(early);
+            return false;
+        }
+        session.link = Link::Bound(conn);
+        connection.sessions.push(leg);
+        let is_first = !matches!(connection.phase, Phase::Serving);
+        connection.phase = Phase::Serving;
+        connection.progress = now;
+        if is_first {
+            self.io.read(conn, Read::Continuous);
+        }
+        self.environment.counters.count(Cell::SessionsBound);
+        let (room, participant) = (session.room.clone(), session.participant.clone());
+        self.environment
+            .hub
+            .publish(&Event::ParticipantBound { room, participant });
+        self.send_early(conn, &early);
+        true
+    }
+
+    fn send_early(&mut self, conn: ConnKey, early: &Early) {
+        if !early.octets.is_empty()
+            && let Some(connection) = self.connections.get_mut(conn)
+        {
+            connection.outbox.push_early(&early.octets, &early.marks);
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// A connection that we opened is up: an empty SEND names the session at once.
+    ///
+    /// # Spec
+    /// MSRP-4975-5.4-04, MSRP-4975-5.4-05.
+    pub(super) fn connected(&mut self, now: Timestamp, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let Phase::Opening(leg) = connection.phase else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        let id = self.ids.transaction_id();
+        let message_id = self.ids.message_id();
+        let paths = std::rc::Rc::clone(&session.paths);
+        connection.outbox.push_control(|out| {
+            encode::start_line(out, id, &Method::Send);
+            out.extend_from_slice(&paths);
+            let tail = encode::SendTail {
+                message_id,
+                byte_range: Some(ByteRange {
+                    start: 1,
+                    end: Some(0),
+                    total: Some(0),
+                }),
+                success_report: SuccessReport::No,
+                failure_report: FailureReport::Yes,
+                relayed: RelayedHeaders::default(),
+                content_type: None,
+            };
+            encode::send_headers_tail(out, &tail);
+            encode::end_line(out, id, ContinuationFlag::Last);
+        });
+        session
+            .transactions
+            .open(id, Some(now.after(TRANSACTION_NS)), Asked::Opening);
+        self.time_transactions(leg);
+        self.mark_dirty(conn);
+        self.bind(now, conn, leg);
+    }
+
+    /// A connection broke, or could not be opened.
+    pub(super) fn failed(&mut self, now: Timestamp, conn: ConnKey) {
+        let phase = self
+            .connections
+            .get(conn)
+            .map(|connection| &connection.phase);
+        let reason = match phase {
+            Some(Phase::Opening(_)) => EndReason::ConnectFailed,
+            Some(Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering) => {
+                EndReason::ConnectionLost
+            }
+            None => return,
+        };
+        self.end_connection(now, conn, reason);
+    }
+
+    /// The connection is gone, and its sessions with it.
+    pub(super) fn end_connection(&mut self, now: Timestamp, conn: ConnKey, reason: EndReason) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let opening = match connection.phase {
+            Phase::Opening(leg) => Some(leg),
+            Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering => None,
+        };
+        let sessions = std::mem::take(&mut connection.sessions);
+        self.close(conn);
+        for leg in sessions.into_iter().chain(opening) {
+            self.end_session(now, leg, reason);
+        }
+    }
+
+    /// Closes the socket and forgets the connection.
+    pub(super) fn close(&mut self, conn: ConnKey) {
+        self.release_senders(conn);
+        if let Some(connection) = self.connections.remove(conn) {
+            for slow in connection.slowed_by {
+                if let Some(slow) = self.connections.get_mut(slow) {
+                    slow.slows.retain(|sender| *sender != conn);
+                }
+            }
+            self.io.close(conn);
+        }
+    }
+
+    /// A session does not use the connection any more.
+    pub(super) fn leave_connection(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.sessions.retain(|other| *other != leg);
+        if connection.sessions.is_empty() {
+            connection.phase = Phase::Closing;
+            connection.progress = now;
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// Everything is written on a connection without sessions: half-close, and let the peer
+    /// close, so that nothing that is on its way to it is lost.
+    pub(super) fn linger(&mut self, now: Timestamp, conn: ConnKey) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.phase = Phase::Lingering;
+            self.io.shutdown(conn);
+            self.io.read(conn, Read::Continuous);
+            self.timers
+                .set(now.after(LINGER_NS), Timer::Linger(ConnIndex(conn)));
+        }
+    }
+}
+
+impl super::Environment {
+    /// This shard's part of the node's bound.
+    fn connections_max(&self) -> usize {
+        let shards_count = self.peers.get().map_or(1, Vec::len).max(1);
+        self.limits.connections_max.div_ceil(shards_count)
+    }
+}

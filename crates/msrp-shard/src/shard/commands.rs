@@ -1,0 +1,254 @@
+//! What controllers ask of this shard, and how sessions and rooms begin and end.
+
+use msrp_control::{ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId};
+use msrp_session::Timestamp;
+use msrp_switch::{LegKey, RoomSpec};
+use ring_io::{Io, Read};
+
+use super::connection::{Connection, Phase};
+use super::session::{Link, Session};
+use super::timers::Timer;
+use super::{RunningRoom, Shard};
+use crate::mailbox::{NewSession, PeerMedia, ShardMessage};
+
+type Answer = Result<Reply, ControlError>;
+
+impl<I: Io> Shard<I> {
+    pub(super) fn handle_message(&mut self, now: Timestamp, message: ShardMessage) {
+        match message {
+            ShardMessage::CreateRoom { room, spec, reply } => {
+                let _ = reply.send(self.create_room(now, room, spec));
+            }
+            ShardMessage::CloseRoom { room, reply } => {
+                let _ = reply.send(self.close_room(now, &room));
+            }
+            ShardMessage::AddSession(new) => self.add_session(now, *new),
+            ShardMessage::SetPeer {
+                room,
+                participant,
+                peer,
+                reply,
+            } => {
+                let _ = reply.send(self.set_peer(now, &room, &participant, *peer));
+            }
+            ShardMessage::RemoveParticipant {
+                room,
+                participant,
+                reply,
+            } => {
+                let _ = reply.send(self.remove_participant(now, &room, &participant));
+            }
+            ShardMessage::Connection {
+                stream,
+                peer,
+                octets,
+            } => {
+                self.adopt(now, stream, peer, octets);
+            }
+            ShardMessage::Stop => self.stop(now),
+        }
+    }
+
+    fn create_room(&mut self, now: Timestamp, room: RoomId, spec: RoomSpec) -> Answer {
+        let Some(key) = self.switch.create_room(spec) else {
+            self.environment.rooms.remove(&room);
+            return Err(ControlError::new(
+                ErrorCode::Limit,
+                "no more rooms fit into memory",
+            ));
+        };
+        tracing::info!(%room, shard = self.environment.index, "room started");
+        let running = RunningRoom {
+            key,
+            participants: Default::default(),
+            started: now,
+        };
+        self.rooms.insert(room, running);
+        Ok(Reply::Done)
+    }
+
+    fn close_room(&mut self, now: Timestamp, room: &RoomId) -> Answer {
+        let Some(running) = self.rooms.get(room) else {
+            return Err(no_such_room());
+        };
+        let (key, started) = (running.key, running.started);
+        for leg in running.participants.values().copied().collect::<Vec<_>>() {
+            self.end_session(now, leg, EndReason::RoomClosed);
+        }
+        self.switch.close_room(key);
+        self.rooms.remove(room);
+        self.environment.rooms.remove(room);
+        tracing::info!(%room, seconds = seconds(now, started), "room ended");
+        Ok(Reply::Done)
+    }
+
+    fn add_session(&mut self, now: Timestamp, new: NewSession) {
+        let NewSession {
+            room,
+            participant,
+            spec,
+            own,
+            peer,
+            sdp,
+            reply,
+        } = new;
+        let max = self.environment.limits.participants_per_room_max;
+        let Some(running) = self.rooms.get_mut(&room) else {
+            let _ = reply.send(Err(no_such_room()));
+            return;
+        };
+        if running.participants.contains_key(&participant) {
+            let detail = "the room has a participant of this id already";
+            let _ = reply.send(Err(ControlError::new(ErrorCode::ParticipantExists, detail)));
+            return;
+        }
+        let full = || {
+            let detail = format!("the room has {max} participants, the most it may have");
+            ControlError::new(ErrorCode::Limit, detail)
+        };
+        if running.participants.len() >= max {
+            let _ = reply.send(Err(full()));
+            return;
+        }
+        let Some(leg) = self.switch.add_leg(running.key, spec) else {
+            let _ = reply.send(Err(full()));
+            return;
+        };
+        running.participants.insert(participant.clone(), leg);
+        tracing::info!(%room, %participant, "session started");
+        self.sessions
+            .insert(leg, Session::new(room, participant, own, now));
+        if let Some(peer) = peer
+            && let Err(error) = self.connect_peer(now, leg, peer)
+        {
+            self.end_session(now, leg, EndReason::ConnectFailed);
+            let _ = reply.send(Err(error));
+            return;
+        }
+        let _ = reply.send(Ok(Reply::Sdp(sdp)));
+    }
+
+    fn set_peer(
+        &mut self,
+        now: Timestamp,
+        room: &RoomId,
+        participant: &ParticipantId,
+        peer: PeerMedia,
+    ) -> Answer {
+        let leg = self.find(room, participant)?;
+        if self
+            .sessions
+            .get(leg)
+            .is_none_or(|session| session.peer.is_some())
+        {
+            let detail = "the participant has a description already";
+            return Err(ControlError::new(ErrorCode::WrongState, detail));
+        }
+        self.connect_peer(now, leg, peer)?;
+        Ok(Reply::Done)
+    }
+
+    /// Both sides are known: the leg takes part in the room from now on.
+    fn connect_peer(
+        &mut self,
+        now: Timestamp,
+        leg: LegKey,
+        peer: PeerMedia,
+    ) -> Result<(), ControlError> {
+        if let Some(address) = peer.connect {
+            let conn = self.io.connect(address).map_err(|error| {
+                let detail = format!("no connection could be opened: {error}");
+                ControlError::new(ErrorCode::Unavailable, detail)
+            })?;
+            self.connections
+                .insert(conn, Connection::new(address, Phase::Opening(leg), now));
+            if let Some(session) = self.sessions.get_mut(leg) {
+                session.link = Link::Opening(conn, Default::default());
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(leg) {
+            session.set_peer(peer.path);
+        }
+        self.timers.set(
+            now.after(self.environment.limits.unbound_ns),
+            Timer::Unbound(leg),
+        );
+        self.switch
+            .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
+        self.switch.join(leg);
+        Ok(())
+    }
+
+    fn remove_participant(
+        &mut self,
+        now: Timestamp,
+        room: &RoomId,
+        participant: &ParticipantId,
+    ) -> Answer {
+        let leg = self.find(room, participant)?;
+        self.end_session(now, leg, EndReason::Removed);
+        Ok(Reply::Done)
+    }
+
+    fn find(&self, room: &RoomId, participant: &ParticipantId) -> Result<LegKey, ControlError> {
+        let running = self.rooms.get(room).ok_or_else(no_such_room)?;
+        running
+            .participants
+            .get(participant)
+            .copied()
+            .ok_or_else(|| {
+                let detail = "the room has no participant of this id";
+                ControlError::new(ErrorCode::NoSuchParticipant, detail)
+            })
+    }
+
+    /// Ends a session: its leg leaves, its connection closes when it carries no other session,
+    /// and the controllers are told unless they asked for it.
+    pub(super) fn end_session(&mut self, now: Timestamp, leg: LegKey, reason: EndReason) {
+        let Some(session) = self.sessions.remove(leg) else {
+            return;
+        };
+        self.switch.leave(leg);
+        self.carry_out(now);
+        self.environment.counters.count_end(reason);
+        let (room, participant) = (&session.room, &session.participant);
+        tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");
+        if let Some(running) = self.rooms.get_mut(room) {
+            running.participants.remove(participant);
+        }
+        if let Some(conn) = session.connection() {
+            self.leave_connection(now, conn, leg);
+        }
+        if !matches!(
+            reason,
+            EndReason::Removed | EndReason::RoomClosed | EndReason::Shutdown
+        ) {
+            self.environment.hub.publish(&Event::ParticipantLost {
+                room: session.room.clone(),
+                participant: session.participant.clone(),
+                reason,
+            });
+        }
+    }
+
+    /// Ends everything; the loop ends after this turn.
+    fn stop(&mut self, now: Timestamp) {
+        for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            let _ = self.close_room(now, &room);
+        }
+        self.flush(now);
+        for conn in self.connections.keys() {
+            self.io.shutdown(conn);
+            self.io.read(conn, Read::Paused);
+        }
+        self.is_stopping = true;
+    }
+}
+
+fn no_such_room() -> ControlError {
+    ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs")
+}
+
+fn seconds(now: Timestamp, since: Timestamp) -> f64 {
+    std::time::Duration::from_nanos(now.since(since)).as_secs_f64()
+}

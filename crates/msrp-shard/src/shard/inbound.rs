@@ -1,0 +1,338 @@
+//! From octets of a connection to the switch.
+
+use bytes::{Buf, Bytes};
+use msrp_control::EndReason;
+use msrp_session::{Timestamp, answering};
+use msrp_switch::{LegKey, Outcome};
+use msrp_wire::{
+    Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
+    RequestHead, ResponseHead, StatusCode, encode,
+};
+use ring_io::{ConnKey, Io, Read};
+
+use super::Shard;
+use super::connection::{Inbound, Phase};
+use super::session::Asked;
+use crate::engine::shard_of_session_id;
+use crate::limits::PRELUDE_OCTETS_MAX;
+use crate::metrics::Cell;
+
+/// What became of octets.
+enum Fate {
+    /// They were read; the connection is still here.
+    Read,
+    /// The connection has gone to another shard with them.
+    HandedOver,
+}
+
+/// The session that a request names.
+enum Named {
+    /// It is bound to this connection.
+    Here(LegKey),
+    /// No session of this node has this id.
+    Unknown,
+    /// It is bound to another connection.
+    BoundElsewhere,
+    /// Another shard owns it.
+    OnShard(usize),
+}
+
+impl<I: Io> Shard<I> {
+    /// Reads octets of a connection and does what they say.
+    pub(super) fn decode(&mut self, now: Timestamp, conn: ConnKey, mut data: Bytes) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if !connection.is_read() {
+            return;
+        }
+        if let Phase::Unnamed(prelude) = &mut connection.phase {
+            if prelude.len() + data.len() > PRELUDE_OCTETS_MAX && !prelude.is_empty() {
+                self.reject_stream(now, conn, None);
+                return;
+            }
+            prelude.extend_from_slice(&data);
+        }
+        let Some(mut decoder) = connection.decoder.take() else {
+            return;
+        };
+        loop {
+            let step = match decoder.decode(&data) {
+                Ok(step) => step,
+                Err(malformed) => {
+                    self.reject_stream(now, conn, Some(malformed));
+                    return;
+                }
+            };
+            let Some(event) = step.event else { break };
+            let consumed = step.consumed;
+            match self.handle_wire(now, conn, &data, event) {
+                Fate::Read => data.advance(consumed),
+                Fate::HandedOver => return,
+            }
+        }
+        let is_between_frames = decoder.is_between_frames();
+        decoder.release();
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.decoder = Some(decoder);
+        if let Phase::Unnamed(prelude) = &mut connection.phase {
+            if is_between_frames {
+                prelude.clear();
+            }
+            self.io.read(conn, Read::Once);
+        }
+    }
+
+    /// The octets are not MSRP: what came before them is answered, then the connection closes.
+    fn reject_stream(&mut self, now: Timestamp, conn: ConnKey, malformed: Option<Malformed>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        self.environment.counters.count(Cell::ConnectionsMalformed);
+        match malformed {
+            Some(malformed) => tracing::info!(reason = %malformed, "connection closed: not MSRP"),
+            None => tracing::info!(
+                reason = "the first request is too long",
+                "connection closed"
+            ),
+        }
+        let sessions = std::mem::take(&mut connection.sessions);
+        connection.phase = Phase::Closing;
+        connection.progress = now;
+        for leg in sessions {
+            self.end_session(now, leg, EndReason::ProtocolError);
+        }
+        self.mark_dirty(conn);
+    }
+
+    fn handle_wire(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        data: &Bytes,
+        event: Event<'_>,
+    ) -> Fate {
+        match event {
+            Event::Request(head) => return self.handle_request(now, conn, &head),
+            Event::Body(body) => self.handle_body(conn, data, &body),
+            Event::End(flag) => self.handle_end(conn, flag),
+            Event::Response(head) => self.handle_response(conn, &head),
+            Event::Rejected(rejected) => self.handle_rejected(conn, &rejected),
+        }
+        self.carry_out(now);
+        Fate::Read
+    }
+
+    fn handle_request(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Fate {
+        self.environment.counters.count(match head.method {
+            Method::Send => Cell::RequestsSend,
+            Method::Report => Cell::RequestsReport,
+            Method::Auth | Method::Nickname | Method::Other(_) => Cell::RequestsOther,
+        });
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.inbound = Inbound::Idle;
+        }
+        match self.find_named(now, conn, head) {
+            Named::OnShard(shard) if self.hand_over(conn, shard) => return Fate::HandedOver,
+            Named::Here(leg) => self.handle_named(conn, leg, head),
+            Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
+            Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
+        }
+        self.carry_out(now);
+        Fate::Read
+    }
+
+    /// Finds the session of a request, and binds it to the connection when it has none.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.4, s.7.3: exactly one URI, that of a session of this connection. The
+    /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714).
+    fn find_named(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Named {
+        if head.to_path.len() != 1 {
+            return Named::Unknown;
+        }
+        let first = head.to_path.first();
+        let Some(session_id) = first.session_id() else {
+            return Named::Unknown;
+        };
+        let Some(connection) = self.connections.get(conn) else {
+            return Named::Unknown;
+        };
+        for &leg in &connection.sessions {
+            if self
+                .sessions
+                .get(leg)
+                .is_some_and(|s| s.session_id() == session_id)
+            {
+                return Named::Here(leg);
+            }
+        }
+        let is_unnamed = matches!(connection.phase, Phase::Unnamed(_));
+        match self.sessions.find(session_id) {
+            Some(leg) if self.bind(now, conn, leg) => Named::Here(leg),
+            Some(_) => Named::BoundElsewhere,
+            None => match shard_of_session_id(session_id) {
+                Some(shard) if shard != self.environment.index => {
+                    if is_unnamed {
+                        Named::OnShard(shard)
+                    } else {
+                        Named::Unknown
+                    }
+                }
+                Some(_) | None => Named::Unknown,
+            },
+        }
+    }
+
+    fn handle_named(&mut self, conn: ConnKey, leg: LegKey, head: &RequestHead<'_>) {
+        match head.method {
+            Method::Send => {
+                let reply_to = self.reply_to(leg, head);
+                if let Some(connection) = self.connections.get_mut(conn) {
+                    connection.inbound = Inbound::Send {
+                        leg,
+                        transaction_id: head.transaction_id,
+                        reply_to,
+                        is_answered: false,
+                    };
+                }
+                self.switch.handle_chunk(leg, head);
+            }
+            // Recipients' REPORTs end here (RFC 7701 s.6.3), and no REPORT is answered.
+            Method::Report => {}
+            Method::Auth | Method::Nickname | Method::Other(_) => {
+                self.answer(conn, head, StatusCode::UNKNOWN_METHOD);
+            }
+        }
+    }
+
+    /// Where the answer to a SEND goes: the leftmost URI of its From-Path. `None` when that is the
+    /// one of the session's path, as nearly always.
+    fn reply_to(&self, leg: LegKey, head: &RequestHead<'_>) -> Option<MsrpPathBuf> {
+        let from = head.from_path.first();
+        let peer = self
+            .sessions
+            .get(leg)
+            .and_then(|session| session.peer.as_ref());
+        let is_usual = peer
+            .and_then(|peer| peer.as_path())
+            .is_some_and(|path| path.first().raw() == from.raw());
+        if is_usual {
+            None
+        } else {
+            MsrpPathBuf::join([from]).ok()
+        }
+    }
+
+    fn handle_body(&mut self, conn: ConnKey, data: &Bytes, body: &Body<'_>) {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let Inbound::Send { leg, .. } = connection.inbound else {
+            return;
+        };
+        let octets = match body {
+            Body::Input(range) => data.slice(range.clone()),
+            Body::Carried(octets) => {
+                self.environment
+                    .counters
+                    .add(Cell::CopiedSplit, octets.len() as u64);
+                Bytes::copy_from_slice(octets)
+            }
+        };
+        self.switch.handle_body(leg, octets);
+    }
+
+    fn handle_end(&mut self, conn: ConnKey, flag: ContinuationFlag) {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let Inbound::Send { leg, .. } = connection.inbound else {
+            return;
+        };
+        self.switch.handle_end(leg, flag);
+    }
+
+    /// A response tells what became of a piece.
+    fn handle_response(&mut self, conn: ConnKey, head: &ResponseHead<'_>) {
+        self.environment.counters.count(Cell::ResponsesReceived);
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let answered = connection.sessions.iter().find_map(|&leg| {
+            let asked = self
+                .sessions
+                .get_mut(leg)?
+                .transactions
+                .answer(&head.transaction_id)?;
+            Some((leg, asked))
+        });
+        match answered {
+            Some((leg, Asked::Piece { message, is_last })) => {
+                if !head.status.is_success() {
+                    self.switch.settle(leg, message, Outcome::Refused);
+                } else if is_last && !self.is_piece_open(leg, message) {
+                    self.switch.settle(leg, message, Outcome::Delivered);
+                }
+            }
+            Some((_, Asked::Opening)) => {}
+            None => self.environment.counters.count(Cell::ResponsesUnknown),
+        }
+    }
+
+    fn handle_rejected(&mut self, conn: ConnKey, rejected: &Rejected<'_>) {
+        self.environment.counters.count(Cell::RequestsRejected);
+        let is_answered = !matches!(rejected.method, None | Some(Method::Report));
+        let failure_report = rejected.failure_report.unwrap_or(FailureReport::Yes);
+        if !is_answered || !answering::is_response_due(failure_report, StatusCode::BAD_REQUEST) {
+            return;
+        }
+        let (Some(from), Some(to)) = (&rejected.from_path, &rejected.to_path) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let reason = rejected.reason.to_string();
+        connection.outbox.push_control(|out| {
+            let status = StatusCode::BAD_REQUEST;
+            encode::response(
+                out,
+                rejected.transaction_id,
+                status,
+                Some(&reason),
+                from,
+                to,
+            );
+        });
+        self.count_response(StatusCode::BAD_REQUEST);
+        self.mark_dirty(conn);
+    }
+
+    /// Answers a request that no session's switch sees. REPORTs are never answered.
+    ///
+    /// # Spec
+    /// RFC 4975 s.7.2: the answer to a SEND goes to the leftmost URI of its From-Path, any other
+    /// to the whole path.
+    fn answer(&mut self, conn: ConnKey, head: &RequestHead<'_>, status: StatusCode) {
+        let is_due = head.method != Method::Report
+            && answering::is_response_due(head.failure_report, status);
+        let Some(connection) = self.connections.get_mut(conn).filter(|_| is_due) else {
+            return;
+        };
+        connection.outbox.push_control(|out| {
+            let comment = Some(status.phrase());
+            let (id, own) = (head.transaction_id, head.to_path.first());
+            if head.method == Method::Send {
+                encode::response(out, id, status, comment, head.from_path.first(), own);
+            } else {
+                encode::response(out, id, status, comment, head.from_path, own);
+            }
+        });
+        tracing::debug!(status = status.value(), "request refused");
+        self.count_response(status);
+        self.mark_dirty(conn);
+    }
+}

@@ -1,0 +1,123 @@
+//! How much of what a connection sends is looked at, and when.
+//!
+//! The kernel may hand over megabytes of one sender in one turn, before anything of them could be
+//! sent on. So each connection has a budget for a turn. What is beyond it, and everything of a
+//! connection whose recipients are slow, waits unread, and the connection is not received from
+//! until that has been read: the sender feels it by TCP.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use msrp_control::EndReason;
+use msrp_session::Timestamp;
+use ring_io::{ConnKey, Io, Read};
+
+use super::Shard;
+use super::connection::Phase;
+use crate::limits::TURN_OCTETS_MAX;
+use crate::metrics::Cell;
+
+/// What has arrived on a connection and waits to be read.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    unread: VecDeque<Bytes>,
+    /// The turn for which `used_octets` counts.
+    turn: u64,
+    used_octets: usize,
+    /// The peer has sent everything it will send.
+    is_at_end: bool,
+}
+
+impl Intake {
+    /// Takes what may be read in this turn.
+    fn next(&mut self, turn: u64) -> Option<Bytes> {
+        if self.turn != turn {
+            self.turn = turn;
+            self.used_octets = 0;
+        }
+        let budget = TURN_OCTETS_MAX.saturating_sub(self.used_octets);
+        let first = self.unread.front_mut().filter(|_| budget > 0)?;
+        let octets = if first.len() <= budget {
+            self.unread.pop_front()?
+        } else {
+            first.split_to(budget)
+        };
+        self.used_octets += octets.len();
+        Some(octets)
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Octets arrived on a connection.
+    pub(super) fn received(&mut self, now: Timestamp, conn: ConnKey, octets: Bytes) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        self.environment
+            .counters
+            .add(Cell::OctetsReceived, octets.len() as u64);
+        if connection.is_read() {
+            let was_waiting = !connection.intake.unread.is_empty();
+            connection.intake.unread.push_back(octets);
+            if !was_waiting {
+                self.read_on(now, conn);
+            }
+        }
+    }
+
+    /// The peer will send no more; what has arrived before is read first.
+    pub(super) fn peer_closed(&mut self, now: Timestamp, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.intake.is_at_end = true;
+        if connection.intake.unread.is_empty() {
+            self.end_connection(now, conn, EndReason::ConnectionLost);
+        }
+    }
+
+    /// Reads what has arrived, as far as the budget and the recipients allow.
+    pub(super) fn read_on(&mut self, now: Timestamp, conn: ConnKey) {
+        while let Some(connection) = self.connections.get_mut(conn)
+            && connection.slowed_by.is_empty()
+            && let Some(octets) = connection.intake.next(self.turn)
+        {
+            self.decode(now, conn, octets);
+        }
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if !connection.intake.unread.is_empty() {
+            self.io.read(conn, Read::Paused);
+            if connection.slowed_by.is_empty() {
+                self.unread.push(conn);
+            }
+        } else if connection.intake.is_at_end {
+            self.end_connection(now, conn, EndReason::ConnectionLost);
+        }
+    }
+
+    /// Reads what was beyond the budget of the turn before.
+    pub(super) fn read_unread(&mut self, now: Timestamp) {
+        for conn in std::mem::take(&mut self.unread) {
+            self.read_on(now, conn);
+            self.receive_again(conn);
+        }
+    }
+
+    /// A sender that waited for slow recipients, or for its next turn, is received from again
+    /// when everything it sent has been read.
+    pub(super) fn receive_again(&mut self, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if !connection.slowed_by.is_empty() || !matches!(connection.phase, Phase::Serving) {
+            return;
+        }
+        if connection.intake.unread.is_empty() {
+            self.io.read(conn, Read::Continuous);
+        } else if !self.unread.contains(&conn) {
+            self.unread.push(conn);
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! From the switch's outputs to one send for each connection.
+
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use msrp_control::EndReason;
+use msrp_session::limits::TRANSACTION_NS;
+use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
+use msrp_switch::{LegKey, MessageKey, Outcome, Output, Refused};
+use msrp_wire::{
+    ByteRange, ContinuationFlag, FailureReport, MsrpUriBuf, Status, StatusCode, encode,
+};
+use ring_io::{ConnKey, Io, SendOp, SendOutcome};
+
+use super::Shard;
+use super::connection::{Inbound, Phase};
+use super::outbox::CopyRef;
+use super::session::{Asked, Link};
+use super::timers::Timer;
+use crate::limits::BACKLOG_OCTETS_SOFT;
+use crate::metrics::Cell;
+
+/// One piece on its way to its recipients.
+struct FanOut<'a> {
+    piece: Rc<Piece>,
+    fields: &'a PieceFields,
+    message: MessageKey,
+    is_last: bool,
+    sender: Option<ConnKey>,
+}
+
+impl<I: Io> Shard<I> {
+    /// Does what the switch wants done.
+    pub(super) fn carry_out(&mut self, now: Timestamp) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Respond {
+                    leg,
+                    status,
+                    is_due,
+                    refused,
+                } => {
+                    self.respond(leg, status, is_due, refused);
+                }
+                Output::Piece {
+                    fields,
+                    body,
+                    to,
+                    message,
+                    is_last,
+                    sender,
+                } => {
+                    self.fan_out(now, &fields, body, &to, (message, is_last, sender));
+                }
+                Output::Report {
+                    leg,
+                    message_id,
+                    byte_range,
+                    status,
+                } => {
+                    self.report(
+                        leg,
+                        encode::Report {
+                            message_id,
+                            byte_range: Some(byte_range),
+                            status: Status::new(status),
+                            comment: Some(status.phrase()),
+                            body: None,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Answers the SEND that is arriving on the leg's connection.
+    fn respond(&mut self, leg: LegKey, status: StatusCode, is_due: bool, refused: Option<Refused>) {
+        let Some(session) = self.sessions.get(leg) else {
+            return;
+        };
+        if let Some(refused) = refused {
+            let (room, participant) = (&session.room, &session.participant);
+            tracing::info!(%room, %participant, status = status.value(), reason = %refused, "message refused");
+        }
+        let Some((conn, peer)) = session.bound().zip(session.peer.as_ref()) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let Inbound::Send {
+            leg: open,
+            transaction_id,
+            reply_to,
+            is_answered,
+        } = &mut connection.inbound
+        else {
+            return;
+        };
+        if *open != leg || std::mem::replace(is_answered, true) || !is_due {
+            return;
+        }
+        let (id, reply_to) = (*transaction_id, reply_to.take());
+        let Some(path) = reply_to.as_ref().unwrap_or(peer).as_path() else {
+            return;
+        };
+        connection.outbox.push_control(|out| {
+            encode::response(
+                out,
+                id,
+                status,
+                Some(status.phrase()),
+                path.first(),
+                &session.own,
+            );
+        });
+        self.count_response(status);
+        self.mark_dirty(conn);
+    }
+
+    fn fan_out(
+        &mut self,
+        now: Timestamp,
+        fields: &PieceFields,
+        body: PieceBody,
+        to: &[LegKey],
+        (message, is_last, sender): (MessageKey, bool, LegKey),
+    ) {
+        let ids = &mut self.ids;
+        let piece = Rc::new(Piece::compose(fields, body, || ids.transaction_id()));
+        let sender = self
+            .sessions
+            .get(sender)
+            .and_then(|session| session.bound());
+        let fan_out = FanOut {
+            piece,
+            fields,
+            message,
+            is_last,
+            sender,
+        };
+        for &leg in to {
+            self.queue_piece(now, leg, &fan_out);
+        }
+        self.environment
+            .counters
+            .add(Cell::PiecesSent, to.len() as u64);
+    }
+
+    fn queue_piece(&mut self, now: Timestamp, leg: LegKey, fan_out: &FanOut<'_>) {
+        let FanOut {
+            piece,
+            fields,
+            message,
+            is_last,
+            sender,
+        } = fan_out;
+        let is_asked = fields.failure_report == FailureReport::Yes;
+        let copy = CopyRef {
+            leg,
+            message: *message,
+        };
+        let done = (*is_last && !is_asked).then_some(copy);
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        let conn = match &mut session.link {
+            Link::Bound(conn) => *conn,
+            Link::Waiting(early) | Link::Opening(_, early) => {
+                if early.push(piece, &session.paths, done) {
+                    let copied = piece.body_octets() as u64;
+                    self.environment.counters.add(Cell::CopiedEarly, copied);
+                } else {
+                    self.refuse_early(leg, fan_out);
+                }
+                return;
+            }
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        // Two sessions on one connection must not share a transaction id.
+        let piece = if connection.sessions.len() > 1 && connection.sessions[0] != leg {
+            let ids = &mut self.ids;
+            Rc::new(piece.renamed(|| ids.transaction_id()))
+        } else {
+            Rc::clone(piece)
+        };
+        let deadline = is_asked.then(|| now.after(TRANSACTION_NS));
+        let asked = Asked::Piece {
+            message: *message,
+            is_last: *is_last,
+        };
+        let forgotten = session.transactions.open(piece.id(), deadline, asked);
+        connection
+            .outbox
+            .push_piece(piece, Rc::clone(&session.paths), done);
+        if is_asked {
+            self.time_transactions(leg);
+        }
+        if let Some(Asked::Piece { message, .. }) = forgotten {
+            self.switch.settle(leg, message, Outcome::Failed);
+        }
+        self.mark_dirty(conn);
+        self.pace(conn, *sender);
+    }
+
+    /// There is no room for a piece to a participant without connection: its copy ends.
+    fn refuse_early(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
+        self.switch.settle(leg, fan_out.message, Outcome::Failed);
+        if fan_out.fields.byte_range.start == 1 {
+            return;
+        }
+        let fields = PieceFields {
+            flag: ContinuationFlag::Abort,
+            byte_range: ByteRange {
+                end: None,
+                ..fan_out.fields.byte_range
+            },
+            ..fan_out.fields.clone()
+        };
+        let ids = &mut self.ids;
+        let abort = Piece::compose(&fields, PieceBody::new(), || ids.transaction_id());
+        if let Some(session) = self.sessions.get_mut(leg)
+            && let Link::Waiting(early) | Link::Opening(_, early) = &mut session.link
+        {
+            early.push_unbounded(&abort, &session.paths);
+        }
+    }
+
+    fn report(&mut self, leg: LegKey, report: encode::Report<'_>) {
+        let Some(session) = self.sessions.get(leg) else {
+            return;
+        };
+        let Some((conn, peer)) = session.bound().zip(session.peer.as_ref()) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let id = self.ids.transaction_id();
+        let own: &MsrpUriBuf = &session.own;
+        connection
+            .outbox
+            .push_control(|out| encode::report(out, id, peer, own, &report));
+        self.environment.counters.count(Cell::ReportsSent);
+        self.mark_dirty(conn);
+    }
+
+    /// Whether an answer to a piece of this message is still outstanding.
+    pub(super) fn is_piece_open(&self, leg: LegKey, message: MessageKey) -> bool {
+        self.sessions.get(leg).is_some_and(|session| {
+            session.transactions.contexts().any(
+                |asked| matches!(asked, Asked::Piece { message: other, .. } if *other == message),
+            )
+        })
+    }
+
+    pub(super) fn mark_dirty(&mut self, conn: ConnKey) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push(conn);
+        }
+    }
+
+    /// One send for each connection that has something to send, again for those with more than
+    /// one send takes.
+    pub(super) fn flush(&mut self, now: Timestamp) {
+        while !self.dirty.is_empty() {
+            let dirty = std::mem::take(&mut self.dirty);
+            let mut ops = self.send(now, &dirty);
+            for op in ops.drain(..) {
+                self.sent(now, &op);
+            }
+            self.carry_out(now);
+        }
+    }
+
+    /// Sends what is dirty; connections with a backlog only collect.
+    fn send(&mut self, now: Timestamp, dirty: &[ConnKey]) -> Vec<SendOp> {
+        for &conn in dirty {
+            self.spill_behind_backlog(now, conn);
+        }
+        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(dirty.len() * SLICES_USUAL);
+        let mut ops = Vec::with_capacity(dirty.len());
+        for &conn in dirty {
+            let Some(connection) = self.connections.get(conn) else {
+                continue;
+            };
+            if connection.outbox.backlog_octets() > 0 {
+                continue;
+            }
+            let start = slices.len();
+            connection.outbox.gather(&mut slices);
+            if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(slices.len())) {
+                ops.push(SendOp::new(conn, start..end));
+            }
+        }
+        if let Err(error) = self.io.send_batch(&slices, &mut ops) {
+            tracing::error!(%error, "the backend broke while sending");
+            ops.clear();
+        }
+        ops
+    }
+
+    fn spill_behind_backlog(&mut self, now: Timestamp, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.is_dirty = false;
+        if connection.outbox.backlog_octets() > 0 {
+            let copied = connection.outbox.spill(0);
+            self.environment.counters.add(Cell::CopiedBacklog, copied);
+            self.watch_stall(now, conn);
+        }
+    }
+
+    /// A send has ended.
+    fn sent(&mut self, now: Timestamp, op: &SendOp) {
+        let Some(connection) = self.connections.get_mut(op.conn) else {
+            return;
+        };
+        let octets = match op.outcome {
+            SendOutcome::Sent(octets) => octets,
+            SendOutcome::WouldBlock => 0,
+            SendOutcome::Failed(_) => {
+                self.end_connection(now, op.conn, EndReason::ConnectionLost);
+                return;
+            }
+        };
+        if octets > 0 {
+            connection.progress = now;
+        }
+        let mut slices = Vec::new();
+        connection.outbox.gather(&mut slices);
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        drop(slices);
+        let copied = connection.outbox.taken(octets, octets == offered);
+        let counters = &self.environment.counters;
+        counters.add(Cell::OctetsSent, octets as u64);
+        counters.add(Cell::CopiedBacklog, copied);
+        self.settle_written(op.conn);
+        self.after_send(now, op.conn);
+    }
+
+    /// What follows from the state of a connection's outbox.
+    fn after_send(&mut self, now: Timestamp, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let waiting = connection.outbox.backlog_octets();
+        if waiting > 0 {
+            self.watch_stall(now, conn);
+        } else if !connection.outbox.is_empty() {
+            self.mark_dirty(conn);
+        } else {
+            connection.outbox.release();
+            if matches!(connection.phase, Phase::Closing) {
+                self.linger(now, conn);
+            }
+        }
+        if waiting <= BACKLOG_OCTETS_SOFT / 2 {
+            self.release_senders(conn);
+        }
+    }
+
+    /// The socket takes octets again.
+    pub(super) fn writable(&mut self, now: Timestamp, conn: ConnKey) {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let mut slices = Vec::new();
+        connection.outbox.gather(&mut slices);
+        let end = u32::try_from(slices.len()).unwrap_or(0);
+        let mut ops = [SendOp::new(conn, 0..end)];
+        if self.io.send_batch(&slices, &mut ops).is_ok() {
+            drop(slices);
+            self.sent(now, &ops[0]);
+        }
+    }
+
+    fn settle_written(&mut self, conn: ConnKey) {
+        while let Some(connection) = self.connections.get_mut(conn)
+            && let Some(copy) = connection.outbox.written_copy()
+        {
+            self.switch.settle(copy.leg, copy.message, Outcome::Sent);
+        }
+    }
+
+    /// Sees to it that a timer runs for the oldest transaction of a session.
+    pub(super) fn time_transactions(&mut self, leg: LegKey) {
+        if let Some(session) = self.sessions.get_mut(leg)
+            && !session.is_transaction_timed
+            && let Some(deadline) = session.transactions.deadline()
+        {
+            session.is_transaction_timed = true;
+            self.timers.set(deadline, Timer::Transaction(leg));
+        }
+    }
+
+    pub(super) fn handle_timers(&mut self, now: Timestamp) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::Unnamed(conn) => self.end_unnamed(conn.0),
+                Timer::Unbound(leg) => self.end_unbound(now, leg),
+                Timer::Stall(conn) => self.check_stall(now, conn.0),
+                Timer::Transaction(leg) => self.expire_transactions(now, leg),
+                Timer::Linger(conn) => self.close(conn.0),
+            }
+        }
+    }
+
+    fn end_unnamed(&mut self, conn: ConnKey) {
+        let phase = self
+            .connections
+            .get(conn)
+            .map(|connection| &connection.phase);
+        if matches!(phase, Some(Phase::Unnamed(_))) {
+            self.environment.counters.count(Cell::ConnectionsNeverBound);
+            tracing::info!(reason = "it named no session in time", "connection closed");
+            self.close(conn);
+        }
+    }
+
+    fn end_unbound(&mut self, now: Timestamp, leg: LegKey) {
+        if self
+            .sessions
+            .get(leg)
+            .is_some_and(|session| session.bound().is_none())
+        {
+            self.end_session(now, leg, EndReason::NeverBound);
+        }
+    }
+
+    fn expire_transactions(&mut self, now: Timestamp, leg: LegKey) {
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        session.is_transaction_timed = false;
+        let mut unanswered = Vec::new();
+        while let Some(asked) = session.transactions.expire(now) {
+            unanswered.push(asked);
+        }
+        for asked in unanswered {
+            match asked {
+                Asked::Piece { message, .. } => self.switch.settle(leg, message, Outcome::Failed),
+                Asked::Opening => {}
+            }
+        }
+        self.time_transactions(leg);
+    }
+
+    pub(super) fn count_response(&self, status: StatusCode) {
+        self.environment.counters.count(match status.value() {
+            200 => Cell::ResponsesOk,
+            400 => Cell::ResponsesBadRequest,
+            403 => Cell::ResponsesForbidden,
+            404 => Cell::ResponsesNotFound,
+            413 => Cell::ResponsesStop,
+            415 => Cell::ResponsesType,
+            481 => Cell::ResponsesNoSession,
+            501 => Cell::ResponsesMethod,
+            506 => Cell::ResponsesElsewhere,
+            _ => Cell::ResponsesOther,
+        });
+    }
+}
+
+/// Slices of a connection with one piece: start, paths, tail, body, end, and a response.
+const SLICES_USUAL: usize = 6;

@@ -1,0 +1,175 @@
+//! One participant's MSRP session, as the shard sees it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use msrp_control::{ParticipantId, RoomId};
+use msrp_session::{Piece, Timestamp, Transactions};
+use msrp_switch::{LegKey, MessageKey};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, encode};
+use ring_io::ConnKey;
+
+use super::outbox::CopyRef;
+use crate::limits::EARLY_OCTETS_MAX;
+
+/// A session. It has the key of its leg in the switch.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) room: RoomId,
+    pub(super) participant: ParticipantId,
+    /// Our URI. Its session-id is a secret between us and the participant.
+    pub(super) own: MsrpUriBuf,
+    /// The participant's path; unknown until it has answered our offer.
+    pub(super) peer: Option<MsrpPathBuf>,
+    /// `To-Path` and `From-Path` of everything we send, made once.
+    pub(super) paths: Rc<[u8]>,
+    pub(super) link: Link,
+    pub(super) transactions: Transactions<Asked>,
+    /// Whether a timer for the oldest transaction runs.
+    pub(super) is_transaction_timed: bool,
+    pub(super) started: Timestamp,
+}
+
+/// How a session is connected.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// Waiting for a connection that names it. Holds what is to be sent until then.
+    Waiting(Early),
+    /// We are opening the connection.
+    Opening(ConnKey, Early),
+    /// Bound to a connection.
+    Bound(ConnKey),
+}
+
+/// What a request of ours was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A piece of this message.
+    Piece { message: MessageKey, is_last: bool },
+    /// The empty SEND with which we opened the session.
+    Opening,
+}
+
+/// Octets for a session that has no connection yet, in memory of our own.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    pub(super) octets: Vec<u8>,
+    pub(super) marks: Vec<(usize, CopyRef)>,
+}
+
+impl Early {
+    /// Keeps a piece. `false` when there is no room for it.
+    pub(super) fn push(&mut self, piece: &Piece, paths: &[u8], done: Option<CopyRef>) -> bool {
+        let octets = piece.octets_without_paths() + paths.len();
+        if self.octets.len() + octets > EARLY_OCTETS_MAX {
+            return false;
+        }
+        self.push_unbounded(piece, paths);
+        if let Some(copy) = done {
+            self.marks.push((self.octets.len(), copy));
+        }
+        true
+    }
+
+    /// Keeps a piece without body, of which there is one at most for each message.
+    pub(super) fn push_unbounded(&mut self, piece: &Piece, paths: &[u8]) {
+        let body = piece.body().iter().map(AsRef::as_ref);
+        let parts = [piece.start(), paths, piece.tail()].into_iter().chain(body);
+        for part in parts.chain([piece.end()]) {
+            self.octets.extend_from_slice(part);
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        room: RoomId,
+        participant: ParticipantId,
+        own: MsrpUriBuf,
+        started: Timestamp,
+    ) -> Self {
+        Self {
+            room,
+            participant,
+            own,
+            peer: None,
+            paths: Rc::from(&[][..]),
+            link: Link::Waiting(Early::default()),
+            transactions: Transactions::new(),
+            is_transaction_timed: false,
+            started,
+        }
+    }
+
+    pub(super) fn set_peer(&mut self, peer: MsrpPathBuf) {
+        let mut paths = Vec::new();
+        encode::paths(&mut paths, &peer, &self.own);
+        self.paths = paths.into();
+        self.peer = Some(peer);
+    }
+
+    pub(super) fn session_id(&self) -> &[u8] {
+        self.own.as_uri().session_id().unwrap_or_default()
+    }
+
+    /// The connection that carries the session, or that is being opened for it.
+    pub(super) fn connection(&self) -> Option<ConnKey> {
+        match &self.link {
+            Link::Waiting(_) => None,
+            Link::Opening(conn, _) | Link::Bound(conn) => Some(*conn),
+        }
+    }
+
+    pub(super) fn bound(&self) -> Option<ConnKey> {
+        match &self.link {
+            Link::Waiting(_) | Link::Opening(..) => None,
+            Link::Bound(conn) => Some(*conn),
+        }
+    }
+}
+
+/// All sessions of a shard, by leg and by session-id.
+///
+/// Found by leg for every piece and recipient: a slot number, no hash. Found by session-id once
+/// for each binding.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    by_leg: Vec<Option<(LegKey, Box<Session>)>>,
+    by_session_id: HashMap<Box<[u8]>, LegKey>,
+}
+
+impl Sessions {
+    pub(super) fn insert(&mut self, leg: LegKey, session: Session) {
+        self.by_session_id.insert(session.session_id().into(), leg);
+        if self.by_leg.len() <= leg.index() {
+            self.by_leg.resize_with(leg.index() + 1, || None);
+        }
+        self.by_leg[leg.index()] = Some((leg, Box::new(session)));
+    }
+
+    pub(super) fn remove(&mut self, leg: LegKey) -> Option<Box<Session>> {
+        let slot = self.by_leg.get_mut(leg.index())?;
+        let (_, session) = slot.take_if(|(key, _)| *key == leg)?;
+        self.by_session_id.remove(session.session_id());
+        Some(session)
+    }
+
+    pub(super) fn get(&self, leg: LegKey) -> Option<&Session> {
+        let (key, session) = self.by_leg.get(leg.index())?.as_ref()?;
+        (*key == leg).then_some(session)
+    }
+
+    pub(super) fn get_mut(&mut self, leg: LegKey) -> Option<&mut Session> {
+        let (key, session) = self.by_leg.get_mut(leg.index())?.as_mut()?;
+        (*key == leg).then_some(session)
+    }
+
+    /// The leg whose session has this id.
+    pub(super) fn find(&self, session_id: &[u8]) -> Option<LegKey> {
+        self.by_session_id.get(session_id).copied()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.by_session_id.len()
+    }
+}

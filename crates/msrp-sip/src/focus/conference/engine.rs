@@ -1,0 +1,237 @@
+//! Answers and events of the media engine.
+
+use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, Reply};
+
+use crate::focus::conference::{Conference, Env};
+use crate::focus::desk::Asked;
+use crate::focus::headers::{self, ALLOW, SOFTWARE};
+use crate::focus::invitation;
+use crate::focus::media::{Remote, sdp_body};
+use crate::focus::participant::{Invitation, State};
+use crate::focus::refusal::Refusal;
+use crate::focus::release::ReleaseReason;
+use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::limits::INVITATION_NS_MAX;
+use crate::ua::{Answer, Body, DialogId, Headers};
+
+impl Conference {
+    /// The room was created, or not.
+    pub(crate) fn on_created(&mut self, result: &Result<Reply, ControlError>, env: &mut Env<'_>) {
+        if let Err(error) = result {
+            tracing::warn!(room = %self.room, code = error.code.as_str(), "the engine created no room");
+            self.lose_room(error.code, env);
+        }
+    }
+
+    /// The engine ended the room by itself.
+    pub(crate) fn on_room_lost(&mut self, reason: EndReason, env: &mut Env<'_>) {
+        tracing::warn!(room = %self.room, reason = reason.as_str(), "the engine lost the room");
+        self.lose_room(ErrorCode::Unavailable, env);
+    }
+
+    fn lose_room(&mut self, code: ErrorCode, env: &mut Env<'_>) {
+        self.room_runs = false;
+        let waiting: Vec<u64> = self
+            .participants
+            .iter()
+            .filter(|(_, p)| matches!(p.state, State::Waiting(_) | State::Entering(_)))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in waiting {
+            self.dismiss(key, &Refusal::Engine(code), Headers::new(), env);
+        }
+        self.release(ReleaseReason::Engine, env);
+        self.settle(env);
+    }
+
+    /// Our offer for an invitee is there, or not.
+    pub(crate) fn on_offer(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+        match self.participants.get_mut(&key) {
+            Some(participant) if matches!(participant.state, State::Offered) => match result {
+                Ok(Reply::Sdp(sdp)) => {
+                    participant.local_sdp = Some(sdp);
+                    self.send_invitation(key, env.policy.session_expires_s, env);
+                }
+                Ok(Reply::Done | Reply::Status(_)) => self.fail_invitation(key, 500, env),
+                Err(error) => {
+                    participant.is_in_room = false;
+                    self.fail_invitation(key, error.code.sip_status(), env);
+                }
+            },
+            Some(_) | None => {}
+        }
+        self.settle(env);
+    }
+
+    /// Sends the INVITE to an invitee whose offer is there.
+    ///
+    /// # Spec
+    /// CTRL-7.2.2.2-02, CTRL-7.2.2.2-04, CTRL-7.2.2.2-05.
+    pub(super) fn send_invitation(&mut self, key: u64, interval_s: u32, env: &mut Env<'_>) {
+        let seat = self.seat(key);
+        let (Some(participant), Some(invitee)) = (self.participants.get_mut(&key), self.invitees.get(&key)) else {
+            return;
+        };
+        let sdp = participant.local_sdp.as_deref().unwrap_or_default();
+        let request = invitation::build(env.policy, &self.inviter, invitee, self.room.as_str(), sdp, interval_s);
+        let gives_up_ns = env.now.saturating_add(INVITATION_NS_MAX);
+        participant.state = State::Invited(Invitation { dialog: None, gives_up_ns, interval_s });
+        env.desk.invite(seat, request);
+    }
+
+    /// An invitation came to nothing.
+    ///
+    /// # Spec
+    /// AMB-22.
+    pub(super) fn fail_invitation(&mut self, key: u64, status: u16, env: &mut Env<'_>) {
+        let status = invitation::mapped_status(status);
+        self.note_failure(status);
+        tracing::info!(room = %self.room, participant = key, status, "invitation failed");
+        self.remove(key, env);
+    }
+
+    pub(super) fn note_failure(&mut self, status: u16) {
+        self.lowest_failure = Some(self.lowest_failure.map_or(status, |lowest| lowest.min(status)));
+    }
+
+    /// Gives the answer of an invitee to the engine.
+    pub(super) fn accept(
+        &mut self,
+        key: u64,
+        dialog: DialogId,
+        answer: Remote,
+        agreement: Agreement,
+        env: &mut Env<'_>,
+    ) {
+        let seat = self.seat(key);
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return;
+        };
+        let accept_types = answer.media.accept_types.clone();
+        participant.state = State::Accepting { dialog, agreement, accept_types };
+        let (room, participant_id, sdp) = (self.room.clone(), participant.id.clone(), answer.sdp.clone());
+        participant.remote = Some(answer);
+        env.desk.command(Asked::Accept(seat), Command::SetAnswer { room, participant: participant_id, sdp });
+    }
+
+    /// The engine took the answer of an invitee, or not. The first acceptance lets the caller in.
+    ///
+    /// # Spec
+    /// CTRL-7.2.1.2-11, CTRL-7.2.1.3-14, CTRL-7.2.2.2-15.
+    pub(crate) fn on_accepted(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return;
+        };
+        let State::Accepting { dialog, agreement, accept_types } = &mut participant.state else {
+            return;
+        };
+        match result {
+            Ok(_) => {
+                let (dialog, agreement, types) = (*dialog, *agreement, std::mem::take(accept_types));
+                participant.state = State::Joined { dialog, is_acknowledged: true };
+                participant.timer = Some(SessionTimer::start(env.now, agreement));
+                tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
+                self.accepted_types.get_or_insert(types);
+                self.enter_waiting(env);
+            }
+            Err(error) => {
+                tracing::info!(room = %self.room, participant = %participant.id, code = error.code.as_str(), "the answer cannot be served");
+                self.note_failure(error.code.sip_status());
+                self.dismiss(key, &Refusal::SessionEnded, reason(488, "The answer is not acceptable"), env);
+            }
+        }
+        self.settle(env);
+    }
+
+    /// The engine took the offer of a caller, or not.
+    pub(crate) fn on_entered(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+        match self.participants.get_mut(&key) {
+            Some(participant) if matches!(participant.state, State::Entering(_)) => match result {
+                Ok(Reply::Sdp(sdp)) => {
+                    self.welcome(key, sdp, env);
+                    self.enter_waiting(env);
+                }
+                Ok(Reply::Done | Reply::Status(_)) => {
+                    self.dismiss(key, &Refusal::Engine(ErrorCode::Unavailable), Headers::new(), env);
+                }
+                Err(error) => {
+                    participant.is_in_room = false;
+                    self.dismiss(key, &Refusal::Engine(error.code), Headers::new(), env);
+                }
+            },
+            Some(_) | None => {}
+        }
+        self.settle(env);
+    }
+
+    /// Sends the 200 OK to a caller.
+    ///
+    /// # Spec
+    /// CTRL-7.2.1.1.
+    fn welcome(&mut self, key: u64, sdp: String, env: &mut Env<'_>) {
+        let Some((knock, mut headers)) = self.caller_headers(key, env) else {
+            return;
+        };
+        knock.2.write(&mut headers);
+        let answer = Answer { status: 200, reason: None, headers, body: Some(sdp_body(&sdp)) };
+        env.desk.answer_invite(knock.0, answer);
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.state = State::Joined { dialog: knock.1, is_acknowledged: false };
+            participant.timer = Some(SessionTimer::start(env.now, knock.2));
+            participant.local_sdp = Some(sdp);
+            tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
+        }
+    }
+
+    /// Tells waiting callers that an invitee rings, once.
+    ///
+    /// # Spec
+    /// CTRL-7.2.1.2-19; AMB-21.
+    pub(super) fn relay_ringing(&mut self, env: &mut Env<'_>) {
+        if !env.policy.relay_ringing || std::mem::replace(&mut self.has_rung, true) {
+            return;
+        }
+        let answer = |headers, body: Option<Body>| Answer { status: 180, reason: None, headers, body };
+        if let Some((knock, headers)) = self.caller_headers(self.originator, env) {
+            env.desk.answer(knock.0, answer(headers, None));
+        }
+    }
+
+    /// What is needed to answer a caller, and the header fields that all answers to it share.
+    fn caller_headers(&self, key: u64, env: &Env<'_>) -> Option<((crate::ua::TxnId, DialogId, Agreement), Headers)> {
+        let participant = self.participants.get(&key)?;
+        let (State::Waiting(knock) | State::Entering(knock)) = &participant.state else {
+            return None;
+        };
+        let headers = Headers::new()
+            .with("Contact", headers::focus_contact(env.policy, self.room.as_str(), participant.transport))
+            .with("P-Asserted-Identity", self.asserted_identity())
+            .with("Allow", ALLOW)
+            .with("Server", SOFTWARE);
+        Some(((knock.transaction, knock.dialog, knock.agreement), headers))
+    }
+
+    /// The engine lost the session of a participant: the signalling follows.
+    pub(crate) fn on_participant_lost(&mut self, id: &ParticipantId, why: EndReason, env: &mut Env<'_>) {
+        let Some((key, participant)) = self.participants.iter_mut().find(|(_, p)| p.id == *id) else {
+            return;
+        };
+        let key = *key;
+        participant.is_in_room = false;
+        tracing::info!(room = %self.room, participant = %id, reason = why.as_str(), "participant lost");
+        if participant.is_pending() {
+            self.note_failure(480);
+        }
+        let farewell = reason(503, &format!("MSRP session ended: {why}"));
+        self.dismiss(key, &Refusal::Engine(ErrorCode::Unavailable), farewell, env);
+        self.settle(env);
+    }
+}
+
+/// A Reason field for a BYE.
+///
+/// # Spec
+/// RFC 3326 s.2.
+pub(super) fn reason(cause: u16, text: &str) -> Headers {
+    Headers::new().with("Reason", format!("SIP;cause={cause};text=\"{text}\""))
+}

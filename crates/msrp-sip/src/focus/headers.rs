@@ -1,0 +1,61 @@
+//! Header field values that the focus writes.
+
+use crate::focus::policy::Policy;
+use crate::ua::{Headers, Transport};
+
+/// What this software calls itself in Server and User-Agent.
+///
+/// # Spec
+/// AMB-68.
+pub const SOFTWARE: &str = concat!("IM-serv/OMA1.0 msrpd/", env!("CARGO_PKG_VERSION"));
+
+/// What is really served.
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE";
+
+/// Bodies that an INVITE may have.
+pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/resource-lists+xml";
+
+/// The session identity as Contact: reaches this node, and says that a focus is there.
+///
+/// # Spec
+/// AMB-09; RFC 4579 s.5.2.
+pub(crate) fn focus_contact(policy: &Policy, session: &str, transport: Transport) -> String {
+    format!("<{}>;isfocus;+g.oma.sip-im", contact_uri(policy, session, transport))
+}
+
+/// The address inside [`focus_contact`].
+pub(crate) fn contact_uri(policy: &Policy, session: &str, transport: Transport) -> String {
+    let (transport, host) = policy.contact_host(transport);
+    match transport {
+        Transport::Udp => format!("sip:{session}@{host}"),
+        Transport::Tcp => format!("sip:{session}@{host};transport=tcp"),
+    }
+}
+
+/// A Warning with free or agreed text.
+///
+/// # Spec
+/// RFC 3261 s.20.43; AMB-10.
+pub(crate) fn warning(agent: &str, text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+    format!("399 {agent} \"{text}\"")
+}
+
+/// Whether a field that holds tokens, in one or more values, holds this one. Case does not matter.
+pub(crate) fn has_token(headers: &Headers, name: &str, token: &str) -> bool {
+    tokens(headers, name).any(|t| t.eq_ignore_ascii_case(token))
+}
+
+/// All tokens of a field.
+pub(crate) fn tokens<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|t| !t.is_empty())
+}
+
+/// Whether the request or response asks that its sender be hidden.
+///
+/// # Spec
+/// RFC 3323 s.4.2, RFC 3325 s.9.3.
+pub(crate) fn wants_privacy(headers: &Headers) -> bool {
+    let mut values = headers.all("Privacy").flat_map(|value| value.split([';', ','])).map(str::trim);
+    values.any(|v| v.eq_ignore_ascii_case("id") || v.eq_ignore_ascii_case("user"))
+}

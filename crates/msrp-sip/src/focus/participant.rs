@@ -1,0 +1,156 @@
+//! One participant: a SIP dialog and a place in the room.
+//!
+//! ```text
+//!  caller:   Waiting --> Entering --200--> Joined --BYE from us--> Leaving --answer--> gone
+//!                                            |  `--no ACK yet--> Parting --ACK--> Leaving
+//!  invitee:  Offered --> Invited --2xx--> Accepting --> Joined
+//! ```
+//! A dialog that the peer ends goes from every state to gone.
+
+use msrp_control::ParticipantId;
+
+use crate::focus::admission::Knock;
+use crate::focus::media::Remote;
+use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::limits::ALLOW_OCTETS_MAX;
+use crate::ua::{DialogId, Headers, Transport};
+
+/// One participant.
+#[derive(Debug)]
+pub(crate) struct Participant {
+    /// The name inside the room.
+    pub(crate) id: ParticipantId,
+    /// The values that its CPIM From may have.
+    pub(crate) identities: Vec<String>,
+    /// The address shown to others.
+    pub(crate) entity: String,
+    /// The name shown to others.
+    pub(crate) display_name: Option<String>,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Whether the engine has it, or was asked to.
+    pub(crate) is_in_room: bool,
+    /// The transport of its dialog, for our Contact.
+    pub(crate) transport: Transport,
+    /// The methods that it allows.
+    pub(crate) allow: Option<String>,
+    /// Our present session description.
+    pub(crate) local_sdp: Option<String>,
+    /// Its present session description.
+    pub(crate) remote: Option<Remote>,
+    /// The session timer, once the dialog stands.
+    pub(crate) timer: Option<SessionTimer>,
+    /// Whether a refresh of ours is unanswered.
+    pub(crate) is_refreshing: bool,
+}
+
+/// Where a participant stands.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Its INVITE waits for somebody to accept.
+    Waiting(Box<Knock>),
+    /// Its INVITE waits for the engine.
+    Entering(Box<Knock>),
+    /// The engine makes our offer.
+    Offered,
+    /// Our INVITE is on its way.
+    Invited(Invitation),
+    /// The engine takes its answer.
+    Accepting {
+        /// The dialog.
+        dialog: DialogId,
+        /// The timer that its 2xx agreed.
+        agreement: Agreement,
+        /// The types that it accepts.
+        accept_types: Vec<String>,
+    },
+    /// It takes part.
+    Joined {
+        /// The dialog.
+        dialog: DialogId,
+        /// Whether the 2xx was acknowledged.
+        is_acknowledged: bool,
+    },
+    /// It has to go as soon as it acknowledged our 2xx.
+    Parting {
+        /// The dialog.
+        dialog: DialogId,
+        /// For the BYE.
+        headers: Headers,
+    },
+    /// Our BYE is unanswered.
+    Leaving {
+        /// The dialog.
+        dialog: DialogId,
+    },
+}
+
+/// An INVITE of ours.
+#[derive(Debug)]
+pub(crate) struct Invitation {
+    /// Known once the SIP engine took it.
+    pub(crate) dialog: Option<DialogId>,
+    /// When it is given up.
+    pub(crate) gives_up_ns: u64,
+    /// The session interval that it asks for, in seconds.
+    pub(crate) interval_s: u32,
+}
+
+impl Participant {
+    /// Whether it counts for the release policy; open invitations do.
+    ///
+    /// # Spec
+    /// AMB-39.
+    pub(crate) fn is_counted(&self) -> bool {
+        !matches!(self.state, State::Parting { .. } | State::Leaving { .. })
+    }
+
+    /// Whether its invitation is open.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Offered | State::Invited(_) | State::Accepting { .. })
+    }
+
+    /// Whether it takes part, or will without anybody else's doing.
+    pub(crate) fn is_present(&self) -> bool {
+        matches!(self.state, State::Joined { .. } | State::Entering(_))
+    }
+
+    /// The dialog, when there is one.
+    pub(crate) fn dialog(&self) -> Option<DialogId> {
+        match &self.state {
+            State::Waiting(knock) | State::Entering(knock) => Some(knock.dialog),
+            State::Offered => None,
+            State::Invited(invitation) => invitation.dialog,
+            State::Accepting { dialog, .. }
+            | State::Joined { dialog, .. }
+            | State::Parting { dialog, .. }
+            | State::Leaving { dialog } => Some(*dialog),
+        }
+    }
+
+    /// When it needs to be looked at.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        match &self.state {
+            State::Invited(invitation) => Some(invitation.gives_up_ns),
+            State::Joined { .. } => self.timer.map(|t| t.deadline()),
+            State::Waiting(_)
+            | State::Entering(_)
+            | State::Offered
+            | State::Accepting { .. }
+            | State::Parting { .. }
+            | State::Leaving { .. } => None,
+        }
+    }
+
+    /// Keeps the methods that a message of the peer names.
+    ///
+    /// # Spec
+    /// CTRL-7.2.1.2-05, CTRL-7.2.2.2-08, CTRL-7.2.2.2-10.
+    pub(crate) fn remember_methods(&mut self, headers: &Headers) {
+        let values: Vec<&str> = headers.all("Allow").collect();
+        let allow = values.join(", ");
+        if !allow.is_empty() && allow.len() <= ALLOW_OCTETS_MAX {
+            self.allow = Some(allow);
+        }
+    }
+}

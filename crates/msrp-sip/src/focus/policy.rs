@@ -1,0 +1,102 @@
+//! What the operator decided.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::address::Uri;
+use crate::ua::Transport;
+
+/// The operator's decisions, fixed while the focus lives.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The host part of the addresses that this node owns, and the agent of Warnings.
+    pub domain: String,
+    /// `host:port` under which this node is reached over UDP, when it listens there.
+    pub contact_udp: Option<String>,
+    /// `host:port` under which this node is reached over TCP, when it listens there.
+    pub contact_tcp: Option<String>,
+    /// The transport of requests that start here, as far as it is known beforehand.
+    pub outbound_transport: Transport,
+    /// Neighbours whose P-Asserted-Identity is believed.
+    pub trusted_peers: Vec<IpNet>,
+    /// The conference-factory addresses.
+    pub conference_factory: Vec<Uri>,
+    /// Session interval that we ask for, in seconds.
+    pub session_expires_s: u32,
+    /// Smallest session interval that we accept, in seconds; at least 90.
+    pub min_se_s: u32,
+    /// Whether ad-hoc sessions allow hidden callers.
+    pub anonymity: bool,
+    /// Whether ad-hoc sessions allow messages to single participants.
+    pub private_messages: bool,
+    /// Most users of an ad-hoc session other than its originator.
+    pub adhoc_participants_max: usize,
+    /// Longest session, in seconds; 0 means no limit.
+    pub session_max_s: u64,
+    /// Longest message, in octets; `None` leaves it to the engine.
+    pub message_octets_max: Option<u64>,
+    /// Whether a group session ends with its originator when the group does not say.
+    pub auto_release: bool,
+    /// An ad-hoc session ends when this many participants or fewer are left.
+    pub adhoc_remaining: usize,
+    /// A group session ends when this many participants or fewer are left.
+    pub group_remaining: usize,
+    /// Whether the caller hears that an invitee rings.
+    pub relay_ringing: bool,
+}
+
+impl Policy {
+    /// The documented defaults for a node of this domain, reached under nothing.
+    ///
+    /// # Spec
+    /// AMB-13, AMB-20, AMB-21, AMB-39.
+    #[must_use]
+    pub fn new(domain: impl Into<String>) -> Self {
+        Self {
+            domain: domain.into(),
+            contact_udp: None,
+            contact_tcp: None,
+            outbound_transport: Transport::Udp,
+            trusted_peers: Vec::new(),
+            conference_factory: Vec::new(),
+            session_expires_s: 1800,
+            min_se_s: 90,
+            anonymity: true,
+            private_messages: true,
+            adhoc_participants_max: 100,
+            session_max_s: 0,
+            message_octets_max: None,
+            auto_release: false,
+            adhoc_remaining: 1,
+            group_remaining: 0,
+            relay_ringing: true,
+        }
+    }
+
+    /// Whether this neighbour's assertions are believed.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_peers.iter().any(|net| net.contains(&address))
+    }
+
+    /// The transport and `host:port` for peers on this transport: the other one when this node does not listen
+    /// there, the domain when it listens nowhere.
+    pub(crate) fn contact_host(&self, transport: Transport) -> (Transport, &str) {
+        let udp = self.contact_udp.as_deref().map(|host| (Transport::Udp, host));
+        let tcp = self.contact_tcp.as_deref().map(|host| (Transport::Tcp, host));
+        let found = match transport {
+            Transport::Udp => udp.or(tcp),
+            Transport::Tcp => tcp.or(udp),
+        };
+        found.unwrap_or((transport, &self.domain))
+    }
+
+    /// Whether the host of this address is this node.
+    pub(crate) fn owns(&self, uri: &Uri) -> bool {
+        let hosts = [self.contact_udp.as_deref(), self.contact_tcp.as_deref()];
+        let own = |contact: &str| contact.rsplit_once(':').map_or(contact, |(host, _)| host).eq_ignore_ascii_case(uri.host());
+        uri.host().eq_ignore_ascii_case(&self.domain) || hosts.into_iter().flatten().any(own)
+    }
+}

@@ -1,0 +1,10 @@
+//! Scripted dialogues with the focus: a stand-in for the SIP engine, a stand-in for the media engine, and a clock
+//! that the test turns.
+
+mod ad_hoc;
+mod group;
+mod leaving;
+mod refresh;
+mod refusals;
+mod walk;
+mod world;

@@ -1,0 +1,146 @@
+//! Random walks: whatever happens in whatever order, every INVITE has exactly one final answer and nothing is left.
+
+use proptest::prelude::*;
+
+use super::world::{FACTORY, Sent, World, anonymous, caller, list_body, multipart, policy, sdp, uri};
+use crate::groups::Group;
+use crate::ua::{DialogEnd, DialogId, Headers, Method, TxnId};
+use msrp_control::{EndReason, ErrorCode, Event};
+
+const GROUP: &str = "sip:club@im.example";
+
+/// What the world knows of the dialogs while it walks.
+#[derive(Default)]
+struct Known {
+    invited: Vec<DialogId>,
+    standing: Vec<DialogId>,
+    requests: Vec<TxnId>,
+    unacknowledged: Vec<super::world::Call>,
+}
+
+impl Known {
+    fn look(&mut self, world: &mut World) {
+        for sent in world.sent.drain(..) {
+            match sent {
+                Sent::Invite(dialog, _) => self.invited.push(dialog),
+                Sent::Bye(dialog, transaction, _) => {
+                    self.standing.retain(|d| *d != dialog);
+                    self.unacknowledged.retain(|c| c.dialog != dialog);
+                    self.requests.push(transaction);
+                }
+                Sent::Request(_, transaction, ..) => self.requests.push(transaction),
+                Sent::Answer(transaction, answer) if answer.status == 200 => {
+                    self.unacknowledged.extend(world.calls.iter().find(|c| c.transaction == transaction));
+                }
+                Sent::Answer(..) | Sent::Cancel(_) => {}
+            }
+        }
+    }
+}
+
+fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
+    let users = ["alice", "bob", "carol"];
+    let user = users[pick % 3];
+    match action {
+        0 => drop(world.invite(FACTORY, caller(user), list_body(user, &["sip:dave@example.com", "sip:erin@example.com"]))),
+        1 => drop(world.invite(GROUP, caller(user), sdp(user))),
+        2 => drop(world.invite(GROUP, anonymous(user), sdp(user))),
+        3 | 4 if !known.invited.is_empty() => {
+            let dialog = known.invited.swap_remove(pick % known.invited.len());
+            world.accept(dialog);
+            known.standing.push(dialog);
+        }
+        5 if !known.invited.is_empty() => {
+            let dialog = known.invited.swap_remove(pick % known.invited.len());
+            world.respond(dialog, [486, 422, 302, 500][pick % 4], Headers::new().with("Min-SE", "2000"), None);
+        }
+        6 if !known.standing.is_empty() => {
+            let dialog = known.standing.swap_remove(pick % known.standing.len());
+            world.end(dialog, DialogEnd::Bye);
+        }
+        7 if !known.unacknowledged.is_empty() => {
+            let call = known.unacknowledged.swap_remove(pick % known.unacknowledged.len());
+            known.standing.push(call.dialog);
+            world.acknowledge(call);
+        }
+        8 if !known.requests.is_empty() => {
+            let transaction = known.requests.swap_remove(pick % known.requests.len());
+            world.finish_request(transaction, [200, 408, 491, 500][pick % 4], Headers::new());
+        }
+        9 => {
+            let pending: Vec<_> = world.calls.iter().filter(|c| world.is_unanswered(**c)).copied().collect();
+            if !pending.is_empty() {
+                world.end(pending[pick % pending.len()].dialog, DialogEnd::Cancelled);
+            }
+        }
+        10 => drop(world.focus.poll_timeout().map(|_| world.wait())),
+        11 => drop(world.engine.fails.insert(["create", "offer", "enter", "answer"][pick % 4], ErrorCode::Limit)),
+        12 => world.engine.is_held = pick % 2 == 0,
+        13 => {
+            let found = world.engine.rooms.iter().find_map(|(r, p)| p.iter().next().map(|p| (r.clone(), p.clone())));
+            if let Some((room, participant)) = found {
+                world.engine_event(Event::ParticipantLost { room, participant, reason: EndReason::ConnectionLost });
+            }
+        }
+        14 if pick % 4 == 0 => {
+            if let Some(room) = world.engine.rooms.keys().next().cloned() {
+                world.engine_event(Event::RoomLost { room, reason: EndReason::ShardFailed });
+            }
+        }
+        15 if !known.standing.is_empty() => {
+            let dialog = known.standing[pick % known.standing.len()];
+            world.request(Some(dialog), Method::Update, Headers::new().with("Supported", "timer"), None);
+        }
+        _ => {}
+    }
+    known.look(world);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..16, 0usize..64), 0..60)) {
+        let group = ["alice", "bob", "carol"]
+            .iter()
+            .fold(Group::new(uri(GROUP)), |g, user| g.with_member(uri(&format!("sip:{user}@example.com")), None));
+        let mut world = World::with(policy(), [Group { invite_members: true, ..group }]);
+        let mut known = Known::default();
+        for (action, pick) in steps {
+            step(&mut world, &mut known, action, pick);
+        }
+        world.engine.is_held = false;
+        world.engine.fails.clear();
+        world.settle();
+        world.focus.begin_shutdown(world.now);
+        world.settle();
+        known.look(&mut world);
+        for _ in 0..8 {
+            for call in std::mem::take(&mut known.unacknowledged) {
+                world.acknowledge(call);
+            }
+            for dialog in std::mem::take(&mut known.invited) {
+                world.respond(dialog, 487, Headers::new(), None);
+            }
+            for transaction in std::mem::take(&mut known.requests) {
+                world.finish_request(transaction, 200, Headers::new());
+            }
+            known.look(&mut world);
+        }
+        world.finish();
+    }
+
+    #[test]
+    fn invite_with_a_mutated_body_never_panics(at in 0usize..1200, octet: u8, cut in 0usize..1200) {
+        let mut world = World::new();
+        let list = "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list><entry uri=\"sip:bob@example.com\"/></list></resource-lists>";
+        let mut body = multipart(&sdp("alice"), list);
+        let length = body.octets.len();
+        body.octets[at % length] = octet;
+        if cut < length {
+            body.octets.truncate(cut);
+        }
+        world.invite(FACTORY, caller("alice"), body);
+        world.finish();
+    }
+}

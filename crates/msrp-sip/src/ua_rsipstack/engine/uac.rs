@@ -1,0 +1,678 @@
+//! Requests of ours and the peers' answers to them.
+
+use rsipstack::sip;
+use rsipstack::transaction::key::TransactionKey;
+
+use super::{Deadline, Engine, connection_of};
+use crate::ua::{
+    Body, DialogId, Headers, Method, Origin, OutRequest, Response, Transport, TxnId, UaEvent,
+};
+use crate::ua_rsipstack::dialog::{Dialog, Phase, refreshes_target};
+use crate::ua_rsipstack::draft::{Contact, Draft, new_branch, new_call_id, new_tag, our_contact};
+use crate::ua_rsipstack::limits::{DATAGRAM_REQUEST_OCTETS_MAX, FORKS_MAX, INVITE_T1_MULTIPLE};
+use crate::ua_rsipstack::net::{Arrival, ConnectionId, Flow};
+use crate::ua_rsipstack::paths::{Found, Path};
+use crate::ua_rsipstack::screen::{Incoming, Start};
+use crate::ua_rsipstack::value::Target;
+
+/// A request of ours that waits for a way, or is about to go.
+#[derive(Debug)]
+pub(in crate::ua_rsipstack) struct Outgoing {
+    draft: Draft,
+    purpose: Purpose,
+    /// A connection to try when the target is out of reach.
+    fallback: Option<ConnectionId>,
+    /// The branch, when it is not a new one: a CANCEL has that of its INVITE.
+    branch: Option<String>,
+    /// The next hop over UDP, when TCP is tried only because of the size.
+    smaller: Option<Target>,
+}
+
+/// What a request of ours is for.
+#[derive(Debug, Clone)]
+enum Purpose {
+    /// It makes a dialog.
+    Invite(DialogId),
+    /// It changes a dialog.
+    Reinvite(DialogId, TxnId),
+    /// It ends a dialog.
+    Bye(DialogId, TxnId),
+    /// It refreshes the target of a dialog.
+    Inside(DialogId, TxnId),
+    /// It stands alone.
+    Outside(TxnId),
+    /// It acknowledges a 2xx of this INVITE with this tag; then this event is told.
+    Ack(TransactionKey, String, Option<Box<UaEvent>>),
+    /// Nobody waits for the answer.
+    Quiet,
+}
+
+/// A request of ours that went.
+pub(in crate::ua_rsipstack) struct Client {
+    draft: Draft,
+    purpose: Purpose,
+    flow: Flow,
+    branch: String,
+    /// Whether a final response is to come.
+    open: bool,
+    /// Whether a provisional response has come.
+    provisional: bool,
+    cancel: Cancel,
+    /// The ACK for each 2xx, by the tag of the peer; `None` until it went.
+    acks: Vec<(String, Option<(sip::Request, Flow)>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cancel {
+    No,
+    /// Once a provisional response has come (RFC 3261 s.9.1).
+    Wanted,
+    Sent,
+}
+
+impl Engine {
+    pub(super) fn invite(&mut self, id: DialogId, mut request: OutRequest) {
+        let tag = new_tag();
+        request.method = Method::Invite;
+        let draft = self.draft_outside(request, &tag);
+        if self.dialogs.len() >= self.settings.dialogs_max {
+            return self.fail(Purpose::Invite(id), 503, Origin::Transport);
+        }
+        self.dialogs.insert(Dialog::calling(id, &draft, tag));
+        self.dispatch(draft, Purpose::Invite(id), None);
+    }
+
+    pub(super) fn send(&mut self, transaction: TxnId, request: OutRequest) {
+        if needs_dialog(&request.method) {
+            return self.fail_at_once(transaction, 503);
+        }
+        let draft = self.draft_outside(request, &new_tag());
+        self.dispatch(draft, Purpose::Outside(transaction), None);
+    }
+
+    fn draft_outside(&self, request: OutRequest, tag: &str) -> Draft {
+        let given = request.headers.first("Contact").map(str::to_owned);
+        let contact = match (request.contact.or(given), &request.method) {
+            (Some(contact), _) => Contact::Given(contact),
+            (None, Method::Invite | Method::Subscribe | Method::Refer) => Contact::Ours,
+            (None, _) => Contact::Absent,
+        };
+        let given: Vec<String> = request.headers.all("Route").map(str::to_owned).collect();
+        let proxy = self.settings.proxy.as_ref().map(|(_, route)| route.clone());
+        let routes = if given.is_empty() {
+            proxy.into_iter().collect()
+        } else {
+            given
+        };
+        let mut draft = Draft {
+            method: request.method,
+            uri: String::new(),
+            routes: Vec::new(),
+            is_strict: false,
+            call_id: new_call_id(&self.settings.domain),
+            from: format!("{};tag={tag}", request.from),
+            to: request.to,
+            cseq: 1,
+            contact,
+            headers: request.headers,
+            body: request.body,
+        };
+        draft.route(&request.uri, &routes);
+        draft
+    }
+
+    pub(super) fn request(
+        &mut self,
+        transaction: TxnId,
+        id: DialogId,
+        method: Method,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
+        match method {
+            Method::Bye => return self.bye(transaction, id, headers),
+            Method::Ack | Method::Cancel => return self.fail_at_once(transaction, 503),
+            _ => {}
+        }
+        let is_invite = method == Method::Invite;
+        let purpose = if is_invite {
+            Purpose::Reinvite(id, transaction)
+        } else {
+            Purpose::Inside(id, transaction)
+        };
+        let dialog = self.dialogs.get_mut(id);
+        let Some(dialog) = dialog.filter(|d| d.remote_tag.is_some() && d.phase != Phase::Ending)
+        else {
+            return self.fail_at_once(transaction, 481);
+        };
+        if is_invite {
+            let busy = dialog.invite_out
+                || dialog.invite_in.is_some()
+                || dialog.unacked.is_some()
+                || dialog.phase != Phase::Up;
+            if busy {
+                return self.fail_at_once(transaction, 491);
+            }
+            dialog.invite_out = true;
+        }
+        let fallback = dialog.heard_on;
+        let draft = dialog.request(method, headers, body);
+        self.dispatch(draft, purpose, fallback);
+    }
+
+    pub(super) fn bye(&mut self, transaction: TxnId, id: DialogId, headers: Headers) {
+        let Some(dialog) = self.dialogs.get_mut(id) else {
+            return self.fail_at_once(transaction, 481);
+        };
+        match &mut dialog.phase {
+            Phase::Ending => return self.fail_at_once(transaction, 481),
+            Phase::Offered(offer) => {
+                let offer = *offer;
+                self.end_offer_for_focus(offer, id);
+                return self.fail_at_once(transaction, 481);
+            }
+            Phase::Calling { unwanted } => {
+                *unwanted = true;
+                self.cancel(id);
+                return self.fail_at_once(transaction, 481);
+            }
+            Phase::Up => {}
+        }
+        if dialog.unacked.is_some() {
+            if dialog.held_bye.is_some() {
+                return self.fail_at_once(transaction, 481);
+            }
+            dialog.held_bye = Some((transaction, headers));
+            return;
+        }
+        dialog.phase = Phase::Ending;
+        let fallback = dialog.heard_on;
+        let draft = dialog.request(Method::Bye, headers, None);
+        self.end_pending(id);
+        self.dispatch(draft, Purpose::Bye(id, transaction), fallback);
+    }
+
+    /// Ends a dialog with a BYE whose answer nobody waits for.
+    pub(super) fn bye_quietly(&mut self, id: DialogId) {
+        if let Some(mut dialog) = self.dialogs.remove(id) {
+            let draft = dialog.request(Method::Bye, Headers::new(), None);
+            self.dispatch(draft, Purpose::Quiet, dialog.heard_on);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: DialogId) {
+        let wanted = |o: &Outgoing| matches!(o.purpose, Purpose::Invite(d) if d == id);
+        if let Some(outgoing) = self.paths.withdraw(wanted) {
+            return self.fail(outgoing.purpose, 487, Origin::Transport);
+        }
+        let Some(key) = self.invite_of.get(&id).cloned() else {
+            return;
+        };
+        let Some(client) = self.clients.get_mut(&key) else {
+            return;
+        };
+        if !client.open || client.cancel != Cancel::No {
+            return;
+        }
+        client.cancel = Cancel::Wanted;
+        if client.provisional {
+            self.send_cancel(&key);
+        }
+    }
+
+    fn send_cancel(&mut self, key: &TransactionKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.cancel = Cancel::Sent;
+        let outgoing = Outgoing {
+            draft: client.draft.clone().bare(Method::Cancel),
+            purpose: Purpose::Quiet,
+            fallback: None,
+            branch: Some(client.branch.clone()),
+            smaller: None,
+        };
+        let flow = client.flow.clone();
+        self.transmit(outgoing, flow);
+        // No final response within 64 T1 of the CANCEL: the INVITE is over (RFC 3261 s.9.1).
+        let wait = self.settings.times.t1x64();
+        self.set_deadline(wait, Deadline::Uncancelled(key.clone()));
+    }
+
+    fn dispatch(&mut self, draft: Draft, purpose: Purpose, fallback: Option<ConnectionId>) {
+        let target = self.target_of(&draft);
+        let mut outgoing = Outgoing {
+            draft,
+            purpose,
+            fallback,
+            branch: None,
+            smaller: None,
+        };
+        let Some(mut target) = target else {
+            return self.go_back(outgoing);
+        };
+        let is_large = outgoing.draft.octets() > DATAGRAM_REQUEST_OCTETS_MAX;
+        if is_large && target.transport.is_none() && self.paths.has_udp() {
+            let smaller = target.clone();
+            target.transport = Some(Transport::Tcp);
+            outgoing.smaller = Some(Target {
+                transport: Some(Transport::Udp),
+                ..smaller
+            });
+        }
+        self.find(target, outgoing);
+    }
+
+    fn find(&mut self, target: Target, outgoing: Outgoing) {
+        match self.paths.find(target, outgoing) {
+            Path::Open(flow, outgoing) => self.transmit(outgoing, flow),
+            Path::Sought => {}
+            Path::None(outgoing) => self.go_back(outgoing),
+        }
+    }
+
+    /// The next hop. A remote target that is a name goes to the outbound proxy when there is one.
+    fn target_of(&self, draft: &Draft) -> Option<Target> {
+        let target = Target::of(draft.next_hop());
+        let proxy = self.settings.proxy.as_ref().map(|(target, _)| target);
+        let literal = target.as_ref().is_some_and(|t| t.address().is_some());
+        match proxy {
+            Some(proxy) if draft.routes.is_empty() && !literal => Some(proxy.clone()),
+            _ => target,
+        }
+    }
+
+    pub(super) fn on_found(&mut self, found: Found) {
+        let (flow, waiting) = self.paths.take(found);
+        for outgoing in waiting {
+            match &flow {
+                Some(flow) => self.transmit(outgoing, flow.clone()),
+                None => self.go_back(outgoing),
+            }
+        }
+    }
+
+    /// Sends on the connection on which the peer was heard, when there is no other way.
+    fn go_back(&mut self, mut outgoing: Outgoing) {
+        if let Some(smaller) = outgoing.smaller.take() {
+            return self.find(smaller, outgoing);
+        }
+        match outgoing.fallback.and_then(|id| self.paths.flow(id)) {
+            Some(flow) => self.transmit(outgoing, flow),
+            None => self.fail(outgoing.purpose, 503, Origin::Transport),
+        }
+    }
+
+    fn transmit(&mut self, outgoing: Outgoing, flow: Flow) {
+        let branch = outgoing.branch.unwrap_or_else(new_branch);
+        let built = outgoing
+            .draft
+            .build(&flow, &branch, &self.settings.user_agent);
+        let Some(request) = built else {
+            return self.fail(outgoing.purpose, 503, Origin::Transport);
+        };
+        if let Purpose::Ack(invite, tag, event) = outgoing.purpose {
+            flow.send(request.clone().into());
+            return self.acknowledged(&invite, &tag, Some((request, flow)), event);
+        }
+        let key = match self.stack.send(request, &flow) {
+            Ok(key) if !self.paths.has_failed(&flow) => key,
+            sent => {
+                if let Ok(key) = sent {
+                    self.stack.drop_transaction(&key);
+                }
+                return self.fail(outgoing.purpose, 503, Origin::Transport);
+            }
+        };
+        self.watch(flow.id, &key);
+        let is_invite = outgoing.draft.method == Method::Invite;
+        if let Purpose::Invite(dialog) = outgoing.purpose {
+            self.invite_of.insert(dialog, key.clone());
+            if let Some(dialog) = self.dialogs.get_mut(dialog)
+                && dialog.contact == Contact::Ours
+            {
+                let contact = our_contact(&flow);
+                dialog.contact = Contact::Given(contact);
+                dialog.heard_on = flow.id;
+            }
+        }
+        let client = Client {
+            draft: outgoing.draft,
+            purpose: outgoing.purpose,
+            flow,
+            branch,
+            open: true,
+            provisional: false,
+            cancel: Cancel::No,
+            acks: Vec::new(),
+        };
+        self.clients.insert(key.clone(), client);
+        if is_invite {
+            let wait = self.settings.times.t1 * INVITE_T1_MULTIPLE;
+            self.set_deadline(wait, Deadline::Unfinished(key));
+        }
+    }
+
+    pub(super) fn on_response(&mut self, incoming: &Incoming, arrival: &Arrival) {
+        let Start::Response { status, reason } = &incoming.start else {
+            return;
+        };
+        let key = &incoming.key;
+        let Some(client) = self.clients.get_mut(key) else {
+            if self.stack.knows(key) {
+                self.hand_over_response(incoming, arrival);
+            }
+            return;
+        };
+        let is_invite = client.draft.method == Method::Invite;
+        let response = Response {
+            status: *status,
+            reason: reason.clone(),
+            headers: incoming.headers.clone(),
+            body: incoming.body.clone(),
+            origin: Origin::Peer,
+        };
+        match *status {
+            100..=199 if client.open => {
+                client.provisional = true;
+                let wanted = client.cancel == Cancel::Wanted;
+                self.on_provisional(incoming, response);
+                if wanted {
+                    self.send_cancel(key);
+                }
+            }
+            100..=199 => {}
+            200..=299 if is_invite => self.on_accepted(incoming, arrival, response),
+            _ if client.open => {
+                client.open = false;
+                self.finish(key, Some(incoming), response);
+            }
+            _ => {}
+        }
+        self.hand_over_response(incoming, arrival);
+    }
+
+    fn hand_over_response(&mut self, incoming: &Incoming, arrival: &Arrival) {
+        let mut out = Vec::new();
+        self.stack.handle(incoming, &arrival.flow(), None, &mut out);
+        self.on_outputs(out);
+    }
+
+    fn on_provisional(&mut self, incoming: &Incoming, response: Response) {
+        let Some(client) = self.clients.get(&incoming.key) else {
+            return;
+        };
+        let Purpose::Invite(id) = client.purpose else {
+            return;
+        };
+        let Some(dialog) = self.dialogs.get_mut(id) else {
+            return;
+        };
+        if response.status > 100 && incoming.ids.to_tag.is_some() {
+            dialog.learn(&incoming.ids, &incoming.headers);
+        }
+        if dialog.phase == (Phase::Calling { unwanted: false }) {
+            self.emit(UaEvent::InviteResponse {
+                dialog: id,
+                response,
+            });
+        }
+    }
+
+    /// A 2xx to an INVITE: the first makes or changes the dialog, a copy gets its ACK again, one
+    /// of another fork is acknowledged and ended (RFC 3261 s.13.2.2.4).
+    fn on_accepted(&mut self, incoming: &Incoming, arrival: &Arrival, response: Response) {
+        let key = &incoming.key;
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let tag = incoming.ids.to_tag.clone().unwrap_or_default();
+        if let Some((_, ack)) = client.acks.iter().find(|(acked, _)| *acked == tag) {
+            if let Some((request, flow)) = ack {
+                flow.send(request.clone().into());
+            }
+            return;
+        }
+        if client.acks.len() >= FORKS_MAX {
+            return;
+        }
+        client.acks.push((tag.clone(), None));
+        let is_first = std::mem::replace(&mut client.open, false);
+        let (purpose, draft, id) = (client.purpose.clone(), client.draft.clone(), client.flow.id);
+        if is_first {
+            self.unwatch(id, key);
+            let wait = self.settings.times.t1x64();
+            self.set_deadline(wait, Deadline::Forget(key.clone()));
+        }
+        let from = connection_of(arrival);
+        match purpose {
+            Purpose::Invite(id) if is_first && self.dialogs.get_mut(id).is_some() => {
+                self.on_made(id, incoming, from, tag, response);
+            }
+            Purpose::Reinvite(id, transaction) if is_first => {
+                let event = UaEvent::Response {
+                    transaction,
+                    response,
+                };
+                self.on_changed(id, incoming, from, tag, event, draft);
+            }
+            _ => self.end_fork(incoming, from, tag, &draft),
+        }
+    }
+
+    fn on_made(
+        &mut self,
+        id: DialogId,
+        incoming: &Incoming,
+        from: Option<ConnectionId>,
+        tag: String,
+        response: Response,
+    ) {
+        let Some(dialog) = self.dialogs.get_mut(id) else {
+            return;
+        };
+        dialog.learn(&incoming.ids, &incoming.headers);
+        dialog.heard_on = from.or(dialog.heard_on);
+        let is_wanted = dialog.phase != Phase::Calling { unwanted: true };
+        dialog.phase = Phase::Up;
+        let (ack, fallback) = (dialog.ack(incoming.ids.cseq), dialog.heard_on);
+        let event = UaEvent::InviteResponse {
+            dialog: id,
+            response,
+        };
+        let event = is_wanted.then(|| Box::new(event));
+        let purpose = Purpose::Ack(incoming.key.clone(), tag, event);
+        self.dispatch(ack, purpose, fallback);
+        if !is_wanted {
+            self.bye_quietly(id);
+        }
+    }
+
+    fn on_changed(
+        &mut self,
+        id: DialogId,
+        incoming: &Incoming,
+        from: Option<ConnectionId>,
+        tag: String,
+        event: UaEvent,
+        draft: Draft,
+    ) {
+        let (ack, fallback) = match self.dialogs.get_mut(id) {
+            Some(dialog) => {
+                dialog.refresh(&incoming.headers);
+                dialog.invite_out = false;
+                (dialog.ack(incoming.ids.cseq), dialog.heard_on)
+            }
+            // The dialog has ended meanwhile; the 2xx is owed its ACK all the same.
+            None => (draft.bare(Method::Ack), from),
+        };
+        let purpose = Purpose::Ack(incoming.key.clone(), tag, Some(Box::new(event)));
+        self.dispatch(ack, purpose, fallback);
+    }
+
+    fn end_fork(
+        &mut self,
+        incoming: &Incoming,
+        from: Option<ConnectionId>,
+        tag: String,
+        draft: &Draft,
+    ) {
+        let mut fork = Dialog::calling(DialogId(0), draft, String::new());
+        fork.learn(&incoming.ids, &incoming.headers);
+        let ack = Purpose::Ack(incoming.key.clone(), tag, None);
+        self.dispatch(fork.ack(incoming.ids.cseq), ack, from);
+        let bye = fork.request(Method::Bye, Headers::new(), None);
+        self.dispatch(bye, Purpose::Quiet, from);
+    }
+
+    fn acknowledged(
+        &mut self,
+        invite: &TransactionKey,
+        tag: &str,
+        sent: Option<(sip::Request, Flow)>,
+        event: Option<Box<UaEvent>>,
+    ) {
+        if let Some(client) = self.clients.get_mut(invite)
+            && let Some((_, ack)) = client.acks.iter_mut().find(|(acked, _)| acked == tag)
+        {
+            *ack = sent;
+        }
+        if let Some(event) = event {
+            self.emit(*event);
+        }
+    }
+
+    /// The final response to a request of ours, other than a 2xx to an INVITE.
+    fn finish(&mut self, key: &TransactionKey, incoming: Option<&Incoming>, response: Response) {
+        let Some(client) = self.clients.remove(key) else {
+            return;
+        };
+        self.unwatch(client.flow.id, key);
+        if let (Some(incoming), Purpose::Inside(id, _)) = (incoming, &client.purpose)
+            && (200..300).contains(&response.status)
+            && refreshes_target(&client.draft.method)
+            && let Some(dialog) = self.dialogs.get_mut(*id)
+        {
+            dialog.refresh(&incoming.headers);
+        }
+        self.conclude(client.purpose, response);
+    }
+
+    fn conclude(&mut self, purpose: Purpose, response: Response) {
+        match purpose {
+            Purpose::Invite(dialog) => {
+                self.invite_of.remove(&dialog);
+                let unwanted = self.dialogs.remove(dialog);
+                let unwanted =
+                    unwanted.is_some_and(|d| d.phase == Phase::Calling { unwanted: true });
+                if !unwanted {
+                    self.emit(UaEvent::InviteResponse { dialog, response });
+                }
+            }
+            Purpose::Reinvite(id, transaction) => {
+                if let Some(dialog) = self.dialogs.get_mut(id) {
+                    dialog.invite_out = false;
+                }
+                self.emit(UaEvent::Response {
+                    transaction,
+                    response,
+                });
+            }
+            Purpose::Bye(id, transaction) => {
+                self.dialogs.remove(id);
+                self.emit(UaEvent::Response {
+                    transaction,
+                    response,
+                });
+            }
+            Purpose::Inside(_, transaction) | Purpose::Outside(transaction) => {
+                self.emit(UaEvent::Response {
+                    transaction,
+                    response,
+                });
+            }
+            Purpose::Ack(invite, tag, event) => self.acknowledged(&invite, &tag, None, event),
+            Purpose::Quiet => {}
+        }
+    }
+
+    fn fail(&mut self, purpose: Purpose, status: u16, origin: Origin) {
+        self.conclude(purpose, made_here(status, origin));
+    }
+
+    /// Answers a wish of the focus that cannot be sent.
+    pub(super) fn fail_at_once(&mut self, transaction: TxnId, status: u16) {
+        self.fail(Purpose::Outside(transaction), status, Origin::Transport);
+    }
+
+    /// The stack has a response for a request of ours. The peers' have been seen already; what is
+    /// left is its own: no answer came.
+    pub(super) fn on_answered(&mut self, key: &TransactionKey, status: u16) {
+        if status >= 200 {
+            self.finish_open(key, 408, Origin::Timeout);
+        }
+    }
+
+    pub(super) fn on_client_ended(&mut self, key: &TransactionKey) {
+        self.finish_open(key, 408, Origin::Timeout);
+    }
+
+    /// The connection of a request of ours is gone.
+    pub(super) fn on_client_lost(&mut self, key: &TransactionKey) {
+        if self.clients.contains_key(key) {
+            self.stack.drop_transaction(key);
+        }
+        self.finish_open(key, 503, Origin::Transport);
+    }
+
+    /// An INVITE of ours has waited too long: it is cancelled. One without any response has the
+    /// stack's own limit.
+    pub(super) fn on_unfinished(&mut self, key: &TransactionKey) {
+        let client = self.clients.get(key).filter(|client| client.open);
+        if client.is_some_and(|client| client.provisional && client.cancel != Cancel::Sent) {
+            self.send_cancel(key);
+        }
+    }
+
+    /// The peer has not even answered a cancelled INVITE: it is given up.
+    pub(super) fn on_uncancelled(&mut self, key: &TransactionKey) {
+        if self.clients.get(key).is_some_and(|client| client.open) {
+            self.stack.drop_transaction(key);
+            self.finish_open(key, 408, Origin::Timeout);
+        }
+    }
+
+    fn finish_open(&mut self, key: &TransactionKey, status: u16, origin: Origin) {
+        if self.clients.get(key).is_some_and(|client| client.open) {
+            self.finish(key, None, made_here(status, origin));
+        }
+    }
+
+    pub(super) fn forget_client(&mut self, key: &TransactionKey) {
+        if let Some(Client {
+            purpose: Purpose::Invite(dialog),
+            ..
+        }) = self.clients.remove(key)
+        {
+            self.invite_of.remove(&dialog);
+        }
+    }
+}
+
+/// Requests that never stand alone.
+fn needs_dialog(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::Invite | Method::Ack | Method::Cancel | Method::Bye
+    )
+}
+
+fn made_here(status: u16, origin: Origin) -> Response {
+    Response {
+        status,
+        reason: sip::StatusCode::from(status).text().to_owned(),
+        headers: Headers::new(),
+        body: None,
+        origin,
+    }
+}

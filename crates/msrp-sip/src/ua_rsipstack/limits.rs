@@ -1,0 +1,81 @@
+//! The bounds of the engine: unit, source, and what happens at the bound.
+
+use std::time::Duration;
+
+/// Octets of a start line with its header section. A longer one on a stream closes the connection;
+/// a longer one in a datagram is refused with 513.
+pub(super) const HEAD_OCTETS_MAX: usize = 32 * 1024;
+
+/// Octets of a body. A longer one is refused with 413; on a stream the connection is then closed.
+pub(super) const BODY_OCTETS_MAX: usize = 256 * 1024;
+
+/// Header fields of a message. One more, and the message is refused with 400.
+pub(super) const FIELDS_MAX: usize = 256;
+
+/// Octets of a datagram: the largest that IPv4 can carry.
+pub(super) const DATAGRAM_OCTETS_MAX: usize = 65_535;
+
+/// Octets that wait to be written to one connection. At the bound the connection is closed.
+pub(super) const WRITE_QUEUE_OCTETS_MAX: usize = 512 * 1024;
+
+/// Octets above which answers to unreadable messages are no longer taken from their queue, so that
+/// the reader waits.
+pub(super) const WRITE_QUEUE_OCTETS_BUSY: usize = 64 * 1024;
+
+/// Answers to unreadable messages that wait for the writer of one connection. At the bound the
+/// reader waits.
+pub(super) const RAW_QUEUE: usize = 16;
+
+/// Octets of a request above which TCP is tried first, when the URI names no transport (RFC 3261
+/// s.18.1.1).
+pub(super) const DATAGRAM_REQUEST_OCTETS_MAX: usize = 1300;
+
+/// 2xx from different peers to one INVITE. More are left without ACK.
+pub(super) const FORKS_MAX: usize = 16;
+
+/// Messages that wait for the engine. At the bound connections are not read and datagrams are lost.
+pub(super) const INGRESS_QUEUE: usize = 512;
+
+/// Events that wait for the focus. At the bound new requests outside of a dialog get 503, others
+/// go to the backlog.
+pub(super) const EVENTS_QUEUE: usize = 4096;
+
+/// Events that wait behind a full events queue. At the bound nothing more is taken from the
+/// network.
+pub(super) const BACKLOG_MAX: usize = 1024;
+
+/// Transactions that are open or that finished within the last 64 T1. At the bound new requests
+/// get 503.
+pub(super) const TRANSACTIONS_MAX: usize = 131_072;
+
+/// Dialogs. At the bound a new INVITE gets 503.
+pub(super) const DIALOGS_MAX: usize = 100_000;
+
+/// TCP connections, in and out. At the bound a new one is closed at once.
+pub(super) const CONNECTIONS_MAX: usize = 10_000;
+
+/// Addresses of next hops that are remembered. At the bound the memory is emptied.
+pub(super) const RESOLVED_MAX: usize = 1024;
+
+/// How long the address of a next hop is remembered.
+pub(super) const RESOLVED_FOR: Duration = Duration::from_secs(60);
+
+/// How long a name may take to be resolved and a connection to be opened. Then the request fails.
+pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take nothing while octets wait for it. Then it is closed.
+pub(super) const WRITE_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to send the rest of a message. Then it is closed.
+pub(super) const PARTIAL_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a connection may send nothing. Then it is closed.
+pub(super) const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
+/// How long an INVITE may stay without a final response, ours or the peer's, in multiples of T1:
+/// three minutes with the standard's T1 (RFC 3261 s.16.6, timer C). Ours gets 480, the peer's is
+/// cancelled.
+pub(super) const INVITE_T1_MULTIPLE: u32 = 360;
+
+/// The seconds in Retry-After when the engine is full.
+pub(super) const RETRY_AFTER_S: u32 = 5;

@@ -1,0 +1,353 @@
+//! TCP: our own connections under the stack.
+//!
+//! ```text
+//! peer -> reader: cut, judge -> ingress (bounded, the reader waits) -> engine
+//! peer <- writer: bounded octets, bounded wait <- channel of the stack, raw answers
+//! ```
+//!
+//! A peer that does not read fills its own writer and is closed; nobody waits for it. A message
+//! that cannot be read is answered here and never reaches the stack.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::{Buf, BytesMut};
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::connection::TransportReceiver;
+use rsipstack::transport::{SipConnection, TransportEvent};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::framing::{Framed, Framer};
+use super::limits::{RAW_QUEUE, WRITE_QUEUE_OCTETS_BUSY, WRITE_QUEUE_OCTETS_MAX};
+use super::net::{Arrival, ConnectionId, Ingress, Shared, sip_addr};
+use super::screen::Screened;
+use crate::ua::Transport;
+
+/// A TCP connection.
+pub(super) struct Connection {
+    /// Its name.
+    pub(super) id: ConnectionId,
+    /// The other end.
+    pub(super) peer: SocketAddr,
+    /// Where peers of this connection's other end find us.
+    pub(super) advertised: SocketAddr,
+    /// The stack's handle.
+    pub(super) handle: SipConnection,
+    raw: mpsc::Sender<Raw>,
+    ended: CancellationToken,
+}
+
+impl Connection {
+    /// Whether the connection can no longer carry anything.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Writes octets past the stack; they are lost when many wait already.
+    pub(super) fn write_raw(&self, octets: Vec<u8>) {
+        if self.raw.try_send(Raw::More(octets)).is_err() {
+            tracing::debug!(peer = %self.peer, "answer lost: too many wait");
+        }
+    }
+}
+
+enum Raw {
+    More(Vec<u8>),
+    Last(Vec<u8>),
+}
+
+/// Opens and counts connections.
+#[derive(Clone)]
+pub(super) struct Connections {
+    shared: Shared,
+    count: Arc<AtomicUsize>,
+    count_max: usize,
+    last_id: Arc<AtomicU64>,
+    listeners: Arc<Vec<SocketAddr>>,
+}
+
+/// One counted connection.
+struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Connections {
+    /// `listeners` are the addresses at which peers find us.
+    pub(super) fn new(shared: Shared, count_max: usize, listeners: Vec<SocketAddr>) -> Self {
+        Self {
+            shared,
+            count: Arc::default(),
+            count_max,
+            last_id: Arc::default(),
+            listeners: Arc::new(listeners),
+        }
+    }
+
+    fn slot(&self) -> Option<Slot> {
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot(self.count.clone());
+        (before < self.count_max).then_some(slot)
+    }
+
+    /// Accepts connections until the engine ends.
+    pub(super) async fn listen(self, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let opened = self.slot().map(|slot| self.start(stream, peer, slot));
+                    let Some(Ok(connection)) = opened else {
+                        tracing::debug!(%peer, "connection refused: too many");
+                        continue;
+                    };
+                    let opened = Ingress::Opened(connection);
+                    if self.shared.ingress.send(opened).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    // Mostly: no more descriptors. Closing connections will free some.
+                    tracing::warn!(%error, "no connection accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// Opens a connection.
+    pub(super) async fn open(&self, peer: SocketAddr) -> io::Result<Arc<Connection>> {
+        let slot = self.slot().ok_or(io::ErrorKind::QuotaExceeded)?;
+        let stream = TcpStream::connect(peer).await?;
+        self.start(stream, peer, slot)
+    }
+
+    fn start(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: Slot,
+    ) -> io::Result<Arc<Connection>> {
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let advertised = self.listeners.iter().copied();
+        let advertised = advertised
+            .into_iter()
+            .find(|a| a.is_ipv4() == local.is_ipv4())
+            .unwrap_or(local);
+        let ended = CancellationToken::new();
+        let (to_writer, from_stack) = mpsc::unbounded_channel();
+        let (raw, raw_queue) = mpsc::channel(RAW_QUEUE);
+        let handle = handle(to_writer, peer, ended.clone())?;
+        let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed));
+        let connection = Arc::new(Connection {
+            id,
+            peer,
+            advertised,
+            handle,
+            raw,
+            ended,
+        });
+        let (read, write) = stream.into_split();
+        let writer = Writer {
+            half: write,
+            queue: BytesMut::new(),
+            wait: self.shared.waits.write,
+        };
+        let shared = self.shared.clone();
+        let task = run(
+            connection.clone(),
+            shared,
+            read,
+            writer,
+            from_stack,
+            raw_queue,
+        );
+        self.shared.spawner.spawn(async move {
+            task.await;
+            drop(slot);
+        });
+        Ok(connection)
+    }
+}
+
+/// The stack's end of a connection. Nothing ever comes in through it: messages are handed to the
+/// stack with the handle as their source.
+fn handle(
+    to_writer: mpsc::UnboundedSender<TransportEvent>,
+    peer: SocketAddr,
+    ended: CancellationToken,
+) -> io::Result<SipConnection> {
+    use futures_util::FutureExt;
+    let (_, nothing) = mpsc::unbounded_channel();
+    let address = sip_addr(Transport::Tcp, peer);
+    ChannelConnection::create_connection(nothing, to_writer, address, Some(ended))
+        .now_or_never()
+        .and_then(Result::ok)
+        .map(SipConnection::Channel)
+        .ok_or_else(|| io::Error::other("no channel"))
+}
+
+async fn run(
+    connection: Arc<Connection>,
+    shared: Shared,
+    read: OwnedReadHalf,
+    writer: Writer,
+    from_stack: TransportReceiver,
+    raw: mpsc::Receiver<Raw>,
+) {
+    let why = tokio::select! {
+        why = reader(&connection, &shared, read) => why,
+        why = writer.run(from_stack, raw) => why,
+    };
+    tracing::debug!(peer = %connection.peer, why, "connection closed");
+    connection.ended.cancel();
+    let closed = Ingress::Closed(connection.id);
+    shared.ingress.send(closed).await.ok();
+}
+
+/// Reads messages; returns why the connection is to be closed.
+async fn reader(
+    connection: &Arc<Connection>,
+    shared: &Shared,
+    mut half: OwnedReadHalf,
+) -> &'static str {
+    let mut framer = Framer::default();
+    let mut since = Instant::now();
+    loop {
+        let wait = if framer.is_partial() {
+            shared.waits.partial
+        } else {
+            since = Instant::now();
+            shared.waits.idle
+        };
+        let read = half.read_buf(framer.buffer());
+        match tokio::time::timeout_at(since + wait, read).await {
+            Err(_) => return "nothing came for too long",
+            Ok(Err(_)) => return "read failed",
+            Ok(Ok(0)) => return "the peer ended it",
+            Ok(Ok(_)) => {}
+        }
+        loop {
+            let was_partial = framer.is_partial();
+            match framer.poll() {
+                Framed::NeedMore => break,
+                framed => {
+                    if let Err(why) = take(connection, shared, framed).await {
+                        return why;
+                    }
+                }
+            }
+            if was_partial {
+                since = Instant::now();
+            }
+        }
+    }
+}
+
+async fn take(
+    connection: &Arc<Connection>,
+    shared: &Shared,
+    framed: Framed,
+) -> Result<(), &'static str> {
+    let (head, body, found) = match framed {
+        Framed::NeedMore => return Ok(()),
+        Framed::Ping => {
+            let pong = Raw::More(b"\r\n".to_vec());
+            return connection.raw.send(pong).await.map_err(|_| "gone");
+        }
+        Framed::Endless => return Err("a header section without end"),
+        Framed::Message(head, body) => (head, body, None),
+        Framed::Broken(head, fault) => (head, Default::default(), Some(fault)),
+    };
+    let broken = found.is_some();
+    match shared.screen.judge(head, &body, connection.peer, found) {
+        Screened::Pass(message) => {
+            let arrival = Arrival::Tcp(connection.clone());
+            let message = Ingress::Message(message, arrival);
+            shared.ingress.send(message).await.map_err(|_| "gone")
+        }
+        Screened::Refuse(octets, _) if broken => {
+            connection.raw.send(Raw::Last(octets)).await.ok();
+            // The writer ends the connection once the answer is written.
+            std::future::pending().await
+        }
+        Screened::Refuse(octets, _) => {
+            let raw = Raw::More(octets);
+            connection.raw.send(raw).await.map_err(|_| "gone")
+        }
+        Screened::Drop(why) if broken => Err(why),
+        Screened::Drop(why) => {
+            tracing::debug!(peer = %connection.peer, why, "message dropped");
+            Ok(())
+        }
+    }
+}
+
+/// Writes what the stack and the reader have to say.
+struct Writer {
+    half: OwnedWriteHalf,
+    queue: BytesMut,
+    wait: std::time::Duration,
+}
+
+impl Writer {
+    /// Writes; returns why the connection is to be closed.
+    async fn run(
+        mut self,
+        mut from_stack: TransportReceiver,
+        mut raw: mpsc::Receiver<Raw>,
+    ) -> &'static str {
+        let mut deadline = Instant::now();
+        let mut last = false;
+        loop {
+            if self.queue.is_empty() {
+                if last {
+                    return "a message without end was refused";
+                }
+                deadline = Instant::now() + self.wait;
+            } else if self.queue.len() > WRITE_QUEUE_OCTETS_MAX {
+                return "too many octets wait for the peer";
+            }
+            let idle = self.queue.is_empty();
+            let room = self.queue.len() < WRITE_QUEUE_OCTETS_BUSY && !last;
+            tokio::select! {
+                biased;
+                written = self.half.write(&self.queue), if !idle => match written {
+                    Ok(0) | Err(_) => return "write failed",
+                    Ok(octets) => {
+                        self.queue.advance(octets);
+                        deadline = Instant::now() + self.wait;
+                    }
+                },
+                event = from_stack.recv() => match event {
+                    Some(TransportEvent::Incoming(message, ..)) => {
+                        self.queue.extend_from_slice(&message.to_bytes());
+                    }
+                    Some(_) => {}
+                    None => return "nobody uses it",
+                },
+                octets = raw.recv(), if room => match octets {
+                    Some(Raw::More(octets)) => self.queue.extend_from_slice(&octets),
+                    Some(Raw::Last(octets)) => {
+                        self.queue.extend_from_slice(&octets);
+                        last = true;
+                    }
+                    None => return "nobody uses it",
+                },
+                () = tokio::time::sleep_until(deadline), if !idle => {
+                    return "the peer takes nothing";
+                }
+            }
+        }
+    }
+}

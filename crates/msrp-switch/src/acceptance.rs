@@ -1,0 +1,146 @@
+//! What one participant's session description lets through to it.
+
+use msrp_wire::{ContentType, ContentTypeBuf, Malformed, MediaRange};
+
+/// Types and sizes that a session takes.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    wrapped: Types,
+    takes_cpim: bool,
+    /// `a=max-size` in octets of the whole CPIM message.
+    pub(crate) max_size: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum Types {
+    All,
+    Some(Vec<Range>),
+}
+
+#[derive(Debug, Clone)]
+enum Range {
+    Type(Box<[u8]>),
+    Exact(ContentTypeBuf),
+}
+
+impl Types {
+    fn parse<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, Malformed> {
+        let mut ranges = Vec::new();
+        for token in tokens {
+            match MediaRange::parse(token.as_bytes())? {
+                MediaRange::All => return Ok(Self::All),
+                MediaRange::Type(kind) => ranges.push(Range::Type(kind.into())),
+                MediaRange::Exact(exact) => ranges.push(Range::Exact(exact.to_buf())),
+            }
+        }
+        Ok(Self::Some(ranges))
+    }
+
+    fn contains(&self, content_type: &ContentType<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(ranges) => ranges.iter().any(|range| match range {
+                Range::Type(kind) => MediaRange::Type(kind).matches(content_type),
+                Range::Exact(exact) => exact.as_content_type() == *content_type,
+            }),
+        }
+    }
+}
+
+impl Acceptance {
+    /// Reads the lists of a session description. Inside a wrapper the types of both lists are
+    /// welcome.
+    ///
+    /// # Errors
+    /// [`Malformed`] when an entry is no media type and no `*`.
+    ///
+    /// # Spec
+    /// RFC 4975 s.8.6.
+    pub fn new(
+        accept_types: &[String],
+        accept_wrapped_types: &[String],
+        max_size: Option<u64>,
+    ) -> Result<Self, Malformed> {
+        let root = Types::parse(accept_types.iter().map(String::as_str))?;
+        let wrapped = Types::parse(
+            accept_types
+                .iter()
+                .chain(accept_wrapped_types)
+                .map(String::as_str),
+        )?;
+        Ok(Self {
+            takes_cpim: root.contains(&ContentType::MESSAGE_CPIM),
+            wrapped,
+            max_size,
+        })
+    }
+
+    /// Takes everything of any size.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self {
+            wrapped: Types::All,
+            takes_cpim: true,
+            max_size: None,
+        }
+    }
+
+    /// Whether a CPIM message with this inner type may be sent. A wrapper without inner
+    /// Content-Type holds text/plain (RFC 3862 s.2, RFC 2045 s.5.2).
+    pub(crate) fn takes(&self, inner: Option<&ContentType<'_>>) -> bool {
+        self.takes_cpim
+            && self
+                .wrapped
+                .contains(inner.unwrap_or(&ContentType::TEXT_PLAIN))
+    }
+
+    /// Whether a message of this many octets may be sent; equal is allowed (AMB-07).
+    pub(crate) fn fits(&self, octets: u64) -> bool {
+        self.max_size.is_none_or(|max| octets <= max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    // covers: MSRP-4975-8.6-05, MSRP-4975-8.6-08, MSRP-4975-8.6-09
+    #[test]
+    fn acceptance_follows_both_lists() {
+        let table = [
+            ("message/cpim text/plain", "", "text/plain", true),
+            (
+                "message/cpim",
+                "text/plain",
+                "TEXT/plain;charset=utf-8",
+                true,
+            ),
+            ("message/cpim", "text/plain", "image/png", false),
+            ("message/cpim", "image/*", "image/png", true),
+            ("*", "", "image/png", true),
+            ("message/cpim", "*", "image/png", true),
+            ("text/plain", "*", "text/plain", false),
+            ("message/cpim", "", "text/plain", false),
+        ];
+        for (types, wrapped, inner, takes) in table {
+            let acceptance = Acceptance::new(&list(types), &list(wrapped), None).unwrap();
+            let inner = ContentType::parse(inner.as_bytes()).unwrap();
+            assert_eq!(
+                acceptance.takes(Some(&inner)),
+                takes,
+                "{types} / {wrapped} / {inner:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn acceptance_size_equal_to_the_limit_fits() {
+        let acceptance = Acceptance::new(&list("*"), &[], Some(10)).unwrap();
+        assert!(acceptance.fits(10));
+        assert!(!acceptance.fits(11));
+    }
+}

@@ -1,0 +1,126 @@
+//! A leg: one participant's MSRP session with the switch.
+
+use msrp_session::{Key, Timestamp};
+use msrp_wire::{FailureReport, Identity, MessageId};
+use smallvec::SmallVec;
+
+use crate::acceptance::Acceptance;
+use crate::message::MessageKey;
+use crate::room::RoomKey;
+
+/// Names a leg of a [`Switch`](crate::Switch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegKey(pub(crate) Key);
+
+impl LegKey {
+    /// The slot number: dense, small, used again after the leg is gone.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// Who the participant of a leg is, and what its session takes.
+#[derive(Debug, Clone)]
+pub struct LegSpec {
+    /// The addresses that its CPIM From may have, and by which others name it.
+    pub identities: Vec<Identity>,
+    /// Types and sizes it takes.
+    pub acceptance: Acceptance,
+    /// Whether its session description lets it send.
+    pub may_send: bool,
+    /// Whether its session description lets it receive.
+    pub may_receive: bool,
+}
+
+/// One participant's MSRP session with the switch.
+#[derive(Debug)]
+pub struct Leg {
+    pub(crate) room: RoomKey,
+    pub(crate) identities: Box<[Identity]>,
+    pub(crate) acceptance: Acceptance,
+    pub(crate) may_send: bool,
+    pub(crate) may_receive: bool,
+    /// Whether it gets the messages that start from now on.
+    pub(crate) is_joined: bool,
+    /// The chunk that is arriving on it.
+    pub(crate) chunk: OpenChunk,
+    /// Which answers the sender of that chunk wants.
+    pub(crate) chunk_failure_report: FailureReport,
+    /// Messages that it has begun to send and not finished.
+    pub(crate) sending: SmallVec<[(MessageId, MessageKey); 1]>,
+    /// Messages of which it has an open copy.
+    pub(crate) receiving: SmallVec<[MessageKey; 2]>,
+}
+
+/// The chunk that is arriving on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenChunk {
+    /// None.
+    Closed,
+    /// One without a message behind it: no body, to be answered with 200 at its end.
+    Empty,
+    /// One that has been answered with an error; its octets are dropped. With the refused
+    /// message, if there is one to remember.
+    Discarded(Option<MessageKey>),
+    /// One of a message; `position` is that of the next octet, from zero.
+    Of {
+        /// The message.
+        message: MessageKey,
+        /// The position of the next octet in it.
+        position: u64,
+    },
+}
+
+impl Leg {
+    pub(crate) fn new(room: RoomKey, spec: LegSpec) -> Self {
+        Self {
+            room,
+            identities: spec.identities.into_boxed_slice(),
+            acceptance: spec.acceptance,
+            may_send: spec.may_send,
+            may_receive: spec.may_receive,
+            is_joined: false,
+            chunk: OpenChunk::Closed,
+            chunk_failure_report: FailureReport::Yes,
+            sending: SmallVec::new(),
+            receiving: SmallVec::new(),
+        }
+    }
+
+    /// Whether this is one of its addresses.
+    pub(crate) fn is(&self, identity: &Identity) -> bool {
+        self.identities.contains(identity)
+    }
+
+    /// The unfinished message of this id.
+    pub(crate) fn unfinished(&self, id: MessageId) -> Option<MessageKey> {
+        self.sending
+            .iter()
+            .find(|(i, _)| *i == id)
+            .map(|(_, key)| *key)
+    }
+
+    pub(crate) fn forget_sending(&mut self, message: MessageKey) {
+        self.sending.retain(|(_, key)| *key != message);
+    }
+
+    /// Whether the leg has an open copy of this message.
+    pub(crate) fn has_copy(&self, message: MessageKey) -> bool {
+        self.receiving.contains(&message)
+    }
+
+    /// Whether the leg had an open copy of this message; it has none afterwards.
+    pub(crate) fn take_copy(&mut self, message: MessageKey) -> bool {
+        match self.receiving.iter().position(|key| *key == message) {
+            Some(position) => {
+                self.receiving.swap_remove(position);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// When octets that wait for more of their chunk must leave.
+pub(crate) type HoldDeadline = Timestamp;

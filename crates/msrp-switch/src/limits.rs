@@ -1,0 +1,17 @@
+//! Every bound of the switch, with what happens at it.
+
+pub use msrp_wire::limits::CPIM_HEAD_OCTETS_MAX;
+
+/// Most unfinished messages of one session. One more is refused with 413.
+pub const UNFINISHED_MESSAGES_MAX: usize = 64;
+
+/// How long octets of an open chunk may wait for more of it before they leave as a piece of their
+/// own, in nanoseconds: 5 ms.
+pub const HOLD_NS: u64 = 5_000_000;
+
+/// Longest message in octets when nothing else is configured: 4 GiB. Longer ones are refused with
+/// 413.
+pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;
+
+/// Most participants that one message may name as recipients. More are refused with 403.
+pub const NAMED_RECIPIENTS_MAX: usize = 256;

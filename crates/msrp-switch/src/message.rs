@@ -1,0 +1,86 @@
+//! A message on its way through the switch.
+//!
+//! ```text
+//!   first chunk --> Gathering --CPIM headers complete--> Relaying --last octet, every copy
+//!                       |                                    |       settled--> gone
+//!                       +--refused--> Refused <--too large---+
+//!                                        |
+//!                                        +--the sender's last chunk--> gone
+//! ```
+
+use std::rc::Rc;
+
+use msrp_session::{Coverage, Key};
+use msrp_wire::{
+    ContentTypeBuf, FailureReport, MessageId, RelayedHeadersBuf, StatusCode, SuccessReport,
+};
+
+use crate::leg::LegKey;
+use crate::relay::{Held, Relay};
+
+/// Names a message of a [`Switch`](crate::Switch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey(pub(crate) Key);
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) sender: LegKey,
+    /// The id that the sender gave it.
+    pub(crate) id: MessageId,
+    /// The id under which it leaves: the sender's, or a fresh one where that would collide.
+    pub(crate) relayed_id: MessageId,
+    pub(crate) success_report: SuccessReport,
+    pub(crate) failure_report: FailureReport,
+    pub(crate) relayed: Rc<RelayedHeadersBuf>,
+    pub(crate) content_type: Rc<ContentTypeBuf>,
+    /// What has arrived.
+    pub(crate) coverage: Coverage,
+    /// The total that the sender announced.
+    pub(crate) announced_total: Option<u64>,
+    /// The total that the end of the chunk with `$` showed.
+    pub(crate) counted_total: Option<u64>,
+    pub(crate) held: Held,
+    /// Whether octets arrived in this turn and wait for its end.
+    pub(crate) is_dirty: bool,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The CPIM headers are not complete: nobody has got anything.
+    Gathering,
+    /// The recipients are fixed.
+    Relaying(Relay),
+    /// The sender was told this status; what comes of it is dropped.
+    Refused(StatusCode),
+}
+
+impl Message {
+    /// The total to write into a Byte-Range: counted, or announced and not yet proven wrong.
+    pub(crate) fn total(&self) -> Option<u64> {
+        let plausible = self
+            .announced_total
+            .filter(|total| *total >= self.coverage.end());
+        self.counted_total.or(plausible)
+    }
+
+    /// Whether every octet has arrived.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.counted_total
+            .is_some_and(|total| self.coverage.covers(total))
+    }
+
+    pub(crate) fn relay(&self) -> Option<&Relay> {
+        match &self.stage {
+            Stage::Relaying(relay) => Some(relay),
+            Stage::Gathering | Stage::Refused(_) => None,
+        }
+    }
+
+    pub(crate) fn relay_mut(&mut self) -> Option<&mut Relay> {
+        match &mut self.stage {
+            Stage::Relaying(relay) => Some(relay),
+            Stage::Gathering | Stage::Refused(_) => None,
+        }
+    }
+}

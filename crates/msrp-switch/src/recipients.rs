@@ -1,0 +1,130 @@
+//! Who gets a message: decided once, from its CPIM headers, before the first octet leaves.
+
+use msrp_session::Arena;
+use msrp_wire::{ContentType, Identity, cpim};
+
+use crate::leg::{Leg, LegKey};
+use crate::limits::NAMED_RECIPIENTS_MAX;
+use crate::refused::Refused;
+use crate::room::Room;
+
+/// The decision.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recipients {
+    /// Who gets it.
+    pub(crate) to: Vec<LegKey>,
+    /// Addressed legs that cannot take it by type or direction.
+    pub(crate) unfit_count: usize,
+    /// Addressed legs that cannot take it by size.
+    pub(crate) oversize_count: usize,
+    /// The smallest max-size among `to`.
+    pub(crate) smallest_max_size: Option<u64>,
+}
+
+/// Decides from the wrapper. `inner` is the type of what it wraps, `total` the announced size of
+/// the message.
+///
+/// The sender's From is checked first; nothing else is looked at for a false one.
+///
+/// # Errors
+/// [`Refused::FromNotSender`], [`Refused::NoSuchRecipient`], [`Refused::NoPrivateMessages`],
+/// [`Refused::TooManyRecipients`].
+///
+/// # Spec
+/// UPS-7.2.3.1-04, UPS-7.2.3.3-01 to -09; AMB-25, AMB-26, AMB-29, AMB-30.
+pub(crate) fn decide(
+    room: &Room,
+    legs: &Arena<Leg>,
+    sender: LegKey,
+    wrapper: &cpim::Parsed<'_>,
+    inner: Option<&ContentType<'_>>,
+    total: Option<u64>,
+) -> Result<Recipients, Refused> {
+    check_from(legs, sender, wrapper)?;
+    let named = named(room, wrapper)?;
+    let mut recipients = Recipients::default();
+    let mut is_anybody_named = false;
+    for &key in &room.legs {
+        let Some(leg) = legs
+            .get(key.0)
+            .filter(|leg| is_addressed(leg, named.as_deref()))
+        else {
+            continue;
+        };
+        is_anybody_named |= leg.is_joined || key == sender;
+        if key != sender && leg.is_joined {
+            recipients.add(key, leg, inner, total);
+        }
+    }
+    if named.is_some() && !is_anybody_named {
+        return Err(Refused::NoSuchRecipient);
+    }
+    Ok(recipients)
+}
+
+fn check_from(
+    legs: &Arena<Leg>,
+    sender: LegKey,
+    wrapper: &cpim::Parsed<'_>,
+) -> Result<(), Refused> {
+    let from = Identity::parse(wrapper.from.uri).map_err(|_| Refused::FromNotSender)?;
+    let is_own = legs.get(sender.0).is_some_and(|leg| leg.is(&from));
+    if is_own {
+        Ok(())
+    } else {
+        Err(Refused::FromNotSender)
+    }
+}
+
+/// The named recipients of a private message, sorted; `None` for a message to the room.
+fn named(room: &Room, wrapper: &cpim::Parsed<'_>) -> Result<Option<Vec<Identity>>, Refused> {
+    let addresses = wrapper.to.iter().chain(&wrapper.cc);
+    let mut named = Vec::new();
+    for mbox in addresses {
+        // An address that cannot be read belongs to nobody.
+        let Ok(identity) = Identity::parse(mbox.uri) else {
+            continue;
+        };
+        if room.is(&identity) {
+            return Ok(None);
+        }
+        if named.len() >= NAMED_RECIPIENTS_MAX {
+            return Err(Refused::TooManyRecipients);
+        }
+        named.push(identity);
+    }
+    if room.private_messages {
+        named.sort_unstable();
+        Ok(Some(named))
+    } else {
+        Err(Refused::NoPrivateMessages)
+    }
+}
+
+fn is_addressed(leg: &Leg, named: Option<&[Identity]>) -> bool {
+    named.is_none_or(|named| {
+        let mut identities = leg.identities.iter();
+        identities.any(|identity| named.binary_search(identity).is_ok())
+    })
+}
+
+impl Recipients {
+    fn add(&mut self, key: LegKey, leg: &Leg, inner: Option<&ContentType<'_>>, total: Option<u64>) {
+        if !leg.may_receive || !leg.acceptance.takes(inner) {
+            self.unfit_count = self.unfit_count.saturating_add(1);
+        } else if total.is_some_and(|total| !leg.acceptance.fits(total)) {
+            self.oversize_count = self.oversize_count.saturating_add(1);
+        } else {
+            self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
+            self.to.push(key);
+        }
+    }
+}
+
+/// The smaller of two limits of which each may be absent.
+pub(crate) fn smaller(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, None) | (None, one) => one,
+    }
+}

@@ -1,0 +1,54 @@
+//! A chat room: its addresses and its legs.
+
+use msrp_session::Key;
+use msrp_wire::Identity;
+
+use crate::leg::LegKey;
+
+/// Names a room of a [`Switch`](crate::Switch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomKey(pub(crate) Key);
+
+impl RoomKey {
+    /// The slot number: dense, small, used again after the room is gone.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// The rules of a room.
+#[derive(Debug, Clone)]
+pub struct RoomSpec {
+    /// The addresses that mean everybody in a CPIM To.
+    pub addresses: Vec<Identity>,
+    /// Longest message in octets of the whole CPIM message.
+    pub message_octets_max: u64,
+    /// Whether messages may name single participants.
+    pub private_messages: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) addresses: Box<[Identity]>,
+    pub(crate) message_octets_max: u64,
+    pub(crate) private_messages: bool,
+    /// In the order in which they came.
+    pub(crate) legs: Vec<LegKey>,
+}
+
+impl Room {
+    pub(crate) fn new(spec: RoomSpec) -> Self {
+        Self {
+            addresses: spec.addresses.into_boxed_slice(),
+            message_octets_max: spec.message_octets_max,
+            private_messages: spec.private_messages,
+            legs: Vec::new(),
+        }
+    }
+
+    /// Whether this address means everybody in the room.
+    pub(crate) fn is(&self, identity: &Identity) -> bool {
+        self.addresses.contains(identity)
+    }
+}

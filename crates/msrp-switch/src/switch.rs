@@ -1,0 +1,312 @@
+//! The switch: routes inputs to rooms, legs and messages, and says what to write.
+//!
+//! # Contract
+//!
+//! One input, then [`Switch::poll_output`] until `None`. For each request that is a SEND on a
+//! leg: [`Switch::handle_chunk`], [`Switch::handle_body`] for each run of its octets in order,
+//! [`Switch::handle_end`]. When all input of a turn has been handled, [`Switch::end_turn`]. The
+//! caller settles each copy that an [`Output::Piece`] ended: [`Switch::settle`].
+//!
+//! # What stays in memory
+//!
+//! Receive buffers are shared by handle until the end of the turn; what must wait longer is
+//! copied and counted ([`Sums::held_octets_copied`]). A message keeps its last octet back while
+//! its chunk is open, so that the flag of a piece is known when the piece is made and no piece
+//! needs to be empty.
+
+mod chunk;
+mod relaying;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use msrp_session::{Arena, IdSource, PieceBody, PieceFields, Timestamp};
+use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode};
+
+use crate::acceptance::Acceptance;
+use crate::ledger::{Outcome, Sums};
+use crate::leg::{Leg, LegKey, LegSpec, OpenChunk};
+use crate::message::{Message, MessageKey};
+use crate::refused::Refused;
+use crate::room::{Room, RoomKey, RoomSpec};
+
+/// What the caller is to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Answer the chunk that is open on this leg, unless its Failure-Report forbids it.
+    Respond {
+        /// The leg.
+        leg: LegKey,
+        /// The status.
+        status: StatusCode,
+        /// Whether the sender wants to hear it.
+        is_due: bool,
+        /// Why, when it is not 200.
+        refused: Option<Refused>,
+    },
+    /// Write one SEND to each of these legs.
+    Piece {
+        /// Its header fields.
+        fields: PieceFields,
+        /// Its body.
+        body: PieceBody,
+        /// The recipients, in the order in which they joined.
+        to: Rc<Vec<LegKey>>,
+        /// The message.
+        message: MessageKey,
+        /// Whether it is the last piece of the message: once it is written, or answered where
+        /// an answer is asked for, the caller settles the copies.
+        is_last: bool,
+        /// Whose message it is.
+        sender: LegKey,
+    },
+    /// Send a REPORT to the sender of a message.
+    Report {
+        /// The sender's leg.
+        leg: LegKey,
+        /// The message, under the id that the sender gave it.
+        message_id: MessageId,
+        /// The octets that are reported on.
+        byte_range: ByteRange,
+        /// What became of them.
+        status: StatusCode,
+    },
+}
+
+/// How a switch behaves in all rooms.
+#[derive(Debug, Clone)]
+pub struct SwitchConfig {
+    /// The Failure-Report value of what leaves: `Partial` spares the recipients their 200
+    /// (AMB-28), `Yes` asks for it.
+    pub failure_report: FailureReport,
+    /// The seed of the Message-IDs that the switch makes.
+    pub seed: [u8; 32],
+}
+
+/// All rooms of one core.
+#[derive(Debug)]
+pub struct Switch {
+    rooms: Arena<Room>,
+    legs: Arena<Leg>,
+    messages: Arena<Message>,
+    outputs: VecDeque<Output>,
+    /// Messages that hold octets which arrived in this turn.
+    dirty: Vec<MessageKey>,
+    /// Messages that hold octets over a turn, earliest deadline first.
+    holding: VecDeque<(Timestamp, MessageKey)>,
+    failure_report: FailureReport,
+    ids: IdSource,
+    sums: Sums,
+}
+
+impl Switch {
+    /// A switch without rooms.
+    #[must_use]
+    pub fn new(config: &SwitchConfig) -> Self {
+        Self {
+            rooms: Arena::new(),
+            legs: Arena::new(),
+            messages: Arena::new(),
+            outputs: VecDeque::new(),
+            dirty: Vec::new(),
+            holding: VecDeque::new(),
+            failure_report: config.failure_report,
+            ids: IdSource::from_seed(config.seed),
+            sums: Sums::default(),
+        }
+    }
+
+    /// Makes a room. `None` when no more rooms fit into memory.
+    pub fn create_room(&mut self, spec: RoomSpec) -> Option<RoomKey> {
+        self.rooms.insert(Room::new(spec)).map(RoomKey)
+    }
+
+    /// Ends a room: every leg leaves, then the room is gone.
+    pub fn close_room(&mut self, key: RoomKey) {
+        let legs = self
+            .rooms
+            .get_mut(key.0)
+            .map(|room| std::mem::take(&mut room.legs))
+            .unwrap_or_default();
+        for leg in legs {
+            self.leave(leg);
+        }
+        self.rooms.remove(key.0);
+    }
+
+    /// Puts a participant's session into a room. It gets messages once it has
+    /// [joined](Switch::join).
+    pub fn add_leg(&mut self, room: RoomKey, spec: LegSpec) -> Option<LegKey> {
+        self.rooms.get(room.0)?;
+        let key = LegKey(self.legs.insert(Leg::new(room, spec))?);
+        self.rooms.get_mut(room.0)?.legs.push(key);
+        Some(key)
+    }
+
+    /// Sets what a leg takes and may do, from its session description.
+    pub fn set_acceptance(
+        &mut self,
+        leg: LegKey,
+        acceptance: Acceptance,
+        may_send: bool,
+        may_receive: bool,
+    ) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.acceptance = acceptance;
+            leg.may_send = may_send;
+            leg.may_receive = may_receive;
+        }
+    }
+
+    /// From now on the leg gets the messages that start.
+    pub fn join(&mut self, leg: LegKey) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.is_joined = true;
+        }
+    }
+
+    /// Ends a leg. Messages that it was sending end with `#` towards the others; its open copies
+    /// have failed.
+    ///
+    /// # Spec
+    /// UPS-7.2.3.3-12, UPS-7.2.3.3-13; CTRL-7.2.1.10-02.
+    pub fn leave(&mut self, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(key.0) else {
+            return;
+        };
+        leg.chunk = OpenChunk::Closed;
+        let sending = std::mem::take(&mut leg.sending);
+        let receiving = std::mem::take(&mut leg.receiving);
+        let room = leg.room;
+        for (_, message) in sending {
+            self.abort(message);
+        }
+        for message in receiving {
+            self.drop_copy(message, Outcome::Failed);
+        }
+        self.legs.remove(key.0);
+        if let Some(room) = self.rooms.get_mut(room.0) {
+            room.legs.retain(|leg| *leg != key);
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// Tells what became of a copy. Settling a copy twice, or one that the switch has settled
+    /// itself, changes nothing. After an outcome other than delivered and sent the leg gets
+    /// nothing more of the message.
+    pub fn settle(&mut self, leg: LegKey, message: MessageKey, outcome: Outcome) {
+        if self.take_copy(leg, message) {
+            match outcome {
+                Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
+                Outcome::Refused | Outcome::Failed | Outcome::Aborted => {
+                    self.drop_copy(message, outcome);
+                }
+            }
+        }
+    }
+
+    /// The earliest moment at which [`Switch::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.holding.front().map(|(deadline, _)| *deadline)
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        while let Some(mut output) = self.outputs.pop_front() {
+            if self.is_wanted(&mut output) {
+                return Some(output);
+            }
+        }
+        None
+    }
+
+    /// Whether no message is on its way: none is arriving, no copy is open, nothing is left to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.messages.is_empty() && self.outputs.is_empty()
+    }
+
+    /// Copies by outcome.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        self.sums
+    }
+
+    /// How many legs the room has.
+    #[must_use]
+    pub fn legs_count(&self, room: RoomKey) -> usize {
+        self.rooms.get(room.0).map_or(0, |room| room.legs.len())
+    }
+
+    /// The ledger is whole: every copy that was opened is settled or known to be open at both
+    /// ends.
+    ///
+    /// # Panics
+    /// When it is not: a defect of the switch.
+    #[expect(
+        clippy::panic,
+        reason = "a broken ledger means wrong outcomes; stop where it is seen"
+    )]
+    pub fn check_invariants(&self) {
+        let open: usize = self
+            .messages
+            .iter()
+            .filter_map(|(_, m)| m.relay())
+            .map(|r| r.open_copies)
+            .sum();
+        let receiving: usize = self.legs.iter().map(|(_, leg)| leg.receiving.len()).sum();
+        let unsettled = self.sums.opened.saturating_sub(self.sums.settled());
+        let sound = open == receiving
+            && unsettled == open as u64
+            && self.sums.settled() <= self.sums.opened
+            && self
+                .legs
+                .iter()
+                .flat_map(|(_, leg)| &leg.receiving)
+                .all(|message| {
+                    self.messages
+                        .get(message.0)
+                        .is_some_and(|message| message.relay().is_some())
+                });
+        if !sound {
+            panic!(
+                "ledger: {:?}, open {open}, receiving {receiving}",
+                self.sums
+            );
+        }
+    }
+
+    fn check_invariants_in_debug(&self) {
+        if cfg!(debug_assertions) {
+            self.check_invariants();
+        }
+    }
+
+    /// Whether the leg had an open copy of the message; it has none afterwards.
+    fn take_copy(&mut self, leg: LegKey, message: MessageKey) -> bool {
+        self.legs
+            .get_mut(leg.0)
+            .is_some_and(|leg| leg.take_copy(message))
+    }
+
+    fn respond(&mut self, leg: LegKey, status: StatusCode, refused: Option<Refused>) {
+        let failure_report = match self.legs.get(leg.0) {
+            Some(leg) => leg.chunk_failure_report,
+            None => return,
+        };
+        let is_due = msrp_session::answering::is_response_due(failure_report, status);
+        self.outputs.push_back(Output::Respond {
+            leg,
+            status,
+            is_due,
+            refused,
+        });
+    }
+
+    /// Ends a message because its sender did.
+    fn abort(&mut self, key: MessageKey) {
+        self.stop_relay(key);
+        self.messages.remove(key.0);
+    }
+}

@@ -1,0 +1,446 @@
+//! The receiving side: a chunk from its header section to its end line.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use msrp_session::{Coverage, Timestamp};
+use msrp_wire::{
+    ByteRange, ContentType, ContentTypeBuf, ContinuationFlag, RequestHead, StatusCode, cpim,
+};
+
+use super::{Output, Switch};
+use crate::leg::{LegKey, OpenChunk};
+use crate::limits::{CPIM_HEAD_OCTETS_MAX, UNFINISHED_MESSAGES_MAX};
+use crate::message::{Message, MessageKey, Stage};
+use crate::recipients;
+use crate::refused::Refused;
+use crate::relay::Held;
+
+impl Switch {
+    /// A SEND begins on a leg. A refusal is answered at once; the octets that follow are dropped.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.3, s.7.3.1; AMB-24, AMB-27, AMB-70.
+    pub fn handle_chunk(&mut self, leg: LegKey, head: &RequestHead<'_>) {
+        let Some(sender) = self.legs.get_mut(leg.0) else {
+            return;
+        };
+        sender.chunk_failure_report = head.failure_report;
+        sender.chunk = OpenChunk::Discarded(None);
+        match self.open_chunk(leg, head) {
+            Ok(chunk) => {
+                if let Some(sender) = self.legs.get_mut(leg.0) {
+                    sender.chunk = chunk;
+                }
+            }
+            Err((message, refused)) => self.refuse(leg, message, refused),
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// Octets of the open chunk. They stay in their buffer.
+    pub fn handle_body(&mut self, leg: LegKey, octets: Bytes) {
+        let Some(sender) = self.legs.get_mut(leg.0) else {
+            return;
+        };
+        match &mut sender.chunk {
+            OpenChunk::Closed | OpenChunk::Discarded(_) => {}
+            OpenChunk::Empty => self.refuse(leg, None, Refused::NoCpim),
+            OpenChunk::Of { message, position } => {
+                let (message, start) = (*message, *position);
+                *position = position.saturating_add(octets.len() as u64);
+                if let Err(refused) = self.accept(message, start, octets) {
+                    self.refuse(leg, Some(message), refused);
+                }
+            }
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// The open chunk ends.
+    ///
+    /// # Spec
+    /// RFC 4975 s.7.1, s.7.3.1; UPS-7.2.3.3-13.
+    pub fn handle_end(&mut self, leg: LegKey, flag: ContinuationFlag) {
+        let Some(sender) = self.legs.get_mut(leg.0) else {
+            return;
+        };
+        match std::mem::replace(&mut sender.chunk, OpenChunk::Closed) {
+            OpenChunk::Closed | OpenChunk::Discarded(None) => {}
+            OpenChunk::Discarded(Some(message)) => {
+                if flag != ContinuationFlag::More {
+                    self.forget_refused(leg, message);
+                }
+            }
+            OpenChunk::Empty => self.respond(leg, StatusCode::OK, None),
+            OpenChunk::Of { message, position } => self.end_chunk(leg, message, position, flag),
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// All input of a turn has been handled: octets that would wait leave, or let go of their
+    /// receive buffers.
+    pub fn end_turn(&mut self, now: Timestamp) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for key in dirty.drain(..) {
+            self.flush_open(key, now);
+        }
+        self.dirty = dirty;
+        self.check_invariants_in_debug();
+    }
+
+    fn open_chunk(
+        &mut self,
+        leg: LegKey,
+        head: &RequestHead<'_>,
+    ) -> Result<OpenChunk, (Option<MessageKey>, Refused)> {
+        let range = head.byte_range.unwrap_or(ByteRange::WHOLE);
+        let position = range.start.saturating_sub(1);
+        let id = head.message_id;
+        let Some(sender) = self.legs.get(leg.0) else {
+            return Ok(OpenChunk::Closed);
+        };
+        if let Some(key) = id.and_then(|id| sender.unfinished(id)) {
+            return self.continue_message(key, position);
+        }
+        if !head.has_body || head.content_type.is_none() {
+            return Ok(OpenChunk::Empty);
+        }
+        let verdict = self.admit(leg, head, range);
+        let key = self
+            .start_message(leg, head, range)
+            .map_err(|refused| (None, refused))?;
+        match verdict {
+            Ok(()) => Ok(OpenChunk::Of {
+                message: key,
+                position,
+            }),
+            Err(refused) => Err((Some(key), refused)),
+        }
+    }
+
+    fn continue_message(
+        &self,
+        key: MessageKey,
+        position: u64,
+    ) -> Result<OpenChunk, (Option<MessageKey>, Refused)> {
+        match self.messages.get(key.0).map(|message| &message.stage) {
+            Some(Stage::Refused(status)) => Err((Some(key), Refused::StillRefused(*status))),
+            Some(Stage::Relaying(relay)) if relay.is_refused_by_all() => {
+                Err((Some(key), Refused::NobodyTakesIt))
+            }
+            Some(Stage::Gathering | Stage::Relaying(_)) => Ok(OpenChunk::Of {
+                message: key,
+                position,
+            }),
+            None => Ok(OpenChunk::Discarded(None)),
+        }
+    }
+
+    /// What can be said of a message before its wrapper is read.
+    fn admit(&self, leg: LegKey, head: &RequestHead<'_>, range: ByteRange) -> Result<(), Refused> {
+        let Some(sender) = self.legs.get(leg.0) else {
+            return Ok(());
+        };
+        if !sender.may_send {
+            return Err(Refused::SenderMayNotSend);
+        }
+        let content_type = head
+            .content_type
+            .and_then(|value| ContentType::parse(value).ok());
+        if content_type != Some(ContentType::MESSAGE_CPIM) {
+            return Err(Refused::NoCpim);
+        }
+        if range.start != 1 {
+            return Err(Refused::NotTheStart);
+        }
+        let max = self
+            .rooms
+            .get(sender.room.0)
+            .map_or(0, |room| room.message_octets_max);
+        if range.total.is_some_and(|total| total > max) {
+            return Err(Refused::TooLarge);
+        }
+        Ok(())
+    }
+
+    fn start_message(
+        &mut self,
+        leg: LegKey,
+        head: &RequestHead<'_>,
+        range: ByteRange,
+    ) -> Result<MessageKey, Refused> {
+        self.make_room_for_message(leg)?;
+        let id = head.message_id.ok_or(Refused::NotTheStart)?;
+        let content_type = ContentTypeBuf::parse(head.content_type.unwrap_or_default())
+            .map_err(|_| Refused::NoCpim)?;
+        let message = Message {
+            sender: leg,
+            id,
+            relayed_id: id,
+            success_report: head.success_report,
+            failure_report: head.failure_report,
+            relayed: Rc::new(head.relayed_headers().to_buf()),
+            content_type: Rc::new(content_type),
+            coverage: Coverage::new(),
+            announced_total: range.total,
+            counted_total: None,
+            held: Held::default(),
+            is_dirty: false,
+            stage: Stage::Gathering,
+        };
+        let key = MessageKey(
+            self.messages
+                .insert(message)
+                .ok_or(Refused::TooManyUnfinished)?,
+        );
+        if let Some(sender) = self.legs.get_mut(leg.0) {
+            sender.sending.push((id, key));
+        }
+        Ok(key)
+    }
+
+    /// Forgets the oldest refused message of a leg that has too many unfinished ones.
+    fn make_room_for_message(&mut self, leg: LegKey) -> Result<(), Refused> {
+        let Some(sender) = self.legs.get(leg.0) else {
+            return Ok(());
+        };
+        if sender.sending.len() < UNFINISHED_MESSAGES_MAX {
+            return Ok(());
+        }
+        let is_refused = |key: &MessageKey| {
+            let stage = self.messages.get(key.0).map(|message| &message.stage);
+            matches!(stage, Some(Stage::Refused(_)))
+        };
+        let oldest = sender.sending.iter().map(|(_, key)| *key).find(is_refused);
+        self.forget_refused(leg, oldest.ok_or(Refused::TooManyUnfinished)?);
+        Ok(())
+    }
+
+    fn forget_refused(&mut self, leg: LegKey, message: MessageKey) {
+        if let Some(sender) = self.legs.get_mut(leg.0) {
+            sender.forget_sending(message);
+        }
+        self.messages.remove(message.0);
+    }
+
+    /// Answers the open chunk with an error, drops the rest of it, and ends what has left of the
+    /// message already.
+    fn refuse(&mut self, leg: LegKey, message: Option<MessageKey>, refused: Refused) {
+        self.respond(leg, refused.status(), Some(refused));
+        if let Some(key) = message {
+            self.stop_relay(key);
+            if let Some(message) = self.messages.get_mut(key.0) {
+                message.held.clear();
+                message.stage = Stage::Refused(refused.status());
+            }
+        }
+        if let Some(sender) = self.legs.get_mut(leg.0) {
+            sender.chunk = OpenChunk::Discarded(message);
+        }
+    }
+
+    /// Counts octets of a message and queues them, or reads its wrapper with them.
+    fn accept(&mut self, key: MessageKey, start: u64, octets: Bytes) -> Result<(), Refused> {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return Ok(());
+        };
+        let end = start.saturating_add(octets.len() as u64);
+        let room = self.legs.get(message.sender.0).map(|leg| leg.room);
+        let max = room
+            .and_then(|room| self.rooms.get(room.0))
+            .map_or(0, |r| r.message_octets_max);
+        if end > max {
+            return Err(Refused::TooLarge);
+        }
+        if message.counted_total.is_some_and(|total| end > total) {
+            return Err(Refused::BeyondTheEnd);
+        }
+        message
+            .coverage
+            .add(start, octets.len() as u64)
+            .map_err(|_| Refused::TooManyHoles)?;
+        if !message.held.is_followed_by(start) {
+            match &message.stage {
+                Stage::Gathering => return Err(Refused::NotTheStart),
+                Stage::Relaying(_) | Stage::Refused(_) => self.flush(key, ContinuationFlag::More),
+            }
+        }
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return Ok(());
+        };
+        if !std::mem::replace(&mut message.is_dirty, true) {
+            self.dirty.push(key);
+        }
+        message.held.push(start, octets);
+        match &message.stage {
+            Stage::Gathering => self.read_wrapper(key, false),
+            Stage::Relaying(_) => {
+                self.withhold_oversize(key, end);
+                self.cut_full_pieces(key);
+                Ok(())
+            }
+            Stage::Refused(_) => Ok(()),
+        }
+    }
+
+    /// Fixes the recipients as soon as the wrapper's headers and those of its content are complete:
+    /// both say who can take the message. `is_whole`: no more octets come.
+    fn read_wrapper(&mut self, key: MessageKey, is_whole: bool) -> Result<(), Refused> {
+        let Some(message) = self.messages.get(key.0) else {
+            return Ok(());
+        };
+        let Some(leg) = self.legs.get(message.sender.0) else {
+            return Ok(());
+        };
+        let Some(room) = self.rooms.get(leg.room.0) else {
+            return Ok(());
+        };
+        let recipients = {
+            let octets = message.held.contiguous();
+            let wrapper = match cpim::Wrapper::parse(&octets) {
+                Ok(wrapper) => wrapper,
+                Err(cpim::Error::NeedMore) if !is_whole => return Ok(()),
+                Err(error) if error.names_no_sender_or_recipient() => {
+                    return Err(Refused::NoSenderOrRecipient);
+                }
+                Err(cpim::Error::NeedMore | cpim::Error::Malformed { .. }) => {
+                    return Err(Refused::MalformedCpim);
+                }
+            };
+            let is_typed = is_whole || wrapper.inner_body_offset.is_some();
+            let content_octets = octets.len().saturating_sub(wrapper.head_octets);
+            if !is_typed && content_octets < CPIM_HEAD_OCTETS_MAX {
+                return Ok(());
+            }
+            let inner = if is_typed {
+                wrapper.content_type
+            } else {
+                Some(UNKNOWN_TYPE)
+            };
+            let inner = inner.and_then(|value| ContentType::parse(value).ok());
+            let (sender, total) = (message.sender, message.announced_total);
+            recipients::decide(room, &self.legs, sender, &wrapper, inner.as_ref(), total)?
+        };
+        let end = message.held.end();
+        self.start_relay(key, recipients);
+        self.withhold_oversize(key, end);
+        self.cut_full_pieces(key);
+        Ok(())
+    }
+
+    fn end_chunk(&mut self, leg: LegKey, key: MessageKey, position: u64, flag: ContinuationFlag) {
+        match flag {
+            ContinuationFlag::More => {
+                self.respond(leg, StatusCode::OK, None);
+                self.flush_relayed(key);
+            }
+            ContinuationFlag::Last => {
+                if let Err(refused) = self.end_gathering(key) {
+                    self.refuse(leg, Some(key), refused);
+                    self.forget_refused(leg, key);
+                    if let Some(sender) = self.legs.get_mut(leg.0) {
+                        sender.chunk = OpenChunk::Closed;
+                    }
+                    return;
+                }
+                self.respond(leg, StatusCode::OK, None);
+                self.end_message(key, position);
+            }
+            ContinuationFlag::Abort => {
+                self.respond(leg, StatusCode::OK, None);
+                if let Some(sender) = self.legs.get_mut(leg.0) {
+                    sender.forget_sending(key);
+                }
+                self.abort(key);
+                return;
+            }
+        }
+        if self.messages.get(key.0).is_some_and(Message::has_arrived) {
+            self.finish(key);
+        }
+    }
+
+    /// The octets that wait for more of their chunk leave; those of a wrapper that is not complete
+    /// stay.
+    fn flush_relayed(&mut self, key: MessageKey) {
+        let message = self.messages.get(key.0);
+        if message.is_some_and(|message| message.relay().is_some()) {
+            self.flush(key, ContinuationFlag::More);
+        }
+    }
+
+    /// No more octets follow the first ones: the wrapper is complete now, or never.
+    fn end_gathering(&mut self, key: MessageKey) -> Result<(), Refused> {
+        match self.messages.get(key.0).map(|message| &message.stage) {
+            Some(Stage::Gathering) => self.read_wrapper(key, true),
+            Some(Stage::Relaying(_) | Stage::Refused(_)) | None => Ok(()),
+        }
+    }
+
+    /// A chunk with `$` ends at `position`. The total is counted from what arrived: octets behind
+    /// the end of that chunk belong to the message too. What leaves has `$` once, at the total.
+    ///
+    /// # Spec
+    /// RFC 4975 s.7.3.1.
+    fn end_message(&mut self, key: MessageKey, position: u64) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let total = position.max(message.coverage.end());
+        if message.counted_total.is_some() {
+            self.flush(key, ContinuationFlag::More);
+            return;
+        }
+        let is_at_end = message.held.octets() == 0 || message.held.end() == total;
+        if !is_at_end {
+            self.flush(key, ContinuationFlag::More);
+        }
+        if let Some(message) = self.messages.get_mut(key.0) {
+            message.counted_total = Some(total);
+        }
+        self.flush(key, ContinuationFlag::Last);
+    }
+
+    /// Every octet has arrived and left: the sender is told what it asked to know.
+    ///
+    /// # Spec
+    /// RFC 4975 s.7.1.3; AMB-04, AMB-07 (c).
+    fn finish(&mut self, key: MessageKey) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let total = message.counted_total.unwrap_or_default();
+        let Some(relay) = message.relay() else { return };
+        let is_too_large_for_all = relay.is_too_large_for_all();
+        let sender = message.sender;
+        let status = if is_too_large_for_all {
+            msrp_session::answering::is_failure_report_due(message.failure_report)
+                .then_some(StatusCode::STOP_SENDING)
+        } else {
+            (message.success_report == msrp_wire::SuccessReport::Yes).then_some(StatusCode::OK)
+        };
+        if let Some(status) = status {
+            let byte_range = ByteRange {
+                start: 1,
+                end: Some(total),
+                total: Some(total),
+            };
+            let message_id = message.id;
+            self.outputs.push_back(Output::Report {
+                leg: sender,
+                message_id,
+                byte_range,
+                status,
+            });
+        }
+        if let Some(sender) = self.legs.get_mut(sender.0) {
+            sender.forget_sending(key);
+        }
+        self.complete(key);
+    }
+}
+
+/// What content counts as whose headers are too long to look for its type: only who takes
+/// everything takes it.
+const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";

@@ -1,0 +1,332 @@
+//! The sending side: cutting what has arrived into pieces, and keeping the account of copies.
+
+use std::rc::Rc;
+
+use msrp_session::limits::{PIECE_OCTETS_MAX, PIECE_OCTETS_MIN};
+use msrp_session::{Arena, PieceBody, PieceFields, Timestamp};
+use msrp_wire::{ByteRange, ContinuationFlag, MessageId, SuccessReport};
+
+use super::{Output, Switch};
+use crate::ledger::Outcome;
+use crate::leg::{Leg, LegKey};
+use crate::limits::HOLD_NS;
+use crate::message::{Message, MessageKey, Stage};
+use crate::recipients::{Recipients, smaller};
+use crate::relay::Relay;
+
+impl Switch {
+    /// Opens a copy for each recipient.
+    pub(super) fn start_relay(&mut self, key: MessageKey, recipients: Recipients) {
+        let id = self.free_id(key, &recipients.to);
+        for leg in &recipients.to {
+            if let Some(leg) = self.legs.get_mut(leg.0) {
+                leg.receiving.push(key);
+            }
+        }
+        let withheld = recipients
+            .unfit_count
+            .saturating_add(recipients.oversize_count);
+        self.sums
+            .open(recipients.to.len().saturating_add(withheld) as u64);
+        for _ in 0..withheld {
+            self.sums.settle(Outcome::Refused);
+        }
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        message.relayed_id = id;
+        message.stage = Stage::Relaying(Relay {
+            open_copies: recipients.to.len(),
+            fitting_count: recipients.to.len(),
+            to: Rc::new(recipients.to),
+            is_stale: false,
+            has_left: false,
+            refused_count: 0,
+            smallest_max_size: recipients.smallest_max_size,
+            oversize_count: recipients.oversize_count,
+            is_complete: false,
+            hold_deadline: None,
+        });
+    }
+
+    /// The sender's Message-ID, or a fresh one when a recipient is getting another unfinished
+    /// message under it (AMB-28).
+    fn free_id(&mut self, key: MessageKey, to: &[LegKey]) -> MessageId {
+        let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
+            return self.ids.message_id();
+        };
+        let collides = to.iter().filter_map(|leg| self.legs.get(leg.0)).any(|leg| {
+            leg.receiving
+                .iter()
+                .filter_map(|other| self.messages.get(other.0))
+                .any(|other| other.relayed_id == id)
+        });
+        if collides { self.ids.message_id() } else { id }
+    }
+
+    /// Cuts pieces of the greatest size while more than one such piece is held.
+    pub(super) fn cut_full_pieces(&mut self, key: MessageKey) {
+        while let Some(message) = self.messages.get_mut(key.0)
+            && message.held.octets() > PIECE_OCTETS_MAX
+        {
+            let (start, body) = message.held.take(PIECE_OCTETS_MAX);
+            self.write_piece(key, start, body, PIECE_OCTETS_MAX, ContinuationFlag::More);
+        }
+    }
+
+    /// Writes everything that is held, the last piece of it with this flag. With `#` and `$`
+    /// there is always a last piece, if need be without body.
+    pub(super) fn flush(&mut self, key: MessageKey, flag: ContinuationFlag) {
+        self.cut_full_pieces(key);
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let octets = message.held.octets();
+        if octets == 0 && flag == ContinuationFlag::More {
+            return;
+        }
+        let (start, body) = if octets == 0 {
+            let end = message.coverage.end();
+            (message.counted_total.unwrap_or(end), PieceBody::new())
+        } else {
+            message.held.take(octets)
+        };
+        self.write_piece(key, start, body, octets, flag);
+    }
+
+    /// At the end of a turn: what is long enough leaves, but for the last octet; the rest lets go
+    /// of its receive buffer.
+    pub(super) fn flush_open(&mut self, key: MessageKey, now: Timestamp) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        message.is_dirty = false;
+        let is_only_end_missing = message.announced_total == Some(message.held.end());
+        let octets = message.held.octets();
+        if message.relay().is_some() && octets > PIECE_OCTETS_MIN && !is_only_end_missing {
+            self.write_held_but_one(key);
+        }
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let copied = message.held.own();
+        self.sums.held_octets_copied = self.sums.held_octets_copied.saturating_add(copied as u64);
+        let has_to_leave = message.held.octets() > 1;
+        if let Some(relay) = message.relay_mut()
+            && has_to_leave
+            && relay.hold_deadline.is_none()
+        {
+            let deadline = now.after(HOLD_NS);
+            relay.hold_deadline = Some(deadline);
+            self.holding.push_back((deadline, key));
+        }
+    }
+
+    /// The time of held octets is over: they leave although their chunk is open.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some(&(deadline, key)) = self.holding.front()
+            && deadline <= now
+        {
+            self.holding.pop_front();
+            let message = self.messages.get_mut(key.0);
+            let Some(relay) = message.and_then(Message::relay_mut) else {
+                continue;
+            };
+            if relay.hold_deadline == Some(deadline) {
+                relay.hold_deadline = None;
+                self.write_held_but_one(key);
+            }
+        }
+        self.check_invariants_in_debug();
+    }
+
+    fn write_held_but_one(&mut self, key: MessageKey) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let octets = message.held.octets().saturating_sub(1);
+        if octets > 0 {
+            let (start, body) = message.held.take(octets);
+            self.write_piece(key, start, body, octets, ContinuationFlag::More);
+        }
+    }
+
+    fn write_piece(
+        &mut self,
+        key: MessageKey,
+        start: u64,
+        body: PieceBody,
+        octets: usize,
+        flag: ContinuationFlag,
+    ) {
+        self.strike_out(key);
+        let failure_report = self.failure_report;
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let Some(relay) = message.relay_mut() else {
+            return;
+        };
+        relay.hold_deadline = None;
+        if relay.to.is_empty() {
+            return;
+        }
+        relay.has_left = true;
+        let to = Rc::clone(&relay.to);
+        let byte_range = ByteRange {
+            start: start.saturating_add(1),
+            // A piece without octets has no last one; `*` is the one legal way to say so.
+            end: (octets > 0).then(|| start.saturating_add(octets as u64)),
+            total: message.total(),
+        };
+        let fields = PieceFields {
+            message_id: message.relayed_id,
+            byte_range,
+            success_report: SuccessReport::No,
+            failure_report,
+            relayed: Rc::clone(&message.relayed),
+            content_type: Rc::clone(&message.content_type),
+            flag,
+        };
+        let is_last = message.has_arrived() && message.held.octets() == 0;
+        let sender = message.sender;
+        self.outputs.push_back(Output::Piece {
+            fields,
+            body,
+            to,
+            message: key,
+            is_last,
+            sender,
+        });
+    }
+
+    /// Strikes out the recipients whose copy has ended.
+    fn strike_out(&mut self, key: MessageKey) {
+        let relay = self.messages.get_mut(key.0).and_then(Message::relay_mut);
+        if let Some(relay) = relay.filter(|relay| relay.is_stale) {
+            relay.is_stale = false;
+            relay.to = Rc::new(with_open_copy(&self.legs, key, &relay.to));
+        }
+    }
+
+    /// A queued piece as it is to be written now: without those whose copy has ended since it was
+    /// cut. They get nothing more but the `#` itself.
+    pub(super) fn is_wanted(&self, output: &mut Output) -> bool {
+        let Output::Piece {
+            fields,
+            to,
+            message,
+            ..
+        } = output
+        else {
+            return true;
+        };
+        let relay = self.messages.get(message.0).and_then(Message::relay);
+        if fields.flag != ContinuationFlag::Abort
+            && relay.is_some_and(|relay| relay.is_stale || !Rc::ptr_eq(to, &relay.to))
+        {
+            *to = Rc::new(with_open_copy(&self.legs, *message, to));
+        }
+        !to.is_empty()
+    }
+
+    /// Ends the copies of those whose max-size the message passes at this position.
+    ///
+    /// # Spec
+    /// AMB-07 (b).
+    pub(super) fn withhold_oversize(&mut self, key: MessageKey, end: u64) {
+        let relay = self.messages.get(key.0).and_then(Message::relay);
+        if relay
+            .and_then(|relay| relay.smallest_max_size)
+            .is_none_or(|max| end <= max)
+        {
+            return;
+        }
+        self.strike_out(key);
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let left_until = message.held.start();
+        let Some(relay) = message.relay_mut() else {
+            return;
+        };
+        let legs = &self.legs;
+        let max_size = |leg: &LegKey| legs.get(leg.0).and_then(|leg| leg.acceptance.max_size);
+        let (over, fits): (Vec<LegKey>, Vec<LegKey>) = relay
+            .to
+            .iter()
+            .partition(|leg| max_size(leg).is_some_and(|max| end > max));
+        relay.smallest_max_size = fits.iter().map(max_size).fold(None, smaller);
+        relay.oversize_count = relay.oversize_count.saturating_add(over.len());
+        relay.fitting_count = relay.fitting_count.saturating_sub(over.len());
+        let over = Rc::new(over);
+        relay.to = Rc::clone(&over);
+        if relay.has_left {
+            let body = PieceBody::new();
+            self.write_piece(key, left_until, body, 0, ContinuationFlag::Abort);
+        }
+        if let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) {
+            relay.to = Rc::new(fits);
+        }
+        for leg in over.iter() {
+            if self.take_copy(*leg, key) {
+                self.close_copy(key, Outcome::Refused);
+            }
+        }
+    }
+
+    /// The message ends in its middle: those who got a part of it get `#`, the others nothing.
+    pub(super) fn stop_relay(&mut self, key: MessageKey) {
+        let relay = self.messages.get(key.0).and_then(Message::relay);
+        if relay.is_some_and(|relay| relay.has_left) {
+            self.flush(key, ContinuationFlag::Abort);
+        }
+        let relay = self.messages.get_mut(key.0).and_then(Message::relay_mut);
+        let to = relay
+            .map(|relay| std::mem::take(&mut relay.to))
+            .unwrap_or_default();
+        for &leg in to.iter() {
+            self.settle(leg, key, Outcome::Aborted);
+        }
+    }
+
+    /// Every octet has left; the message goes when its copies are settled.
+    pub(super) fn complete(&mut self, key: MessageKey) {
+        let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) else {
+            return;
+        };
+        relay.is_complete = true;
+        if relay.open_copies == 0 {
+            self.messages.remove(key.0);
+        }
+    }
+
+    /// A copy has an outcome; the recipient's own list knows it already.
+    pub(super) fn close_copy(&mut self, key: MessageKey, outcome: Outcome) {
+        self.sums.settle(outcome);
+        let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) else {
+            return;
+        };
+        relay.open_copies = relay.open_copies.saturating_sub(1);
+        if relay.is_complete && relay.open_copies == 0 {
+            self.messages.remove(key.0);
+        }
+    }
+
+    /// As [`Switch::close_copy`], and the recipient gets nothing more of the message. O(1).
+    pub(super) fn drop_copy(&mut self, key: MessageKey, outcome: Outcome) {
+        if let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) {
+            relay.is_stale = true;
+            if outcome == Outcome::Refused {
+                relay.refused_count = relay.refused_count.saturating_add(1);
+            }
+        }
+        self.close_copy(key, outcome);
+    }
+}
+
+/// Those of the legs that have an open copy of the message, in their order.
+fn with_open_copy(legs: &Arena<Leg>, message: MessageKey, to: &[LegKey]) -> Vec<LegKey> {
+    let has_copy = |leg: &&LegKey| legs.get(leg.0).is_some_and(|leg| leg.has_copy(message));
+    to.iter().filter(has_copy).copied().collect()
+}

@@ -1,0 +1,108 @@
+//! A listening port and the URI of one session, before the peer is known.
+
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::peer::MsrpPeer;
+use crate::ident::fresh;
+use crate::sdp::Media;
+use crate::transcript::Transcript;
+
+/// What goes into an offer or answer. It becomes a peer by connecting or by accepting a connection.
+pub struct MsrpEndpoint {
+    listener: TcpListener,
+    uri: String,
+    receive_buffer_octets: Option<u32>,
+    transcript: Transcript,
+}
+
+impl MsrpEndpoint {
+    /// Listens on a free port of loopback.
+    ///
+    /// # Panics
+    /// When loopback refuses.
+    pub async fn bind() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port on loopback");
+        let address = listener.local_addr().expect("the address of a listener");
+        let uri = format!("msrp://{address}/{};tcp", fresh("s"));
+        Self {
+            listener,
+            transcript: Transcript::new(&uri),
+            uri,
+            receive_buffer_octets: None,
+        }
+    }
+
+    /// The own URI.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// A media section with the own URI.
+    pub fn media(&self) -> Media {
+        Media::new(&self.uri)
+    }
+
+    /// Asks the kernel for a receive buffer of this size on the connection made by [`Self::connect`], so that a peer
+    /// that does not read is noticed after fewer octets.
+    #[must_use]
+    pub fn receive_buffer_octets(mut self, octets: u32) -> Self {
+        self.receive_buffer_octets = Some(octets);
+        self
+    }
+
+    /// Connects to the first URI of the remote media and talks to its whole path.
+    ///
+    /// # Panics
+    /// When nobody listens there.
+    pub async fn connect(self, remote: &Media) -> MsrpPeer {
+        self.connect_to(remote.address(), &remote.path.join(" "))
+            .await
+    }
+
+    /// Connects to an address and talks to a path of URIs parted by blanks.
+    ///
+    /// # Panics
+    /// When nobody listens there.
+    pub async fn connect_to(self, address: SocketAddr, remote_path: &str) -> MsrpPeer {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }
+        .expect("a socket");
+        if let Some(octets) = self.receive_buffer_octets {
+            socket
+                .set_recv_buffer_size(octets)
+                .expect("a receive buffer");
+        }
+        self.transcript.note(format_args!("connects to {address}"));
+        let stream = self
+            .transcript
+            .within(
+                &format!("a connection to {address}"),
+                socket.connect(address),
+            )
+            .await;
+        let stream = stream
+            .unwrap_or_else(|error| panic!("{address} refused: {error}\n{}", self.transcript));
+        MsrpPeer::start(stream, &self.uri, remote_path, self.transcript)
+    }
+
+    /// Waits for the peer of the remote media to connect, and talks to its whole path.
+    ///
+    /// # Panics
+    /// When nobody connects before the deadline.
+    pub async fn accept(self, remote: &Media) -> MsrpPeer {
+        let (stream, from) = self
+            .transcript
+            .within("a connection", self.listener.accept())
+            .await
+            .expect("a connection");
+        self.transcript.note(format_args!("accepted {from}"));
+        MsrpPeer::start(stream, &self.uri, &remote.path.join(" "), self.transcript)
+    }
+}

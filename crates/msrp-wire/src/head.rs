@@ -1,0 +1,107 @@
+//! The parsed header sections of requests and responses.
+
+use crate::byte_range::ByteRange;
+use crate::header::{Headers, RelayedHeaders};
+use crate::ident::{MessageId, TransactionId};
+use crate::malformed::Malformed;
+use crate::method::Method;
+use crate::path::Path;
+use crate::report_flags::{FailureReport, SuccessReport};
+use crate::status::{Status, StatusCode};
+
+/// Start line and header fields of a request, borrowed from the bytes it came in.
+///
+/// A SEND always has a Message-ID. A header field that may stand once and stands twice has made the request
+/// [`Rejected`], or, where two do no harm, the first one counts.
+///
+/// # Spec
+/// RFC 4975 s.7.1, s.9.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// Names the request on its connection.
+    pub transaction_id: TransactionId,
+    /// What is asked for.
+    pub method: Method,
+    /// The way still to go, next hop first.
+    pub to_path: Path<'a>,
+    /// The way that led here, previous hop first.
+    pub from_path: Path<'a>,
+    /// Names the message; always there in a SEND.
+    pub message_id: Option<MessageId>,
+    /// Which octets of the message the body is; absent means [`ByteRange::WHOLE`].
+    pub byte_range: Option<ByteRange>,
+    /// Whether success is to be reported.
+    pub success_report: SuccessReport,
+    /// Which failures are to be answered and reported.
+    pub failure_report: FailureReport,
+    /// What became of the message that a REPORT is about.
+    pub status: Option<Status>,
+    /// The Content-Type value, not checked; see [`ContentType`](crate::ContentType).
+    pub content_type: Option<&'a [u8]>,
+    /// The value of Use-Nickname with its quotes (RFC 7701 s.7.1).
+    pub use_nickname: Option<&'a [u8]>,
+    /// Whether a blank line ended the header section, so that a body, perhaps empty, follows. A peer that writes the
+    /// blank line of a request without a body by mistake shows as a body of no octets without a Content-Type.
+    pub has_body: bool,
+    pub(crate) headers: Headers<'a>,
+}
+
+/// Start line and header fields of a response. Header fields other than the paths are not looked at.
+///
+/// # Spec
+/// RFC 4975 s.7.2, s.9.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// The transaction that is answered.
+    pub transaction_id: TransactionId,
+    /// The answer.
+    pub status: StatusCode,
+    /// The text behind the status code.
+    pub comment: Option<&'a [u8]>,
+    /// The way back to the sender of the request.
+    pub to_path: Path<'a>,
+    /// Who answers.
+    pub from_path: Path<'a>,
+    pub(crate) headers: Headers<'a>,
+}
+
+/// A request whose borders were clear but whose header section is not legal. Its body was skipped.
+///
+/// Answer 400 when it is not a REPORT, its From-Path could be read and its Failure-Report is not `no`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejected<'a> {
+    /// Names the request on its connection.
+    pub transaction_id: TransactionId,
+    /// What was asked for; `None` for a response, which is never answered.
+    pub method: Option<Method>,
+    /// The first From-Path, when it is legal.
+    pub from_path: Option<Path<'a>>,
+    /// The first To-Path, when it is legal.
+    pub to_path: Option<Path<'a>>,
+    /// The first Failure-Report, when there is one.
+    pub failure_report: Option<FailureReport>,
+    /// What is wrong.
+    pub reason: Malformed,
+}
+
+impl<'a> RequestHead<'a> {
+    /// All header lines in their order, also those that this crate has no name for.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'a> {
+        self.headers
+    }
+
+    /// The header lines that a switch carries over to its copies.
+    #[must_use]
+    pub fn relayed_headers(&self) -> RelayedHeaders<'a> {
+        RelayedHeaders::of(self.headers)
+    }
+}
+
+impl<'a> ResponseHead<'a> {
+    /// All header lines in their order.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'a> {
+        self.headers
+    }
+}

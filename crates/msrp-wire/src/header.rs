@@ -1,0 +1,187 @@
+//! Header lines of requests and responses.
+
+use crate::malformed::{Malformed, Place};
+use crate::octets;
+
+/// One header line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderLine<'a> {
+    /// The name, as it stands. Compare it without case.
+    pub name: &'a [u8],
+    /// The value without spaces and tabs at its ends; no control characters but tabs.
+    pub value: &'a [u8],
+}
+
+/// Walks the header lines of one request or response in their order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    section: &'a [u8],
+}
+
+/// Walks the header lines that a switch carries over to its copies of a request: Content-ID, Content-Description,
+/// Content-Disposition and every header field that this crate has no name for. Addresses, flags, ranges, credentials
+/// and the Content-Type are not among them.
+///
+/// # Spec
+/// AMB-28.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RelayedHeaders<'a> {
+    all: Headers<'a>,
+}
+
+/// The relayed header lines of one request, copied.
+#[derive(Clone, Debug, Default)]
+pub struct RelayedHeadersBuf {
+    section: Box<[u8]>,
+}
+
+impl<'a> Headers<'a> {
+    /// Walks a section whose lines all end with CR LF.
+    pub(crate) fn of_section(section: &'a [u8]) -> Self {
+        Self { section }
+    }
+
+    /// The first value of a header field, found without case.
+    #[must_use]
+    pub fn value(mut self, name: &str) -> Option<&'a [u8]> {
+        self.find(|line| line.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|line| line.value)
+    }
+
+    /// The next line with its offset in the section; `None` at the end.
+    pub(crate) fn next_line(&mut self) -> Option<Result<HeaderLine<'a>, Malformed>> {
+        let end = memchr::memchr(b'\r', self.section)?;
+        let (line, rest) = self.section.split_at_checked(end)?;
+        self.section = rest.get(2..).unwrap_or_default();
+        Some(HeaderLine::parse(line))
+    }
+
+    /// Octets that are not walked yet.
+    pub(crate) fn octets_left(&self) -> usize {
+        self.section.len()
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = HeaderLine<'a>;
+
+    fn next(&mut self) -> Option<HeaderLine<'a>> {
+        loop {
+            if let Ok(line) = self.next_line()? {
+                return Some(line);
+            }
+        }
+    }
+}
+
+impl<'a> HeaderLine<'a> {
+    fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
+        let (name, value) =
+            octets::split_once(line, b':').ok_or(Malformed::new(Place::HeaderLine, 0))?;
+        let starts_well = name.first().is_some_and(u8::is_ascii_alphabetic);
+        if !starts_well || !name.iter().all(|c| octets::is_token(*c)) {
+            return Err(Malformed::new(Place::HeaderLine, 0));
+        }
+        if value.iter().any(|c| octets::is_forbidden_control(*c)) {
+            return Err(Malformed::new(Place::HeaderValue, name.len()));
+        }
+        Ok(Self {
+            name,
+            value: octets::trim(value),
+        })
+    }
+
+    /// Which header field this is.
+    pub(crate) fn field(&self) -> Field {
+        Field::of(self.name)
+    }
+}
+
+impl<'a> RelayedHeaders<'a> {
+    pub(crate) fn of(all: Headers<'a>) -> Self {
+        Self { all }
+    }
+
+    /// A copy of the lines that remain. No allocation when there are none.
+    #[must_use]
+    pub fn to_buf(self) -> RelayedHeadersBuf {
+        let mut section = Vec::new();
+        for line in self {
+            crate::encode::header_line(&mut section, &line);
+        }
+        RelayedHeadersBuf {
+            section: section.into_boxed_slice(),
+        }
+    }
+}
+
+impl<'a> Iterator for RelayedHeaders<'a> {
+    type Item = HeaderLine<'a>;
+
+    fn next(&mut self) -> Option<HeaderLine<'a>> {
+        self.all.find(|line| line.field() == Field::Relayed)
+    }
+}
+
+impl RelayedHeadersBuf {
+    /// Walks the lines.
+    #[must_use]
+    pub fn lines(&self) -> RelayedHeaders<'_> {
+        RelayedHeaders::of(Headers::of_section(&self.section))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.section.is_empty()
+    }
+}
+
+/// The header fields that the reader knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    ToPath,
+    FromPath,
+    MessageId,
+    ByteRange,
+    SuccessReport,
+    FailureReport,
+    Status,
+    ContentType,
+    UseNickname,
+    /// Belongs to one hop: relay addresses, credentials and their times.
+    Hop,
+    /// Everything else.
+    Relayed,
+}
+
+impl Field {
+    fn of(name: &[u8]) -> Self {
+        KNOWN
+            .iter()
+            .find(|(known, _)| {
+                known.len() == name.len() && known.as_bytes().eq_ignore_ascii_case(name)
+            })
+            .map_or(Self::Relayed, |(_, field)| *field)
+    }
+}
+
+/// In the order in which they are usually met.
+const KNOWN: &[(&str, Field)] = &[
+    ("To-Path", Field::ToPath),
+    ("From-Path", Field::FromPath),
+    ("Message-ID", Field::MessageId),
+    ("Byte-Range", Field::ByteRange),
+    ("Content-Type", Field::ContentType),
+    ("Success-Report", Field::SuccessReport),
+    ("Failure-Report", Field::FailureReport),
+    ("Status", Field::Status),
+    ("Use-Nickname", Field::UseNickname),
+    ("Use-Path", Field::Hop),
+    ("Expires", Field::Hop),
+    ("Min-Expires", Field::Hop),
+    ("Max-Expires", Field::Hop),
+    ("Authorization", Field::Hop),
+    ("WWW-Authenticate", Field::Hop),
+    ("Authentication-Info", Field::Hop),
+];

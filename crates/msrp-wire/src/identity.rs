@@ -1,0 +1,372 @@
+//! Addresses of users and groups in a form that can be compared.
+//!
+//! An [`Identity`] is made once, when an address is learnt, and compared often; equality is equality of its text.
+//!
+//! | address | canonical text |
+//! | --- | --- |
+//! | `sip:%61lice:pw@Example.COM:5060;transport=tcp?subject=x` | `sip:alice@example.com:5060` |
+//! | `sips:alice@example.com` | `sip:alice@example.com` |
+//! | `alice@example.com` | `sip:alice@example.com` |
+//! | `sip:+1-212-555@gw.example.com;user=phone` | `tel:+1212555` |
+//! | `tel:+1(212)555;ext=7` | `tel:+1212555` |
+//! | `tel:555;phone-context=Example.com` | `tel:555;phone-context=example.com` |
+//! | `im:bob@EXAMPLE.com` | `im:bob@example.com` |
+//!
+//! A sips address equals the sip address of the same user: RFC 3261 s.19.1 lets any SIP address be upgraded by its
+//! scheme alone, so both name one resource, and the scheme says how to reach it, not who it is.
+//! A port is part of the identity, and an absent port differs from 5060, as in RFC 3261 s.19.1.4.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::limits::IDENTITY_OCTETS_MAX;
+use crate::octets;
+
+/// The normalised form of an address, owned. Compared and hashed by its text.
+///
+/// # Spec
+/// AMB-25; RFC 3261 s.19.1.4, RFC 3966 s.4.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    canonical: Box<str>,
+}
+
+/// The text is no address that can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnIdentity;
+
+impl Identity {
+    /// Reads an address: a bare URI, `<uri>` or `Name <uri>`. One allocation or a few; for setting up and for the first
+    /// chunk of a message.
+    ///
+    /// # Errors
+    /// [`NotAnIdentity`]: no host or number, blanks or control characters inside, or longer than
+    /// [`IDENTITY_OCTETS_MAX`].
+    pub fn parse(text: &str) -> Result<Self, NotAnIdentity> {
+        Self::canonical(text)
+            .map(|text| Self {
+                canonical: text.into_boxed_str(),
+            })
+            .ok_or(NotAnIdentity)
+    }
+
+    fn canonical(text: &str) -> Option<String> {
+        let uri = without_display_name(text)?;
+        if uri.len() > IDENTITY_OCTETS_MAX
+            || uri
+                .chars()
+                .any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'))
+        {
+            return None;
+        }
+        let (scheme, rest) = split_scheme(uri);
+        match scheme.to_ascii_lowercase().as_str() {
+            "" | "sip" | "sips" => sip(rest),
+            "tel" => tel(rest),
+            scheme @ ("im" | "pres") => Some(format!("{scheme}:{}", mailbox(rest)?)),
+            scheme => other(scheme, rest),
+        }
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.canonical
+    }
+}
+
+/// The URI of `Name <uri>`; the name may be quoted and hold angle brackets then.
+fn without_display_name(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let after_name = match text.strip_prefix('"') {
+        Some(quoted) => quoted.get(closing_quote(quoted)?..)?.get(1..)?,
+        None => text,
+    };
+    match after_name.split_once('<') {
+        Some((_name, rest)) => Some(rest.split_once('>')?.0.trim()),
+        None => Some(text),
+    }
+}
+
+/// The offset of the quote that ends a string whose first quote is taken.
+pub(crate) fn closing_quote(quoted: &str) -> Option<usize> {
+    let mut escaped = false;
+    quoted.bytes().position(|c| {
+        let ends = c == b'"' && !escaped;
+        escaped = c == b'\\' && !escaped;
+        ends
+    })
+}
+
+/// Scheme and rest; the scheme is empty when there is none. `example.com:5060` has none.
+fn split_scheme(uri: &str) -> (&str, &str) {
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return ("", uri);
+    };
+    let mut letters = scheme.bytes();
+    let is_scheme = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+    let is_host = scheme.contains('.') && rest.starts_with(|c: char| c.is_ascii_digit());
+    if is_scheme && !is_host {
+        (scheme, rest)
+    } else {
+        ("", uri)
+    }
+}
+
+fn sip(rest: &str) -> Option<String> {
+    let parameters = rest.split_once('@').map_or(rest, |(_user, host)| host);
+    if has_parameter(parameters, "user", "phone")
+        && let Some((user, _host)) = rest.split_once('@')
+        && let Some(number) = tel(before(user, &[':']))
+    {
+        return Some(number);
+    }
+    Some(format!("sip:{}", mailbox(rest)?))
+}
+
+/// `user@host:port` without password, parameters and headers; the user may be absent.
+fn mailbox(rest: &str) -> Option<String> {
+    let (user, host) = match rest.split_once('@') {
+        Some((user, host)) => (Some(before(user, &[':'])), host),
+        None => (None, rest),
+    };
+    let host = host_port(before(host, &[';', '?']))?;
+    match user {
+        Some("") => None,
+        Some(user) => Some(format!("{}@{host}", decoded(user)?)),
+        None => Some(host),
+    }
+}
+
+fn host_port(text: &str) -> Option<String> {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((literal, port)) => (format!("[{}]", literal.parse::<Ipv6Addr>().ok()?), port),
+        None => {
+            let host = before(text, &[':']);
+            (decoded(host)?.to_ascii_lowercase(), text.get(host.len()..)?)
+        }
+    };
+    let legal =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '~' | '%' | '[' | ']' | ':');
+    if host.is_empty() || !host.chars().all(legal) {
+        return None;
+    }
+    match port.strip_prefix(':') {
+        Some(digits) => Some(format!("{host}:{}", digits.parse::<u16>().ok()?)),
+        None if port.is_empty() => Some(host),
+        None => None,
+    }
+}
+
+/// A number in its canonical form; `None` when the text is not a number.
+fn tel(rest: &str) -> Option<String> {
+    let (number, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    let digits: String = number
+        .chars()
+        .filter(|c| !matches!(c, '-' | '.' | '(' | ')'))
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    match digits.strip_prefix('+') {
+        Some(global) => is_all(global, |c| c.is_ascii_digit()).then(|| format!("tel:{digits}")),
+        None => {
+            let local = is_all(&digits, |c| {
+                c.is_ascii_hexdigit() || matches!(c, b'*' | b'#')
+            });
+            // A short word of hexadecimal letters is a name, not a number, unless it says where it is valid.
+            let context = parameter(parameters, "phone-context");
+            let sure = context.is_some() || digits.bytes().all(|c| !c.is_ascii_alphabetic());
+            let context =
+                context.map(|context| format!(";phone-context={}", context.to_ascii_lowercase()));
+            (local && sure).then(|| format!("tel:{digits}{}", context.unwrap_or_default()))
+        }
+    }
+}
+
+/// Any other absolute URI: compared by its text, with scheme and percent-encoding normalised.
+fn other(scheme: &str, rest: &str) -> Option<String> {
+    if rest.is_empty() {
+        return None;
+    }
+    let rest = octets::normalised(rest.as_bytes(), octets::is_unreserved).collect();
+    Some(format!("{scheme}:{}", String::from_utf8(rest).ok()?))
+}
+
+fn decoded(text: &str) -> Option<String> {
+    String::from_utf8(octets::normalised(text.as_bytes(), is_sip_unreserved).collect()).ok()
+}
+
+/// RFC 3261 s.25.1, `unreserved`.
+fn is_sip_unreserved(c: u8) -> bool {
+    octets::is_unreserved(c) || matches!(c, b'!' | b'*' | b'\'' | b'(' | b')')
+}
+
+fn has_parameter(text: &str, name: &str, value: &str) -> bool {
+    let parameters = before(text, &['?'])
+        .split_once(';')
+        .map_or("", |(_host, parameters)| parameters);
+    parameter(parameters, name).is_some_and(|found| found.eq_ignore_ascii_case(value))
+}
+
+fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(found, _value)| found.eq_ignore_ascii_case(name))
+        .map(|(_name, value)| value)
+}
+
+fn before<'a>(text: &'a str, ends: &[char]) -> &'a str {
+    text.split(ends).next().unwrap_or_default()
+}
+
+fn is_all(text: &str, legal: fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(legal)
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.canonical)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.canonical)
+    }
+}
+
+impl fmt::Display for NotAnIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an address must be a sip, sips, tel, im or other absolute URI")
+    }
+}
+
+impl std::error::Error for NotAnIdentity {}
+
+impl std::str::FromStr for Identity {
+    type Err = NotAnIdentity;
+
+    fn from_str(text: &str) -> Result<Self, NotAnIdentity> {
+        Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn identity(text: &str) -> Identity {
+        Identity::parse(text).unwrap()
+    }
+
+    #[test]
+    fn identity_of_each_form_has_its_canonical_text() {
+        let cases = [
+            (
+                "sip:%61lice:pw@Example.COM:5060;transport=tcp?subject=x",
+                "sip:alice@example.com:5060",
+            ),
+            ("sips:alice@example.com", "sip:alice@example.com"),
+            ("alice@example.com", "sip:alice@example.com"),
+            ("SIP:Alice@example.com", "sip:Alice@example.com"),
+            ("sip:a%2bb@example.com", "sip:a%2Bb@example.com"),
+            ("sip:example.com", "sip:example.com"),
+            ("example.com:5070", "sip:example.com:5070"),
+            (
+                "sip:bob@[2001:DB8:0::1]:5070;lr",
+                "sip:bob@[2001:db8::1]:5070",
+            ),
+            ("sip:+1-212-555@gw.example.com;user=phone", "tel:+1212555"),
+            ("tel:+1(212)555;ext=7", "tel:+1212555"),
+            (
+                "tel:555;phone-context=Example.com",
+                "tel:555;phone-context=example.com",
+            ),
+            (
+                "sip:555;phone-context=example.com@gw;user=phone",
+                "tel:555;phone-context=example.com",
+            ),
+            ("sip:carol@gw;user=phone", "sip:carol@gw"),
+            ("tel:112", "tel:112"),
+            ("0", "sip:0"),
+            ("im:bob@EXAMPLE.com?x=y", "im:bob@example.com"),
+            (
+                "sip:anonymous@anonymous.invalid",
+                "sip:anonymous@anonymous.invalid",
+            ),
+            (
+                "Alice Smith <sip:alice@example.com>",
+                "sip:alice@example.com",
+            ),
+            (
+                "\"A <b> \\\" c\" <sip:alice@example.com;x>;tag=1",
+                "sip:alice@example.com",
+            ),
+            ("URN:example:%7Ea", "urn:example:~a"),
+        ];
+        for (text, canonical) in cases {
+            assert_eq!(identity(text).as_str(), canonical, "{text}");
+            assert_eq!(identity(canonical).as_str(), canonical, "{canonical}");
+        }
+    }
+
+    #[test]
+    fn identity_of_different_users_differs() {
+        let cases = [
+            ("sip:alice@example.com", "sip:Alice@example.com"),
+            ("sip:alice@example.com", "sip:alice@example.com:5060"),
+            ("sip:alice@example.com", "im:alice@example.com"),
+            ("sip:+1212@example.com", "tel:+1212"),
+            ("tel:555;phone-context=a", "tel:555;phone-context=b"),
+            ("sip:a%2Fb@example.com", "sip:a/b@example.com"),
+        ];
+        for (one, two) in cases {
+            assert_ne!(identity(one), identity(two));
+        }
+    }
+
+    #[test]
+    fn identity_of_what_is_no_address_is_refused() {
+        let long = format!("sip:{}@example.com", "a".repeat(2000));
+        for text in [
+            "",
+            " ",
+            "sip:",
+            "sip:@example.com",
+            "sip:alice@",
+            "sip:a b@example.com",
+            "tel:",
+            "tel:bob",
+            "<sip:a@b",
+            "sip<<@->",
+            "\"x",
+            "sip:a@b:99999",
+            "sip:a@b\u{0}",
+            "sip:a@b/c",
+            "sip:a@b@c",
+            &long,
+        ] {
+            assert_eq!(Identity::parse(text), Err(NotAnIdentity), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn identity_of_any_text_is_stable(text in "\\PC{0,60}") {
+            if let Ok(identity) = Identity::parse(&text) {
+                prop_assert_eq!(Identity::parse(identity.as_str()), Ok(identity));
+            }
+        }
+
+        #[test]
+        fn identity_of_address_like_text_is_stable(text in "(sip|sips|tel|im|)[:]?[a-f0-9%+;:@<>\"\\\\?=.-]{0,24}(;user=phone)?") {
+            if let Ok(identity) = Identity::parse(&text) {
+                prop_assert_eq!(Identity::parse(identity.as_str()), Ok(identity));
+            }
+        }
+    }
+}

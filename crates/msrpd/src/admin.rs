@@ -1,0 +1,142 @@
+//! The admin HTTP server: liveness, readiness and metrics.
+//!
+//! It listens on a loopback address only: it has no authentication. Every answer that is an error
+//! of the caller is a problem document (RFC 9457).
+
+mod exposition;
+pub mod metric;
+mod phase;
+mod problem;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use msrp_control::Engine;
+use msrp_control::metrics::Sample;
+pub use phase::Phase;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Gives the present values of some metrics.
+pub type Samples = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
+
+/// What the admin server reports on.
+pub struct Node {
+    engine: Arc<dyn Engine>,
+    sip: OnceLock<Samples>,
+    phase: std::sync::Mutex<Phase>,
+    start_s: u64,
+}
+
+impl Node {
+    /// A node that is starting, with this engine.
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            engine,
+            sip: OnceLock::new(),
+            phase: std::sync::Mutex::new(Phase::Starting),
+            start_s: since_epoch.map_or(0, |time| time.as_secs()),
+        }
+    }
+
+    /// Adds the metrics of the SIP focus, once.
+    pub fn add_sip(&self, samples: Samples) {
+        // A second call would be a second focus, of which there is none.
+        let _ = self.sip.set(samples);
+    }
+
+    /// Says where in its life the node is.
+    pub fn set_phase(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(|e| e.into_inner()) = phase;
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let mut samples = metric::of_process(self.start_s);
+        samples.extend(self.engine.samples());
+        if let Some(sip) = self.sip.get() {
+            samples.extend(sip());
+        }
+        samples
+    }
+}
+
+/// A running admin server. It ends when this is dropped.
+pub struct AdminServer {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl AdminServer {
+    /// Listens on `bind` and answers for `node`.
+    ///
+    /// # Errors
+    /// The error of the bind: the operator's fault.
+    pub async fn start(bind: SocketAddr, node: Arc<Node>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(bind).await?;
+        let address = listener.local_addr()?;
+        let router = router(node);
+        let task = tokio::spawn(async move {
+            // Ends with the task only: accept errors are retried inside.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, task })
+    }
+
+    /// The address that was bound.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for AdminServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .with_state(node)
+}
+
+async fn livez(State(node): State<Arc<Node>>) -> impl IntoResponse {
+    if node.engine.is_alive() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        let text = "not alive: a shard has not gone round its loop within the last second\n";
+        (StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+}
+
+async fn readyz(State(node): State<Arc<Node>>) -> impl IntoResponse {
+    match node.phase() {
+        Phase::Ready => (StatusCode::OK, "ready\n"),
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Phase::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+    }
+}
+
+async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {
+    let text = exposition::render(&node.samples());
+    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text)
+}
+
+#[cfg(test)]
+mod tests;

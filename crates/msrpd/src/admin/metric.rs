@@ -1,0 +1,124 @@
+//! Every metric that `/metrics` shows, and those of the process itself.
+
+use std::fmt::Write as _;
+
+use msrp_control::metrics::{Kind, Sample};
+
+/// Name, help and kind of a metric.
+pub type Metric = (&'static str, &'static str, Kind);
+
+/// The metrics of a process that started at this time, seconds since 1970.
+pub(super) fn of_process(start_s: u64) -> Vec<Sample> {
+    let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    vec![
+        sample(START_TIME, Vec::new(), start_s),
+        sample(BUILD_INFO, version, 1),
+    ]
+}
+
+/// The text of `docs/metrics.md`.
+#[must_use]
+pub fn document() -> String {
+    let mut text = String::from(HEAD);
+    section(&mut text, "Process", &[START_TIME, BUILD_INFO]);
+    section(&mut text, "MSRP engine", &msrp_shard::METRICS());
+    section(&mut text, "SIP focus", SIP);
+    text
+}
+
+fn section(text: &mut String, title: &str, metrics: &[Metric]) {
+    let _ = write!(
+        text,
+        "\n## {title}\n\n| Metric | Kind | Meaning |\n| --- | --- | --- |\n"
+    );
+    for (name, help, kind) in metrics {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
+    }
+}
+
+fn sample(metric: Metric, labels: Vec<(&'static str, String)>, value: u64) -> Sample {
+    let (name, help, kind) = metric;
+    Sample {
+        name,
+        help,
+        kind,
+        labels,
+        value,
+    }
+}
+
+const START_TIME: Metric = (
+    "process_start_time_seconds",
+    "When the process started, seconds since 1970.",
+    Kind::Gauge,
+);
+const BUILD_INFO: Metric = (
+    "msrpd_build_info",
+    "Always 1; the label `version` says what runs.",
+    Kind::Gauge,
+);
+
+/// The metrics of the SIP focus. Those with a label appear with their first count.
+const SIP: &[Metric] = &[
+    ("msrp_sip_conferences", "Conferences that run.", Kind::Gauge),
+    (
+        "msrp_sip_dialogs",
+        "SIP dialogs of participants.",
+        Kind::Gauge,
+    ),
+    (
+        "msrp_sip_invites_total",
+        "Final answers to INVITEs that arrived, by status (`code`).",
+        Kind::Counter,
+    ),
+    (
+        "msrp_sip_refusals_total",
+        "Requests that were refused, by `reason`.",
+        Kind::Counter,
+    ),
+];
+
+const HEAD: &str = "\
+# Metrics
+
+`GET /metrics` on the admin address answers in the Prometheus text format, version 0.0.4. Counters
+start at 0 with the process. No label holds a user, a room or a call.
+
+This file is written from the declarations in the code; a test compares the two.
+";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn metrics_document_agrees_with_the_code() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+        let document = document();
+        if std::env::var_os("MSRPD_WRITE_DOCS").is_some() {
+            std::fs::write(&file, &document).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            written == document,
+            "run the test once with MSRPD_WRITE_DOCS=1 to write {file:?}"
+        );
+    }
+
+    #[test]
+    fn metrics_are_declared_once() {
+        let mut all = vec![START_TIME.0, BUILD_INFO.0];
+        all.extend(msrp_shard::METRICS().iter().map(|m| m.0));
+        all.extend(SIP.iter().map(|m| m.0));
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

@@ -1,0 +1,157 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::client::fake_ua::{Call, DIALOG, FakeUa, Script, fake_ua, invitation, response};
+
+const ANSWER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+                      m=message 2855 TCP/MSRP *\r\na=accept-types:message/cpim\r\n\
+                      a=path:msrp://127.0.0.1:2855/peer;tcp\r\na=setup:passive\r\n";
+
+fn media() -> OwnMedia {
+    OwnMedia::new(Ipv4Addr::LOCALHOST.into(), "own1", 7).unwrap()
+}
+
+/// A dialog whose 200 has these header fields.
+async fn joined(headers: Headers) -> (SipLeg<FakeUa>, Script) {
+    let (ua, events, script) = fake_ua();
+    script.respond(response(180, Headers::new(), None)).await;
+    script.respond(response(200, headers, Some(ANSWER))).await;
+    let (leg, switch) = SipLeg::invite(ua, events, &invitation(), media())
+        .await
+        .unwrap();
+    assert_eq!(switch.address, "127.0.0.1:2855".parse().unwrap());
+    (leg, script)
+}
+
+fn answer_of(script: &Script) -> Answer {
+    match script.calls().pop() {
+        Some(Call::Answer(TxnId(7), answer)) => answer,
+        other => panic!("no answer but {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn invite_has_identity_tags_and_offer() {
+    let (_leg, script) = joined(Headers::new()).await;
+    let Some(Call::Invite(request)) = script.calls().into_iter().next() else {
+        panic!("no INVITE");
+    };
+    assert_eq!(request.uri, "sip:demo@localhost");
+    assert_eq!(request.from, "\"Alice\" <sip:alice@localhost>");
+    assert_eq!(request.to, "<sip:demo@localhost>");
+    let first = |name: &str| request.headers.first(name).unwrap().to_owned();
+    assert_eq!(
+        first("P-Asserted-Identity"),
+        "\"Alice\" <sip:alice@localhost>"
+    );
+    assert_eq!(first("Accept-Contact"), "*;+g.oma.sip-im");
+    assert_eq!(first("Supported"), "timer");
+    assert_eq!(request.body.unwrap().content_type, "application/sdp");
+}
+
+#[tokio::test]
+async fn invite_refused_tells_status_and_warning() {
+    let (ua, events, script) = fake_ua();
+    let headers = Headers::new().with("Warning", "399 im \"Forbidden for you\"");
+    script.respond(response(403, headers, None)).await;
+    let error = SipLeg::invite(ua, events, &invitation(), media())
+        .await
+        .err()
+        .unwrap();
+    let expected = "the room was not joined: 403 Reason. The server says: Forbidden for you";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn invite_accepted_without_media_is_ended_with_bye() {
+    let (ua, events, script) = fake_ua();
+    script.respond(response(200, Headers::new(), None)).await;
+    let error = SipLeg::invite(ua, events, &invitation(), media())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, JoinError::Answer(_)), "{error}");
+    assert_eq!(script.calls().last(), Some(&Call::Bye));
+}
+
+#[tokio::test]
+async fn bye_of_the_room_ends_the_dialog() {
+    let (mut leg, script) = joined(Headers::new()).await;
+    script
+        .tell(UaEvent::Ended {
+            dialog: DialogId(9),
+            why: DialogEnd::NoAck,
+        })
+        .await;
+    script
+        .tell(UaEvent::Ended {
+            dialog: DIALOG,
+            why: DialogEnd::Bye,
+        })
+        .await;
+    assert_eq!(leg.ended().await, "the room ended the session");
+}
+
+#[tokio::test]
+async fn requests_of_the_room_are_answered() {
+    let offer = ANSWER.replace("passive", "actpass");
+    let table = [
+        (
+            Some(DIALOG),
+            Method::Invite,
+            Some(offer.as_str()),
+            200,
+            true,
+        ),
+        (Some(DIALOG), Method::Invite, None, 200, true),
+        (Some(DIALOG), Method::Invite, Some("nonsense"), 488, false),
+        (Some(DIALOG), Method::Update, None, 200, false),
+        (Some(DIALOG), Method::Options, None, 200, false),
+        (Some(DIALOG), Method::Info, None, 405, false),
+        (None, Method::Options, None, 200, false),
+        (None, Method::Message, None, 405, false),
+    ];
+    for (dialog, method, body, status, has_body) in table {
+        let (mut leg, script) = joined(Headers::new()).await;
+        script.request(dialog, method.clone(), body).await;
+        script
+            .tell(UaEvent::Ended {
+                dialog: DIALOG,
+                why: DialogEnd::Bye,
+            })
+            .await;
+        leg.ended().await;
+        let answer = answer_of(&script);
+        assert_eq!(
+            (answer.status, answer.body.is_some()),
+            (status, has_body),
+            "{method:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refresh_is_sent_at_half_time_until_the_room_is_gone() {
+    let headers = Headers::new().with("Session-Expires", "90;refresher=uac");
+    let (mut leg, script) = joined(headers).await;
+    let start = Instant::now();
+    let refreshes = |calls: Vec<Call>| {
+        calls
+            .iter()
+            .filter(|c| matches!(c, Call::Request(Method::Invite, _, Some(_))))
+            .count()
+    };
+    assert!(
+        timeout(Duration::from_secs(100), leg.ended())
+            .await
+            .is_err()
+    );
+    assert_eq!(refreshes(script.calls()), 2);
+    let gone = UaEvent::Response {
+        transaction: leg.refreshing.unwrap(),
+        response: response(481, Headers::new(), None),
+    };
+    script.tell(gone).await;
+    assert_eq!(leg.ended().await, "the room is gone: 481 Reason");
+    assert_eq!(start.elapsed().as_secs(), 100);
+}

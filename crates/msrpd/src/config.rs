@@ -1,0 +1,248 @@
+//! The configuration: what an operator can choose, with the default of every key.
+//!
+//! [`Config::parse`] is strict: an unknown key, a wrong type or an impossible value is a
+//! [`ConfigError`] that names the place, the key and what was expected. The keys are declared once,
+//! in [`catalogue`]; `docs/config.md` is written from there.
+
+pub mod catalogue;
+mod error;
+mod item;
+mod reading;
+mod value;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+use ipnet::IpNet;
+use ring_io::Want;
+pub use value::{Advertise, SipBind, SipTransport};
+
+/// Everything that msrpd can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Host part of the URIs that msrpd owns.
+    pub domain: String,
+    /// The kernel interface.
+    pub io: Io,
+    /// Where MSRP connections arrive. At least one.
+    pub msrp_listeners: Vec<Listener>,
+    /// The SIP focus.
+    pub sip: Sip,
+    /// Where group documents lie.
+    pub groups: Groups,
+    /// Rules of ad-hoc sessions.
+    pub policy: Policy,
+    /// The MSRP relay.
+    pub relay: Relay,
+    /// Bounds.
+    pub limits: Limits,
+    /// The admin HTTP server.
+    pub admin: Admin,
+}
+
+/// The kernel interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Io {
+    /// Which one.
+    pub backend: Want,
+    /// Shards; 0 means one for each core.
+    pub shards: usize,
+}
+
+/// One MSRP listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in logs.
+    pub name: String,
+    /// The address it listens on; port 0 lets the kernel choose.
+    pub bind: SocketAddr,
+    /// What goes into `a=path`; `None` means what was bound.
+    pub advertise: Option<Advertise>,
+}
+
+/// The SIP focus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sip {
+    /// The addresses it listens on. At least one.
+    pub bind: Vec<SipBind>,
+    /// Where requests of msrpd's own go; `None` resolves the URI.
+    pub outbound_proxy: Option<String>,
+    /// `P-Asserted-Identity` is believed from these neighbours only.
+    pub trusted_peers: Vec<IpNet>,
+    /// The URIs whose INVITE makes an ad-hoc conference.
+    pub conference_factory: Vec<String>,
+    /// Session interval that msrpd asks for, seconds.
+    pub session_expires_s: u32,
+    /// Smallest session interval that msrpd accepts, seconds.
+    pub min_se_s: u32,
+}
+
+/// Where group documents lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    /// The directory; a relative path starts at the configuration file's directory.
+    pub directory: PathBuf,
+    /// Whether the operator named the directory; a named one must exist.
+    pub is_named: bool,
+}
+
+/// Rules of ad-hoc sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether participants may hide their identity.
+    pub anonymity: bool,
+    /// Whether a message may go to single participants.
+    pub private_messages: bool,
+}
+
+/// The MSRP relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relay {
+    /// The realm of its challenges.
+    pub realm: String,
+}
+
+/// Bounds, each with its unit in its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Most participants of an ad-hoc session.
+    pub adhoc_participants_max: u32,
+    /// Most recipients of one pager-mode message.
+    pub pager_recipients_max: u32,
+    /// Most MSRP connections.
+    pub connections_max: u32,
+    /// Longest message, octets of the whole CPIM message.
+    pub message_octets_max: u64,
+    /// Longest life of a SIP session, seconds.
+    pub session_max_s: u32,
+    /// Longest life of a connection that names no session, seconds.
+    pub unbound_s: u32,
+    /// Longest time in which a recipient may take nothing, seconds.
+    pub stall_s: u32,
+    /// Longest wait for the legs of a final report, seconds.
+    pub final_report_s: u32,
+}
+
+/// The admin HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// The address it listens on. A loopback address: there is no authentication.
+    pub bind: SocketAddr,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            domain: "localhost".to_owned(),
+            io: Io {
+                backend: Want::Auto,
+                shards: 0,
+            },
+            msrp_listeners: vec![Listener {
+                name: "lo".to_owned(),
+                bind: loopback(2855),
+                advertise: None,
+            }],
+            sip: Sip::default(),
+            groups: Groups {
+                directory: PathBuf::from("groups"),
+                is_named: false,
+            },
+            policy: Policy {
+                anonymity: true,
+                private_messages: true,
+            },
+            relay: Relay {
+                realm: "localhost".to_owned(),
+            },
+            limits: Limits::default(),
+            admin: Admin {
+                bind: loopback(8655),
+            },
+        }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            bind: vec![
+                SipBind {
+                    transport: SipTransport::Udp,
+                    address: loopback(5060),
+                },
+                SipBind {
+                    transport: SipTransport::Tcp,
+                    address: loopback(5060),
+                },
+            ],
+            outbound_proxy: None,
+            trusted_peers: value::net("127.0.0.0/8").into_iter().collect(),
+            conference_factory: vec![conference_factory("localhost")],
+            session_expires_s: 1800,
+            min_se_s: MIN_SE_S,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            adhoc_participants_max: 100,
+            pager_recipients_max: 1000,
+            connections_max: 100_000,
+            message_octets_max: 4_294_967_296,
+            session_max_s: 86_400,
+            unbound_s: 30,
+            stall_s: 30,
+            final_report_s: 30,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place and what was expected: the operator's fault.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|e| ConfigError::unreadable(file, &e))?;
+        let config = Self::parse(file, &text)?;
+        if config.groups.is_named && !config.groups.directory.is_dir() {
+            let path = config.groups.directory.display();
+            let expected = format!("expected an existing directory, found {path}");
+            return Err(reading::locate(
+                file,
+                &text,
+                &["groups", "directory"],
+                &expected,
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Checks the text of a configuration file; `file` is for messages and for the directory that
+    /// relative paths start at.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place and what was expected: the operator's fault.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        reading::read(file, text)
+    }
+}
+
+/// The default conference factory of a domain.
+fn conference_factory(domain: &str) -> String {
+    format!("sip:conference-factory@{domain}")
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// Smallest session interval that RFC 4028 s.4 allows, seconds.
+pub const MIN_SE_S: u32 = 90;
+
+#[cfg(test)]
+mod tests;

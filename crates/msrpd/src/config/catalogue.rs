@@ -1,0 +1,349 @@
+//! Every key, declared once: what the reader accepts and what `docs/config.md` says.
+
+use std::fmt::Write as _;
+
+use ring_io::Want;
+
+use super::Config;
+
+/// One key.
+pub struct Key {
+    /// The full key; keys of an array of tables are written without an index.
+    pub path: &'static str,
+    /// Type and unit.
+    pub kind: &'static str,
+    /// How the default reads in TOML; `None` for a key that has none.
+    pub default: fn(&Config) -> Option<String>,
+    /// What it does.
+    pub effect: &'static str,
+    /// What happens at the limit, or with a value that is refused.
+    pub limit: &'static str,
+}
+
+/// The names directly below a table, in the order of the catalogue.
+pub(super) fn children(table: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for key in KEYS {
+        let below = match table {
+            "" => Some(key.path),
+            _ => key
+                .path
+                .strip_prefix(table)
+                .and_then(|p| p.strip_prefix('.')),
+        };
+        let name = below.and_then(|path| path.split('.').next());
+        if let Some(name) = name.filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Whether a key or a table of this name is declared.
+pub(super) fn is_known(path: &str) -> bool {
+    let is_below = |key: &str| {
+        key.strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    KEYS.iter()
+        .any(|key| key.path == path || is_below(key.path))
+}
+
+/// The text of `docs/config.md`.
+#[must_use]
+pub fn document() -> String {
+    let defaults = Config::default();
+    let mut text = String::from(HEAD);
+    let mut section = None;
+    for key in KEYS {
+        let table = key.path.rsplit_once('.').map_or("", |(table, _)| table);
+        if section != Some(table) {
+            section = Some(table);
+            heading(&mut text, table);
+        }
+        let default = (key.default)(&defaults).map_or("none".to_owned(), |d| format!("`{d}`"));
+        let (path, kind, effect, limit) = (key.path, key.kind, key.effect, key.limit);
+        let _ = writeln!(
+            text,
+            "| `{path}` | {kind} | {default} | {effect} | {limit} |"
+        );
+    }
+    text
+}
+
+fn heading(text: &mut String, table: &str) {
+    let title = match table {
+        "" => "Top level".to_owned(),
+        "msrp.listener" => "`[[msrp.listener]]`, once for each listener".to_owned(),
+        _ => format!("`[{table}]`"),
+    };
+    let _ = write!(
+        text,
+        "\n## {title}\n\n| Key | Type and unit | Default | Effect | At the limit |\n\
+         | --- | --- | --- | --- | --- |\n"
+    );
+}
+
+fn quoted(text: &str) -> Option<String> {
+    Some(format!("\"{text}\""))
+}
+
+fn quoted_list<T: ToString>(values: &[T]) -> Option<String> {
+    let values: Vec<_> = values
+        .iter()
+        .map(|v| format!("\"{}\"", v.to_string()))
+        .collect();
+    Some(format!("[{}]", values.join(", ")))
+}
+
+fn backend(config: &Config) -> Option<String> {
+    quoted(match config.io.backend {
+        Want::Auto => "auto",
+        Want::Uring => "uring",
+        Want::Epoll => "epoll",
+    })
+}
+
+fn none(_: &Config) -> Option<String> {
+    None
+}
+
+fn number(value: impl ToString + Copy) -> Option<String> {
+    Some(value.to_string())
+}
+
+const HEAD: &str = "\
+# Configuration
+
+`msrpd serve --config FILE` reads one TOML file. Without a file every key has its default, and
+msrpd listens on loopback addresses only. Keys are checked strictly: an unknown key, a wrong type or
+an impossible value stops the start with `FILE:LINE:COLUMN: KEY: what was expected`.
+`msrpd check --config FILE` does only that: it prints `FILE: ok` and ends with status 0, or prints
+the error and ends with status 1.
+
+Whole numbers may be written in any TOML notation. Counts go up to 100000000, times up to 31536000
+seconds (one year). Without `[[msrp.listener]]` there is one listener, `lo`, with the defaults below;
+a listener that is written down must have a name and an address.
+
+This file is written from the declarations in `crates/msrpd/src/config/catalogue.rs`; a test
+compares the two.
+";
+
+/// Every key, in the order of the document.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "domain",
+        kind: "host name",
+        default: |c| quoted(&c.domain),
+        effect: "The host part of the URIs that msrpd owns.",
+        limit: "A value that is no host name stops the start.",
+    },
+    Key {
+        path: "io.backend",
+        kind: "`auto`, `uring` or `epoll`",
+        default: backend,
+        effect: "The kernel interface of the data path. `auto` takes io_uring and falls back to epoll \
+                 when the kernel or seccomp refuses it; the log says which and why.",
+        limit: "`uring` stops the start where io_uring is refused.",
+    },
+    Key {
+        path: "io.shards",
+        kind: "count of threads, 0 to 1024",
+        default: |c| number(c.io.shards),
+        effect: "How many shards serve MSRP. 0 means one for each core.",
+        limit: "A room is served by one shard.",
+    },
+    Key {
+        path: "msrp.listener.name",
+        kind: "name, at most 32 octets",
+        default: |c| c.msrp_listeners.first().and_then(|l| quoted(&l.name)),
+        effect: "The listener's name in logs.",
+        limit: "Two listeners of one name stop the start.",
+    },
+    Key {
+        path: "msrp.listener.bind",
+        kind: "`ADDRESS:PORT`",
+        default: |c| {
+            c.msrp_listeners
+                .first()
+                .and_then(|l| quoted(&l.bind.to_string()))
+        },
+        effect: "Where MSRP connections arrive. Port 0 lets the kernel choose.",
+        limit: "Two listeners of one address stop the start.",
+    },
+    Key {
+        path: "msrp.listener.advertise",
+        kind: "`HOST:PORT`",
+        default: none,
+        effect: "What stands in `a=path` and in the session description. Without it, what was bound; \
+                 port 0 means the port that was bound.",
+        limit: "Must stand beside an unspecified address such as `0.0.0.0`.",
+    },
+    Key {
+        path: "msrp.listener.transport",
+        kind: "`tcp`, `tls`, `ws` or `wss`",
+        default: |_| quoted("tcp"),
+        effect: "What MSRP runs on.",
+        limit: "`tls`, `ws` and `wss` stop the start: they are not served by this version.",
+    },
+    Key {
+        path: "msrp.listener.cert",
+        kind: "file",
+        default: none,
+        effect: "The certificate of a `tls` or `wss` listener.",
+        limit: "Stops the start: not served by this version.",
+    },
+    Key {
+        path: "msrp.listener.key",
+        kind: "file",
+        default: none,
+        effect: "The private key of a `tls` or `wss` listener.",
+        limit: "Stops the start: not served by this version.",
+    },
+    Key {
+        path: "sip.bind",
+        kind: "array of `udp:ADDRESS:PORT` and `tcp:ADDRESS:PORT`",
+        default: |c| quoted_list(&c.sip.bind),
+        effect: "Where SIP arrives. Port 0 lets the kernel choose. For an unspecified address such as \
+                 `0.0.0.0`, Via and Contact show the address from which this host reaches others.",
+        limit: "An empty array stops the start.",
+    },
+    Key {
+        path: "sip.outbound_proxy",
+        kind: "route, `sip:HOST:PORT;lr`",
+        default: |c| quoted(c.sip.outbound_proxy.as_deref().unwrap_or_default()),
+        effect: "Where requests of msrpd's own go. Empty resolves the Request-URI.",
+        limit: "A value that is no route stops the start.",
+    },
+    Key {
+        path: "sip.trusted_peers",
+        kind: "array of networks",
+        default: |c| quoted_list(&c.sip.trusted_peers),
+        effect: "`P-Asserted-Identity` is believed from these neighbours only.",
+        limit: "From all others the header field is not used.",
+    },
+    Key {
+        path: "sip.conference_factory",
+        kind: "array of SIP URIs",
+        default: |c| quoted_list(&c.sip.conference_factory),
+        effect: "The URIs whose INVITE makes an ad-hoc conference. With another `domain` the default \
+                 has that domain.",
+        limit: "An empty array: no ad-hoc conferences.",
+    },
+    Key {
+        path: "sip.session_expires_s",
+        kind: "seconds, at least 90",
+        default: |c| number(c.sip.session_expires_s),
+        effect: "The session interval that msrpd asks for (RFC 4028).",
+        limit: "Less than `sip.min_se_s` stops the start.",
+    },
+    Key {
+        path: "sip.min_se_s",
+        kind: "seconds, at least 90",
+        default: |c| number(c.sip.min_se_s),
+        effect: "The smallest session interval that msrpd accepts (RFC 4028).",
+        limit: "A request with a smaller interval is answered 422.",
+    },
+    Key {
+        path: "groups.directory",
+        kind: "directory",
+        default: |c| quoted(&c.groups.directory.to_string_lossy()),
+        effect: "Where the list-service XML documents lie, one group each. A relative path starts at the \
+                 directory of the configuration file.",
+        limit: "A directory that is named here and does not exist stops the start; without the key, a \
+                missing directory means no groups.",
+    },
+    Key {
+        path: "policy.anonymity",
+        kind: "boolean",
+        default: |c| number(c.policy.anonymity),
+        effect: "Whether participants of ad-hoc sessions may hide their identity.",
+        limit: "-",
+    },
+    Key {
+        path: "policy.private_messages",
+        kind: "boolean",
+        default: |c| number(c.policy.private_messages),
+        effect: "Whether a message in an ad-hoc session may go to single participants.",
+        limit: "-",
+    },
+    Key {
+        path: "relay.realm",
+        kind: "host name",
+        default: |c| quoted(&c.relay.realm),
+        effect: "The realm of the relay's challenges. With another `domain` the default is that domain.",
+        limit: "Without effect in this version: the relay is not served.",
+    },
+    Key {
+        path: "relay.users",
+        kind: "file",
+        default: |_| quoted(""),
+        effect: "The users of the relay. Empty means no relay.",
+        limit: "Any other value stops the start: not served by this version.",
+    },
+    Key {
+        path: "limits.adhoc_participants_max",
+        kind: "count",
+        default: |c| number(c.limits.adhoc_participants_max),
+        effect: "Most users of an ad-hoc session other than its originator.",
+        limit: "A longer list, and one more user, are refused by SIP.",
+    },
+    Key {
+        path: "limits.pager_recipients_max",
+        kind: "count",
+        default: |c| number(c.limits.pager_recipients_max),
+        effect: "Most recipients of one pager-mode message.",
+        limit: "Without effect in this version: pager mode is not served.",
+    },
+    Key {
+        path: "limits.connections_max",
+        kind: "count",
+        default: |c| number(c.limits.connections_max),
+        effect: "Most MSRP connections of all listeners together.",
+        limit: "One more is closed when it arrives, and counted.",
+    },
+    Key {
+        path: "limits.message_octets_max",
+        kind: "octets of the whole CPIM message",
+        default: |c| number(c.limits.message_octets_max),
+        effect: "Longest message; written into `a=max-size`.",
+        limit: "A longer message is answered 413.",
+    },
+    Key {
+        path: "limits.session_max_s",
+        kind: "seconds",
+        default: |c| number(c.limits.session_max_s),
+        effect: "Longest life of a SIP session.",
+        limit: "The session is ended with BYE.",
+    },
+    Key {
+        path: "limits.unbound_s",
+        kind: "seconds",
+        default: |c| number(c.limits.unbound_s),
+        effect: "How long a connection may stay without naming a session, and a session without a \
+                 connection.",
+        limit: "The connection is closed, the participant is removed.",
+    },
+    Key {
+        path: "limits.stall_s",
+        kind: "seconds",
+        default: |c| number(c.limits.stall_s),
+        effect: "How long a recipient may take nothing while octets wait for it.",
+        limit: "The recipient is removed; its legs are recorded as failed.",
+    },
+    Key {
+        path: "limits.final_report_s",
+        kind: "seconds",
+        default: |c| number(c.limits.final_report_s),
+        effect: "How long a final report waits for the outcome of its legs.",
+        limit: "Legs without an outcome are reported as unknown.",
+    },
+    Key {
+        path: "admin.bind",
+        kind: "`ADDRESS:PORT`, loopback",
+        default: |c| quoted(&c.admin.bind.to_string()),
+        effect: "Where `/livez`, `/readyz` and `/metrics` are served. Port 0 lets the kernel choose.",
+        limit: "An address that is not loopback stops the start: the admin server has no \
+                authentication.",
+    },
+];

@@ -1,0 +1,318 @@
+//! From the text of a file to a checked [`Config`].
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ring_io::Want;
+use toml::de::{DeTable, DeValue};
+
+use super::item::{Item, Source, Table};
+use super::{
+    Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Policy, Sip, SipBind,
+    conference_factory, value,
+};
+
+/// Reads the text of a configuration file.
+pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    let source = Source { file, text };
+    let tree = DeTable::parse(text).map_err(|e| {
+        let offset = e.span().map_or(0, |span| span.start);
+        ConfigError::at(
+            file,
+            text,
+            offset,
+            "",
+            &format!("not TOML: {}", e.message()),
+        )
+    })?;
+    let root = Table::root(source, &tree)?;
+    let mut config = Config::default();
+    if let Some(item) = root.get("domain") {
+        config.domain = host(&item)?;
+        config.relay.realm.clone_from(&config.domain);
+        config.sip.conference_factory = vec![conference_factory(&config.domain)];
+    }
+    if let Some(table) = root.table("io")? {
+        read_io(&table, &mut config.io)?;
+    }
+    if let Some(table) = root.table("msrp")? {
+        read_msrp(&table, &mut config.msrp_listeners)?;
+    }
+    if let Some(table) = root.table("sip")? {
+        read_sip(&table, &mut config.sip)?;
+    }
+    if let Some(table) = root.table("groups")? {
+        read_groups(&table, &mut config.groups)?;
+    }
+    if let Some(table) = root.table("policy")? {
+        read_policy(&table, &mut config.policy)?;
+    }
+    if let Some(table) = root.table("relay")? {
+        read_relay(&table, &mut config.relay.realm)?;
+    }
+    if let Some(table) = root.table("limits")? {
+        read_limits(&table, &mut config.limits)?;
+    }
+    if let Some(table) = root.table("admin")? {
+        read_admin(&table, &mut config.admin.bind)?;
+    }
+    if let Some(parent) = file.parent() {
+        config.groups.directory = parent.join(&config.groups.directory);
+    }
+    Ok(config)
+}
+
+/// An error at the value of a key that the text holds.
+pub(super) fn locate(file: &Path, text: &str, path: &[&str], expected: &str) -> ConfigError {
+    let tree = DeTable::parse(text).ok();
+    let mut offset = 0;
+    let mut table = tree.as_ref().map(|t| t.get_ref());
+    for name in path {
+        let found = table.and_then(|t| t.get(*name));
+        offset = found.map_or(offset, |value| value.span().start);
+        table = match found.map(|value| value.get_ref()) {
+            Some(DeValue::Table(inner)) => Some(inner),
+            _ => None,
+        };
+    }
+    ConfigError::at(file, text, offset, &path.join("."), expected)
+}
+
+fn read_io(table: &Table<'_>, io: &mut Io) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("backend") {
+        io.backend = item.parsed("\"auto\", \"uring\" or \"epoll\"", |text| match text {
+            "auto" => Some(Want::Auto),
+            "uring" => Some(Want::Uring),
+            "epoll" => Some(Want::Epoll),
+            _ => None,
+        })?;
+    }
+    if let Some(item) = table.get("shards") {
+        io.shards = item.number(0, SHARDS_MAX)?;
+    }
+    Ok(())
+}
+
+fn read_msrp(table: &Table<'_>, listeners: &mut Vec<Listener>) -> Result<(), ConfigError> {
+    let Some(item) = table.get("listener") else {
+        return Ok(());
+    };
+    let items = item.list("an array of tables, [[msrp.listener]]")?;
+    if items.is_empty() {
+        return Err(item.refuse("expected at least one listener, found none"));
+    }
+    listeners.clear();
+    for item in items {
+        let listener = read_listener(&item.table()?, listeners)?;
+        listeners.push(listener);
+    }
+    Ok(())
+}
+
+fn read_listener(table: &Table<'_>, others: &[Listener]) -> Result<Listener, ConfigError> {
+    if let Some(item) = table.get("transport")
+        && item.text(TRANSPORT)? != "tcp"
+    {
+        let known = ["tls", "ws", "wss"].contains(&item.text(TRANSPORT)?);
+        return Err(if known {
+            item.wrong("\"tcp\": the other transports are not served by this version")
+        } else {
+            item.wrong(TRANSPORT)
+        });
+    }
+    for name in ["cert", "key"] {
+        if let Some(item) = table.get(name) {
+            return Err(item.refuse("belongs to tls and wss, which this version does not serve"));
+        }
+    }
+    let name = table.need("name", NAME)?;
+    let bind = table.need("bind", ADDRESS)?;
+    let listener = Listener {
+        name: name.parsed(NAME, listener_name)?,
+        bind: address(&bind)?,
+        advertise: table
+            .get("advertise")
+            .map(|item| item.parsed("\"HOST:PORT\"", Advertise::parse))
+            .transpose()?,
+    };
+    if others.iter().any(|other| other.name == listener.name) {
+        return Err(name.wrong("a name that no other listener has"));
+    }
+    if listener.bind.port() != 0 && others.iter().any(|other| other.bind == listener.bind) {
+        return Err(bind.wrong("an address that no other listener has"));
+    }
+    if listener.bind.ip().is_unspecified() && listener.advertise.is_none() {
+        return Err(bind.wrong("an address that peers can reach, or advertise = \"HOST:PORT\""));
+    }
+    Ok(listener)
+}
+
+fn read_sip(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("bind") {
+        sip.bind = read_sip_bind(&item)?;
+    }
+    if let Some(item) = table.get("outbound_proxy") {
+        let what = "\"\" or a route such as \"sip:host:port;lr\"";
+        let text = item.text(what)?;
+        if !text.is_empty() && !value::is_route(text) {
+            return Err(item.wrong(what));
+        }
+        sip.outbound_proxy = (!text.is_empty()).then(|| text.to_owned());
+    }
+    if let Some(item) = table.get("trusted_peers") {
+        let what = "an array of networks such as \"10.0.0.0/8\"";
+        let items = item.list(what)?;
+        let network = |item: &Item<'_>| item.parsed("a network such as \"10.0.0.0/8\"", value::net);
+        sip.trusted_peers = items.iter().map(network).collect::<Result<_, _>>()?;
+    }
+    if let Some(item) = table.get("conference_factory") {
+        let items = item.list("an array of SIP URIs")?;
+        let uri = |item: &Item<'_>| {
+            let what = "a URI such as \"sip:conference-factory@localhost\"";
+            item.parsed(what, |t| value::is_user_uri(t).then(|| t.to_owned()))
+        };
+        sip.conference_factory = items.iter().map(uri).collect::<Result<_, _>>()?;
+    }
+    read_session_timer(table, sip)
+}
+
+fn read_sip_bind(item: &Item<'_>) -> Result<Vec<SipBind>, ConfigError> {
+    let what = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"";
+    let items = item.list(&format!("an array of {what}"))?;
+    if items.is_empty() {
+        return Err(item.refuse("expected at least one address, found none"));
+    }
+    let mut binds: Vec<SipBind> = Vec::new();
+    for item in items {
+        let bind = item.parsed(what, SipBind::parse)?;
+        if bind.address.port() != 0 && binds.contains(&bind) {
+            return Err(item.wrong("an address that does not stand here twice"));
+        }
+        binds.push(bind);
+    }
+    Ok(binds)
+}
+
+fn read_session_timer(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {
+    let min_se = table.get("min_se_s");
+    let expires = table.get("session_expires_s");
+    if let Some(item) = &min_se {
+        sip.min_se_s = item.number(MIN_SE_S, SECONDS_MAX)?;
+    }
+    if let Some(item) = &expires {
+        sip.session_expires_s = item.number(MIN_SE_S, SECONDS_MAX)?;
+    }
+    if sip.session_expires_s >= sip.min_se_s {
+        return Ok(());
+    }
+    let (min, interval) = (sip.min_se_s, sip.session_expires_s);
+    Err(match (&expires, &min_se) {
+        (Some(item), _) => item.wrong(&format!("at least min_se_s, which is {min}")),
+        (None, Some(item)) => {
+            item.wrong(&format!("at most session_expires_s, which is {interval}"))
+        }
+        (None, None) => return Ok(()),
+    })
+}
+
+fn read_groups(table: &Table<'_>, groups: &mut Groups) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("directory") {
+        let what = "the path of a directory";
+        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+        groups.directory = item.parsed(what, path)?;
+        groups.is_named = true;
+    }
+    Ok(())
+}
+
+fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("anonymity") {
+        policy.anonymity = item.boolean()?;
+    }
+    if let Some(item) = table.get("private_messages") {
+        policy.private_messages = item.boolean()?;
+    }
+    Ok(())
+}
+
+fn read_relay(table: &Table<'_>, realm: &mut String) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("realm") {
+        *realm = host(&item)?;
+    }
+    if let Some(item) = table.get("users") {
+        let what = "\"\": the relay is not served by this version";
+        if !item.text(what)?.is_empty() {
+            return Err(item.wrong(what));
+        }
+    }
+    Ok(())
+}
+
+fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError> {
+    let counts = [
+        ("adhoc_participants_max", &mut limits.adhoc_participants_max),
+        ("pager_recipients_max", &mut limits.pager_recipients_max),
+        ("connections_max", &mut limits.connections_max),
+    ];
+    for (name, value) in counts {
+        if let Some(item) = table.get(name) {
+            *value = item.number(1, COUNT_MAX)?;
+        }
+    }
+    let times = [
+        ("session_max_s", &mut limits.session_max_s),
+        ("unbound_s", &mut limits.unbound_s),
+        ("stall_s", &mut limits.stall_s),
+        ("final_report_s", &mut limits.final_report_s),
+    ];
+    for (name, value) in times {
+        if let Some(item) = table.get(name) {
+            *value = item.number(1, SECONDS_MAX)?;
+        }
+    }
+    if let Some(item) = table.get("message_octets_max") {
+        limits.message_octets_max = item.number(1, OCTETS_MAX)?;
+    }
+    Ok(())
+}
+
+fn read_admin(table: &Table<'_>, bind: &mut SocketAddr) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("bind") {
+        *bind = address(&item)?;
+        if !bind.ip().is_loopback() {
+            let what = "a loopback address: the admin server has no authentication";
+            return Err(item.wrong(what));
+        }
+    }
+    Ok(())
+}
+
+fn address(item: &Item<'_>) -> Result<SocketAddr, ConfigError> {
+    item.parsed(ADDRESS, |text| text.parse().ok())
+}
+
+fn host(item: &Item<'_>) -> Result<String, ConfigError> {
+    let parse = |text: &str| value::is_host(text).then(|| text.to_owned());
+    item.parsed("a host name or an address", parse)
+}
+
+fn listener_name(text: &str) -> Option<String> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let is_legal = !text.is_empty() && text.len() <= NAME_OCTETS_MAX && text.bytes().all(legal);
+    is_legal.then(|| text.to_owned())
+}
+
+const ADDRESS: &str = "\"ADDRESS:PORT\"";
+const NAME: &str = "a name of letters, digits, '-' and '_', at most 32 octets";
+const TRANSPORT: &str = "\"tcp\", \"tls\", \"ws\" or \"wss\"";
+
+/// Most shards: more than any machine has cores.
+const SHARDS_MAX: usize = 1024;
+/// Largest count that a limit may be.
+const COUNT_MAX: u32 = 100_000_000;
+/// Longest time that a key may be: one year, in seconds.
+const SECONDS_MAX: u32 = 31_536_000;
+/// Longest message that a limit may allow: 2^60 octets.
+const OCTETS_MAX: u64 = 1 << 60;
+/// Longest listener name, octets.
+const NAME_OCTETS_MAX: usize = 32;

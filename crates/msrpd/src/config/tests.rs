@@ -1,0 +1,440 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("msrpd.toml"), text)
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn config_empty_file_is_the_default() {
+    assert_eq!(parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn config_all_keys_are_read() {
+    let config = parse(ALL_KEYS).unwrap();
+    assert_eq!(config.domain, "im.example");
+    assert_eq!(
+        config.io,
+        Io {
+            backend: Want::Epoll,
+            shards: 4
+        }
+    );
+    assert_eq!(config.msrp_listeners.len(), 2);
+    assert_eq!(config.msrp_listeners[0].name, "core");
+    let advertise = config.msrp_listeners[0].advertise.clone().unwrap();
+    assert_eq!(
+        (advertise.host.as_str(), advertise.port),
+        ("im.example", 2855)
+    );
+    assert_eq!(config.msrp_listeners[1].bind, "[::1]:0".parse().unwrap());
+    assert_eq!(config.sip.bind.len(), 1);
+    assert_eq!(
+        config.sip.outbound_proxy.as_deref(),
+        Some("sip:192.0.2.9:5060;lr")
+    );
+    assert_eq!(config.sip.trusted_peers.len(), 2);
+    assert_eq!(config.sip.conference_factory, ["sip:meet@im.example"]);
+    assert_eq!(
+        (config.sip.session_expires_s, config.sip.min_se_s),
+        (600, 120)
+    );
+    assert_eq!(
+        config.policy,
+        Policy {
+            anonymity: false,
+            private_messages: false
+        }
+    );
+    assert_eq!(config.relay.realm, "relay.example");
+    assert_eq!(config.limits.adhoc_participants_max, 1);
+    assert_eq!(config.limits.pager_recipients_max, 2);
+    assert_eq!(config.limits.connections_max, 3);
+    assert_eq!(config.limits.message_octets_max, 0x1000);
+    assert_eq!(config.limits.session_max_s, 5);
+    assert_eq!(config.limits.unbound_s, 6);
+    assert_eq!(config.limits.stall_s, 7);
+    assert_eq!(config.limits.final_report_s, 8);
+    assert_eq!(config.admin.bind, "[::1]:8655".parse().unwrap());
+}
+
+#[test]
+fn config_all_keys_example_holds_every_key_of_the_catalogue() {
+    let tree: toml::Table = ALL_KEYS.parse().unwrap();
+    for key in catalogue::KEYS {
+        if ["msrp.listener.cert", "msrp.listener.key"].contains(&key.path) {
+            continue;
+        }
+        let mut value = Some(&toml::Value::Table(tree.clone())).cloned();
+        for name in key.path.split('.') {
+            value = match value {
+                Some(toml::Value::Table(table)) => table.get(name).cloned(),
+                Some(toml::Value::Array(items)) => items[0].get(name).cloned(),
+                _ => None,
+            };
+        }
+        assert!(value.is_some(), "{} is not in the example", key.path);
+    }
+}
+
+#[test]
+fn config_domain_is_the_default_of_realm_and_factory() {
+    let config = parse("domain = \"im.example\"").unwrap();
+    assert_eq!(config.relay.realm, "im.example");
+    assert_eq!(
+        config.sip.conference_factory,
+        ["sip:conference-factory@im.example"]
+    );
+}
+
+#[test]
+fn config_group_directory_starts_at_the_directory_of_the_file() {
+    let file = Path::new("/etc/msrpd/msrpd.toml");
+    let directory = |text: &str| Config::parse(file, text).unwrap().groups.directory;
+    assert_eq!(directory(""), Path::new("/etc/msrpd/groups"));
+    assert_eq!(
+        directory("[groups]\ndirectory = \"g\""),
+        Path::new("/etc/msrpd/g")
+    );
+    assert_eq!(directory("groups.directory = \"/g\""), Path::new("/g"));
+}
+
+#[test]
+fn config_group_directory_that_is_named_and_missing_stops_the_start() {
+    let directory = std::env::temp_dir().join(format!("msrpd-config-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("msrpd.toml");
+    std::fs::write(&file, "\n[groups]\ndirectory = \"absent\"\n").unwrap();
+    let error = Config::load(&file).unwrap_err().to_string();
+    std::fs::write(&file, "[admin]\n").unwrap();
+    let without = Config::load(&file);
+    std::fs::remove_dir_all(&directory).unwrap();
+    let (file, absent) = (file.display(), directory.join("absent"));
+    let expected = format!(
+        "{file}:3:13: groups.directory: expected an existing directory, found {}",
+        absent.display()
+    );
+    assert_eq!(error, expected);
+    assert!(without.is_ok());
+}
+
+#[test]
+fn config_file_that_is_missing_is_named() {
+    let error = Config::load(Path::new("/nonexistent/msrpd.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("/nonexistent/msrpd.toml: cannot be read: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn config_unknown_key_names_line_key_and_choices() {
+    assert_eq!(
+        refusal("[io]\nbackend = \"auto\"\n  shard = 2\n"),
+        "msrpd.toml:3:3: io.shard: unknown key, expected one of: backend, shards"
+    );
+    assert_eq!(
+        refusal("domian = \"x\""),
+        "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
+         policy, relay, limits, admin"
+    );
+    assert_eq!(
+        refusal("[admin]\n[metrics]\nbind = 1"),
+        "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
+         policy, relay, limits, admin"
+    );
+    assert_eq!(
+        refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
+        "msrpd.toml:4:1: msrp.listener.port: unknown key, expected one of: name, bind, advertise, \
+         transport, cert, key"
+    );
+}
+
+#[test]
+fn config_wrong_type_names_line_key_and_expectation() {
+    let table = [
+        (
+            "domain = 3",
+            "1:10: domain: expected a host name or an address, found 3",
+        ),
+        ("io = 1", "1:6: io: expected a table, found 1"),
+        (
+            "[io]\nshards = \"4\"",
+            "2:10: io.shards: expected a whole number from 0 to 1024, found \"4\"",
+        ),
+        (
+            "[io]\nshards = 1.5",
+            "2:10: io.shards: expected a whole number from 0 to 1024, found 1.5",
+        ),
+        (
+            "msrp.listener = 1",
+            "1:17: msrp.listener: expected an array of tables, [[msrp.listener]], found 1",
+        ),
+        (
+            "[msrp]\nlistener = [1]",
+            "2:13: msrp.listener: expected a table, found 1",
+        ),
+        (
+            "[sip]\nbind = \"udp:127.0.0.1:5060\"",
+            "2:8: sip.bind: expected an array of \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", found \
+             \"udp:127.0.0.1:5060\"",
+        ),
+        (
+            "[sip]\ntrusted_peers = [\n  \"10.0.0.0/8\",\n  true,\n]",
+            "4:3: sip.trusted_peers: expected a network such as \"10.0.0.0/8\", found true",
+        ),
+        (
+            "[policy]\nanonymity = \"yes\"",
+            "2:13: policy.anonymity: expected true or false, found \"yes\"",
+        ),
+        (
+            "[policy]\nprivate_messages = 1",
+            "2:20: policy.private_messages: expected true or false, found 1",
+        ),
+        (
+            "[groups]\ndirectory = 1",
+            "2:13: groups.directory: expected the path of a directory, found 1",
+        ),
+        (
+            "[admin]\nbind = 8655",
+            "2:8: admin.bind: expected \"ADDRESS:PORT\", found 8655",
+        ),
+        ("admin = []", "1:9: admin: expected a table, found an array"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(refusal(text), format!("msrpd.toml:{expected}"), "{text}");
+    }
+}
+
+#[test]
+fn config_impossible_value_names_line_key_and_expectation() {
+    let table = [
+        (
+            "domain = \"a b\"",
+            "1:10: domain: expected a host name or an address, found \"a b\"",
+        ),
+        (
+            "io.backend = \"kqueue\"",
+            "1:14: io.backend: expected \"auto\", \"uring\" or \"epoll\", found \"kqueue\"",
+        ),
+        (
+            "io.shards = -1",
+            "1:13: io.shards: expected a whole number from 0 to 1024, found -1",
+        ),
+        (
+            "[msrp]\nlistener = []",
+            "2:12: msrp.listener: expected at least one listener, found none",
+        ),
+        (
+            "[sip]\nbind = []",
+            "2:8: sip.bind: expected at least one address, found none",
+        ),
+        (
+            "[sip]\nbind = [\"sctp:127.0.0.1:5060\"]",
+            "2:9: sip.bind: expected \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", found \
+             \"sctp:127.0.0.1:5060\"",
+        ),
+        (
+            "[sip]\nbind = [\"udp:127.0.0.1:5060\", \"udp:127.0.0.1:5060\"]",
+            "2:31: sip.bind: expected an address that does not stand here twice, found \
+             \"udp:127.0.0.1:5060\"",
+        ),
+        (
+            "sip.outbound_proxy = \"proxy\"",
+            "1:22: sip.outbound_proxy: expected \"\" or a route such as \"sip:host:port;lr\", found \
+             \"proxy\"",
+        ),
+        (
+            "sip.trusted_peers = [\"10.0.0.0/33\"]",
+            "1:22: sip.trusted_peers: expected a network such as \"10.0.0.0/8\", found \"10.0.0.0/33\"",
+        ),
+        (
+            "sip.conference_factory = [\"meet\"]",
+            "1:27: sip.conference_factory: expected a URI such as \
+             \"sip:conference-factory@localhost\", found \"meet\"",
+        ),
+        (
+            "sip.min_se_s = 89",
+            "1:16: sip.min_se_s: expected a whole number from 90 to 31536000, found 89",
+        ),
+        (
+            "[sip]\nmin_se_s = 200\nsession_expires_s = 100",
+            "3:21: sip.session_expires_s: expected at least min_se_s, which is 200, found 100",
+        ),
+        (
+            "[sip]\nmin_se_s = 3600",
+            "2:12: sip.min_se_s: expected at most session_expires_s, which is 1800, found 3600",
+        ),
+        (
+            "relay.users = \"users\"",
+            "1:15: relay.users: expected \"\": the relay is not served by this version, found \"users\"",
+        ),
+        (
+            "limits.stall_s = 0",
+            "1:18: limits.stall_s: expected a whole number from 1 to 31536000, found 0",
+        ),
+        (
+            "limits.connections_max = 0",
+            "1:26: limits.connections_max: expected a whole number from 1 to 100000000, found 0",
+        ),
+        (
+            "limits.message_octets_max = 0",
+            "1:29: limits.message_octets_max: expected a whole number from 1 to 1152921504606846976, \
+             found 0",
+        ),
+        (
+            "admin.bind = \"0.0.0.0:8655\"",
+            "1:14: admin.bind: expected a loopback address: the admin server has no authentication, \
+             found \"0.0.0.0:8655\"",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(refusal(text), format!("msrpd.toml:{expected}"), "{text}");
+    }
+}
+
+#[test]
+fn config_listener_that_cannot_be_is_refused() {
+    let listener = |lines: &str| format!("[[msrp.listener]]\n{lines}");
+    let second = |lines: &str| {
+        let first = "name = \"a\"\nbind = \"127.0.0.1:1\"\n";
+        listener(&format!("{first}[[msrp.listener]]\n{lines}"))
+    };
+    let table = [
+        (
+            listener("bind = \"127.0.0.1:1\""),
+            "1:1: msrp.listener.name: missing key, expected a name of letters, digits, '-' and '_', \
+             at most 32 octets",
+        ),
+        (
+            listener("name = \"a\""),
+            "1:1: msrp.listener.bind: missing key, expected \"ADDRESS:PORT\"",
+        ),
+        (
+            listener("name = \"a\"\nbind = \"127.0.0.1\""),
+            "3:8: msrp.listener.bind: expected \"ADDRESS:PORT\", found \"127.0.0.1\"",
+        ),
+        (
+            listener("name = \"a\"\nbind = \"0.0.0.0:1\""),
+            "3:8: msrp.listener.bind: expected an address that peers can reach, or advertise = \
+             \"HOST:PORT\", found \"0.0.0.0:1\"",
+        ),
+        (
+            listener("name = \"a\"\nbind = \"127.0.0.1:1\"\nadvertise = \"host\""),
+            "4:13: msrp.listener.advertise: expected \"HOST:PORT\", found \"host\"",
+        ),
+        (
+            listener("name = \"a\"\ntransport = \"tls\"\ncert = \"c\""),
+            "3:13: msrp.listener.transport: expected \"tcp\": the other transports are not served by \
+             this version, found \"tls\"",
+        ),
+        (
+            listener("name = \"a\"\ntransport = \"udp\""),
+            "3:13: msrp.listener.transport: expected \"tcp\", \"tls\", \"ws\" or \"wss\", found \"udp\"",
+        ),
+        (
+            listener("name = \"a\"\nbind = \"127.0.0.1:1\"\ncert = \"c\""),
+            "4:8: msrp.listener.cert: belongs to tls and wss, which this version does not serve",
+        ),
+        (
+            second("name = \"a\"\nbind = \"127.0.0.1:2\""),
+            "5:8: msrp.listener.name: expected a name that no other listener has, found \"a\"",
+        ),
+        (
+            second("name = \"b\"\nbind = \"127.0.0.1:1\""),
+            "6:8: msrp.listener.bind: expected an address that no other listener has, found \
+             \"127.0.0.1:1\"",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(refusal(&text), format!("msrpd.toml:{expected}"), "{text}");
+    }
+}
+
+#[test]
+fn config_text_that_is_not_toml_names_the_place() {
+    let error = refusal("[io]\nbackend = \n");
+    assert!(error.starts_with("msrpd.toml:2:"), "{error}");
+    assert!(error.contains(": not TOML: "), "{error}");
+    let error = refusal("domain = \"a\"\ndomain = \"b\"\n");
+    assert!(
+        error.starts_with("msrpd.toml:2:1: not TOML: duplicate key"),
+        "{error}"
+    );
+}
+
+#[test]
+fn config_document_agrees_with_the_code() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/config.md");
+    let document = catalogue::document();
+    if std::env::var_os("MSRPD_WRITE_DOCS").is_some() {
+        std::fs::write(&file, &document).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        written == document,
+        "run the test once with MSRPD_WRITE_DOCS=1 to write {file:?}"
+    );
+}
+
+#[test]
+fn config_documented_defaults_are_the_defaults() {
+    let mut text = String::new();
+    for key in catalogue::KEYS {
+        if let Some(default) = (key.default)(&Config::default())
+            && !key.path.starts_with("msrp.")
+        {
+            text.push_str(&format!("{} = {default}\n", key.path));
+        }
+    }
+    let mut config = parse(&text).unwrap();
+    config.groups.is_named = false;
+    assert_eq!(config, Config::default());
+}
+
+const ALL_KEYS: &str = r#"
+domain = "im.example"
+[io]
+backend = "epoll"
+shards = 4
+[[msrp.listener]]
+name = "core"
+bind = "0.0.0.0:2855"
+advertise = "im.example:2855"
+transport = "tcp"
+[[msrp.listener]]
+name = "six"
+bind = "[::1]:0"
+[sip]
+bind = ["tcp:192.0.2.1:5060"]
+outbound_proxy = "sip:192.0.2.9:5060;lr"
+trusted_peers = ["10.0.0.0/8", "2001:db8::1"]
+conference_factory = ["sip:meet@im.example"]
+session_expires_s = 600
+min_se_s = 120
+[groups]
+directory = "lists"
+[policy]
+anonymity = false
+private_messages = false
+[relay]
+realm = "relay.example"
+users = ""
+[limits]
+adhoc_participants_max = 1
+pager_recipients_max = 2
+connections_max = 3
+message_octets_max = 0x1000
+session_max_s = 5
+unbound_s = 6
+stall_s = 7
+final_report_s = 8
+[admin]
+bind = "[::1]:8655"
+"#;

@@ -1,0 +1,155 @@
+//! `msrpctl chat`: a chat in a terminal, or behind a pipe.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
+use tokio::task::JoinSet;
+
+use crate::client::{Chat, ChatConfig, ChatEvent, Refusal};
+use crate::signal::Signals;
+use crate::text::{printable, short_name};
+
+/// Joins, talks until one side ends it, and leaves.
+pub(super) async fn run(config: &ChatConfig) -> ExitCode {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return refuse(&format!("signals cannot be received: {error}")),
+    };
+    let joined = tokio::select! {
+        joined = Chat::join(config) => joined,
+        _ = signals.next() => return ExitCode::FAILURE,
+    };
+    let chat = match joined {
+        Ok(chat) => chat,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    println!("joined {}", printable(&config.room));
+    if std::io::stdin().is_terminal() {
+        println!("Type a line and press Enter. Ctrl-D leaves.");
+    }
+    let mut terminal = Terminal {
+        chat,
+        lines: BufReader::new(stdin()).lines(),
+        is_open: true,
+        sending: JoinSet::new(),
+    };
+    match terminal.talk(&mut signals).await {
+        End::Left => {
+            signals.end_at_next();
+            terminal.chat.leave().await;
+            println!("left");
+            ExitCode::SUCCESS
+        }
+        End::Ended(reason) => refuse(&format!("the chat ended: {}", printable(&reason))),
+    }
+}
+
+struct Terminal {
+    chat: Chat,
+    lines: Lines<BufReader<Stdin>>,
+    is_open: bool,
+    sending: JoinSet<(String, Result<(), Refusal>)>,
+}
+
+/// How a chat ended.
+enum End {
+    Left,
+    Ended(String),
+}
+
+impl Terminal {
+    async fn talk(&mut self, signals: &mut Signals) -> End {
+        while self.is_open || !self.sending.is_empty() {
+            let is_free = self.sending.len() < SENDING_MAX;
+            tokio::select! {
+                _ = signals.next() => return End::Left,
+                line = self.lines.next_line(), if self.is_open && is_free => match line {
+                    Ok(Some(line)) => self.send(line),
+                    Ok(None) | Err(_) => self.is_open = false,
+                },
+                event = self.chat.next() => match event {
+                    ChatEvent::Ended { reason } => return End::Ended(reason),
+                    event => show(&event),
+                },
+                Some(sent) = self.sending.join_next() => {
+                    if let Ok((line, Err(refusal))) = sent {
+                        println!("{}", refused_sentence(&line, &refusal));
+                    }
+                }
+            }
+        }
+        End::Left
+    }
+
+    fn send(&mut self, line: String) {
+        if line.trim().is_empty() {
+            return;
+        }
+        let answered = self.chat.send(&line);
+        self.sending.spawn(async move { (line, answered.await) });
+    }
+}
+
+fn show(event: &ChatEvent) {
+    match event {
+        ChatEvent::Message {
+            from,
+            display,
+            text,
+        } => {
+            let name = display.as_deref().unwrap_or_else(|| short_name(from));
+            println!("{}: {}", printable(name), printable(text));
+        }
+        ChatEvent::Refused(refusal) => {
+            println!(
+                "{}: a message did not reach everybody",
+                printable(&refusal.to_string())
+            );
+        }
+        ChatEvent::Ended { .. } => {}
+    }
+}
+
+fn refused_sentence(line: &str, refusal: &Refusal) -> String {
+    let refusal = printable(&refusal.to_string());
+    let shown: String = printable(line).chars().take(SHOWN_MAX).collect();
+    let more = if line.chars().count() > SHOWN_MAX {
+        "..."
+    } else {
+        ""
+    };
+    format!("{refusal}: the switch did not accept \"{shown}{more}\"")
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
+
+/// Most lines that wait for their answer; reading waits at the limit.
+const SENDING_MAX: usize = 32;
+/// Most characters of a refused line that are shown.
+const SHOWN_MAX: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_line_is_named_in_a_sentence() {
+        let refusal = Refusal {
+            status: 403,
+            phrase: "Forbidden".to_owned(),
+        };
+        assert_eq!(
+            refused_sentence("hello", &refusal),
+            "403 Forbidden: the switch did not accept \"hello\""
+        );
+        let long = refused_sentence(&"x".repeat(50), &refusal);
+        assert!(
+            long.ends_with(&format!("\"{}...\"", "x".repeat(40))),
+            "{long}"
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! A running node: the engine, the SIP focus and the admin server, started and ended in order.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use msrp_control::Client;
+use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, StartError, Started};
+use msrp_sip::groups::Groups;
+use msrp_sip::service::{self, SipConfig, SipService};
+use msrp_sip::ua::Transport;
+
+use crate::admin::{AdminServer, Node, Phase};
+use crate::config::{Config, Limits, SipTransport};
+
+/// A running node.
+pub struct Daemon {
+    engine: Started,
+    /// Empty once its end has begun.
+    sip: Arc<Mutex<Option<SipService>>>,
+    sip_addresses: Vec<(Transport, SocketAddr)>,
+    node: Arc<Node>,
+    admin: AdminServer,
+}
+
+/// A node that did not start. What had started has been ended.
+#[derive(Debug)]
+pub struct StartFault {
+    /// Which part did not start.
+    pub part: Part,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// The parts of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The MSRP engine.
+    Msrp,
+    /// The SIP focus.
+    Sip,
+    /// The admin server.
+    Admin,
+}
+
+impl Daemon {
+    /// Starts everything that the configuration names.
+    ///
+    /// # Errors
+    /// [`StartFault`]: an address is taken, or the kernel refuses something.
+    pub async fn start(
+        config: &Config,
+        groups: Box<dyn Groups + Send>,
+    ) -> Result<Self, StartFault> {
+        let engine = start_engine(config).await?;
+        let node = Arc::new(Node::new(engine.engine.clone()));
+        let started = start_doors(config, groups, &engine, &node).await;
+        match started {
+            Ok((sip, admin)) => {
+                let sip_addresses = sip.addresses.clone();
+                let sip = Arc::new(Mutex::new(Some(sip)));
+                let source = Arc::clone(&sip);
+                node.add_sip(Box::new(move || {
+                    lock(&source)
+                        .as_ref()
+                        .map_or_else(Vec::new, SipService::samples)
+                }));
+                Ok(Self {
+                    engine,
+                    sip,
+                    sip_addresses,
+                    node,
+                    admin,
+                })
+            }
+            Err(fault) => {
+                end_engine(&engine).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Logs where it listens, and says that it is ready.
+    pub fn announce(&self) {
+        for (name, address) in &self.engine.listeners {
+            tracing::info!(kind = "msrp", name, transport = "tcp", %address, "listening");
+        }
+        for (transport, address) in &self.sip_addresses {
+            tracing::info!(kind = "sip", name = "sip", %transport, %address, "listening");
+        }
+        let address = self.admin.address();
+        tracing::info!(kind = "admin", name = "admin", transport = "tcp", %address, "listening");
+        let (backend, reason) = (self.engine.backend, &self.engine.reason);
+        tracing::info!(backend, reason, "data path");
+        self.node.set_phase(Phase::Ready);
+        tracing::info!("ready");
+    }
+
+    /// The first MSRP address.
+    #[must_use]
+    pub fn msrp_address(&self) -> Option<SocketAddr> {
+        self.engine.listeners.first().map(|(_, address)| *address)
+    }
+
+    /// The first SIP address of a transport.
+    #[must_use]
+    pub fn sip_address(&self, transport: Transport) -> Option<SocketAddr> {
+        let mut addresses = self.sip_addresses.iter();
+        addresses
+            .find(|(t, _)| *t == transport)
+            .map(|(_, address)| *address)
+    }
+
+    /// The address of the admin server.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
+    pub async fn stop(self) {
+        self.node.set_phase(Phase::Stopping);
+        let sip = lock(&self.sip).take();
+        if let Some(sip) = sip {
+            sip.shutdown(SIP_END_MAX).await;
+        }
+        end_engine(&self.engine).await;
+    }
+}
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for StartFault {}
+
+async fn start_engine(config: &Config) -> Result<Started, StartFault> {
+    let config = engine_config(config);
+    let started = tokio::task::spawn_blocking(move || msrp_shard::start(&config)).await;
+    let fault = |reason: String| StartFault {
+        part: Part::Msrp,
+        reason,
+    };
+    started
+        .map_err(|e| fault(e.to_string()))?
+        .map_err(|e: StartError| fault(e.to_string()))
+}
+
+async fn start_doors(
+    config: &Config,
+    groups: Box<dyn Groups + Send>,
+    engine: &Started,
+    node: &Arc<Node>,
+) -> Result<(SipService, AdminServer), StartFault> {
+    let bind = config.admin.bind;
+    let admin = AdminServer::start(bind, Arc::clone(node))
+        .await
+        .map_err(|e| StartFault {
+            part: Part::Admin,
+            reason: format!("the admin address {bind} could not be bound: {e}"),
+        })?;
+    let client = Client::new(engine.engine.clone());
+    let sip = service::start(sip_config(config), groups, client).await;
+    let sip = sip.map_err(|e| StartFault {
+        part: Part::Sip,
+        reason: e.to_string(),
+    })?;
+    Ok((sip, admin))
+}
+
+async fn end_engine(engine: &Started) {
+    let engine = Arc::clone(&engine.engine);
+    // A panic in there leaves nothing to end.
+    let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+}
+
+fn engine_config(config: &Config) -> EngineConfig {
+    let listeners = config.msrp_listeners.iter().map(|listener| ListenerConfig {
+        name: listener.name.clone(),
+        bind: listener.bind,
+        advertise: listener.advertise.clone().map(|a| (a.host, a.port)),
+    });
+    EngineConfig {
+        want: config.io.backend,
+        shards: config.io.shards,
+        listeners: listeners.collect(),
+        limits: engine_limits(&config.limits),
+        ask_recipients: false,
+    }
+}
+
+fn engine_limits(limits: &Limits) -> EngineLimits {
+    EngineLimits {
+        connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
+        message_octets_max: limits.message_octets_max,
+        unbound_ns: nanoseconds(limits.unbound_s),
+        stall_ns: nanoseconds(limits.stall_s),
+        final_report_ns: nanoseconds(limits.final_report_s),
+        ..EngineLimits::default()
+    }
+}
+
+fn sip_config(config: &Config) -> SipConfig {
+    let limits = &config.limits;
+    SipConfig {
+        bind: config
+            .sip
+            .bind
+            .iter()
+            .map(|bind| (transport(bind.transport), bind.address))
+            .collect(),
+        outbound_proxy: config.sip.outbound_proxy.clone(),
+        trusted_peers: config.sip.trusted_peers.clone(),
+        conference_factory: config.sip.conference_factory.clone(),
+        session_expires_s: config.sip.session_expires_s,
+        min_se_s: config.sip.min_se_s,
+        anonymity: config.policy.anonymity,
+        private_messages: config.policy.private_messages,
+        adhoc_participants_max: usize::try_from(limits.adhoc_participants_max)
+            .unwrap_or(usize::MAX),
+        session_max_s: u64::from(limits.session_max_s),
+        message_octets_max: Some(limits.message_octets_max),
+        ..SipConfig::new(config.domain.clone())
+    }
+}
+
+fn transport(transport: SipTransport) -> Transport {
+    match transport {
+        SipTransport::Udp => Transport::Udp,
+        SipTransport::Tcp => Transport::Tcp,
+    }
+}
+
+fn lock(sip: &Mutex<Option<SipService>>) -> MutexGuard<'_, Option<SipService>> {
+    sip.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nanoseconds(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000_000_000
+}
+
+/// Longest wait for the answers to the BYEs at the end.
+const SIP_END_MAX: Duration = Duration::from_secs(5);

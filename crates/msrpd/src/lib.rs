@@ -1,0 +1,18 @@
+//! The daemon msrpd and the operator's tool msrpctl: configuration, start and end, logs, the admin
+//! HTTP server, and a chat client.
+//!
+//! Never carries a chunk and never answers a SIP request itself: the shards and the focus do.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod ctl;
+pub mod daemon;
+pub mod demo;
+pub mod http;
+pub mod log;
+pub mod serve;
+pub mod signal;
+pub mod text;

@@ -1,0 +1,99 @@
+//! Logs on stderr: JSON lines for programs, plain lines for a terminal.
+//!
+//! The JSON form has one object a line with `timestamp`, `level`, `target` and the event's own
+//! fields, `message` among them, on the top level.
+
+use std::fmt;
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON object a line.
+    Json,
+    /// For a person.
+    Plain,
+}
+
+impl Form {
+    /// [`Form::Plain`] when stderr is a terminal, else [`Form::Json`].
+    #[must_use]
+    pub fn of_stderr() -> Self {
+        if stderr().is_terminal() {
+            Self::Plain
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// A filter that cannot be read. The operator's fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError {
+    filter: String,
+    reason: String,
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (filter, reason) = (&self.filter, &self.reason);
+        write!(
+            f,
+            "--log {filter}: expected a filter such as {DEFAULT_FILTER}: {reason}"
+        )
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// Starts logging for the whole process. A second call changes nothing.
+///
+/// # Errors
+/// [`FilterError`] when the filter cannot be read.
+pub fn start(filter: &str, form: Form) -> Result<(), FilterError> {
+    let layer = tracing_subscriber::fmt()
+        .with_env_filter(read_filter(filter)?)
+        .with_writer(stderr);
+    // An error here says that a subscriber is in place already.
+    let _ = match form {
+        Form::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init(),
+        Form::Plain => layer.with_ansi(stderr().is_terminal()).try_init(),
+    };
+    Ok(())
+}
+
+fn read_filter(filter: &str) -> Result<EnvFilter, FilterError> {
+    EnvFilter::try_new(filter).map_err(|e| FilterError {
+        filter: filter.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
+/// What is logged unless the operator says otherwise. The SIP stack logs every message at `info`.
+pub const DEFAULT_FILTER: &str = "info,rsipstack=warn";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filter_that_cannot_be_read_is_named() {
+        let error = read_filter("info,msrpd=loud").unwrap_err().to_string();
+        assert!(
+            error.starts_with("--log info,msrpd=loud: expected a filter"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn filter_default_is_legal() {
+        assert!(read_filter(DEFAULT_FILTER).is_ok());
+    }
+}
