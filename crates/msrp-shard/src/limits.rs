@@ -20,9 +20,6 @@ pub const BACKLOG_OCTETS_MAX: usize = 4 * 1024 * 1024;
 /// ended with `#` for that participant.
 pub const EARLY_OCTETS_MAX: usize = 256 * 1024;
 
-/// Octets of a connection's first request that may arrive before it names its session.
-pub const PRELUDE_OCTETS_MAX: usize = 32 * 1024;
-
 /// Sessions that one connection may carry. One more is answered with 506.
 pub const SESSIONS_PER_CONNECTION_MAX: usize = 64;
 

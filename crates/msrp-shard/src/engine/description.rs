@@ -81,7 +81,8 @@ impl Advertised {
         let spec = LegSpec {
             identities,
             acceptance: Acceptance::everything(),
-            may_send: false,
+            // Who answers our offer may connect and send before its answer has come to us.
+            may_send: true,
             may_receive: false,
         };
         Ok((spec, own, peer, sdp))

@@ -25,7 +25,7 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Phase, Prelude};
 use super::session::{Asked, Early, Link};
 use super::timers::{ConnIndex, Timer};
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
@@ -62,14 +62,15 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
-        let connection = Connection::new(peer, Phase::Unnamed(Vec::new()), now);
+        let connection = Connection::new(peer, Phase::Unnamed(Prelude::default()), now);
         self.connections.insert(conn, connection);
         let deadline = now.after(self.environment.limits.unbound_ns);
         self.timers.set(deadline, Timer::Unnamed(ConnIndex(conn)));
     }
 
-    /// Hands the connection with its octets so far to another shard. `false` when it cannot be.
-    pub(super) fn hand_over(&mut self, conn: ConnKey, shard: usize) -> bool {
+    /// Hands the connection with the octets of its request so far to another shard. `false` when it
+    /// cannot be.
+    pub(super) fn hand_over(&mut self, conn: ConnKey, shard: usize, request: &[u8]) -> bool {
         let Some(handle) = self
             .environment
             .peers
@@ -84,10 +85,15 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.remove(conn) else {
             return false;
         };
-        let octets = match connection.phase {
-            Phase::Unnamed(octets) => octets,
-            Phase::Opening(_) | Phase::Serving | Phase::Closing | Phase::Lingering => Vec::new(),
+        let mut octets = match connection.phase {
+            Phase::Unnamed(Prelude::Head(head)) => head,
+            Phase::Unnamed(Prelude::Refused)
+            | Phase::Opening(_)
+            | Phase::Serving
+            | Phase::Closing
+            | Phase::Lingering => Vec::new(),
         };
+        octets.extend_from_slice(request);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
             stream,

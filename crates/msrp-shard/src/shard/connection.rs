@@ -37,14 +37,30 @@ pub(super) struct Connection {
 pub(super) enum Phase {
     /// We are opening it for a session.
     Opening(LegKey),
-    /// Accepted; its first request has not named a session yet. Holds the octets of that request.
-    Unnamed(Vec<u8>),
+    /// Accepted; no request has named a session of this shard yet.
+    Unnamed(Prelude),
     /// It carries sessions.
     Serving,
     /// Its sessions have ended: what waits is written, nothing is read any more.
     Closing,
     /// Everything is written; the peer closes.
     Lingering,
+}
+
+/// What is kept of the request that is arriving on a connection without session, in case it names
+/// a session of another shard.
+#[derive(Debug)]
+pub(super) enum Prelude {
+    /// The part of its header section that has been read. The decoder bounds it.
+    Head(Vec<u8>),
+    /// Nothing: it has been refused.
+    Refused,
+}
+
+impl Default for Prelude {
+    fn default() -> Self {
+        Self::Head(Vec::new())
+    }
 }
 
 /// The request that is arriving.

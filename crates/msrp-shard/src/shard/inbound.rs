@@ -1,6 +1,6 @@
 //! From octets of a connection to the switch.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf as _, Bytes};
 use msrp_control::EndReason;
 use msrp_session::{Timestamp, answering};
 use msrp_switch::{LegKey, Outcome};
@@ -11,10 +11,9 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Inbound, Phase};
+use super::connection::{Inbound, Phase, Prelude};
 use super::session::Asked;
 use crate::engine::shard_of_session_id;
-use crate::limits::PRELUDE_OCTETS_MAX;
 use crate::metrics::Cell;
 
 /// What became of octets.
@@ -39,65 +38,62 @@ enum Named {
 
 impl<I: Io> Shard<I> {
     /// Reads octets of a connection and does what they say.
-    pub(super) fn decode(&mut self, now: Timestamp, conn: ConnKey, mut data: Bytes) {
-        let Some(connection) = self.connections.get_mut(conn) else {
+    pub(super) fn decode(&mut self, now: Timestamp, conn: ConnKey, octets: &Bytes) {
+        let Some(connection) = self.connections.get_mut(conn).filter(|c| c.is_read()) else {
             return;
         };
-        if !connection.is_read() {
-            return;
-        }
-        if let Phase::Unnamed(prelude) = &mut connection.phase {
-            if prelude.len() + data.len() > PRELUDE_OCTETS_MAX && !prelude.is_empty() {
-                self.reject_stream(now, conn, None);
-                return;
-            }
-            prelude.extend_from_slice(&data);
-        }
         let Some(mut decoder) = connection.decoder.take() else {
             return;
         };
+        let mut rest = octets.clone();
+        let mut request_start = 0;
         loop {
-            let step = match decoder.decode(&data) {
+            let step = match decoder.decode(&rest) {
                 Ok(step) => step,
-                Err(malformed) => {
-                    self.reject_stream(now, conn, Some(malformed));
-                    return;
-                }
+                Err(malformed) => return self.reject_stream(now, conn, malformed),
             };
             let Some(event) = step.event else { break };
             let consumed = step.consumed;
-            match self.handle_wire(now, conn, &data, event) {
-                Fate::Read => data.advance(consumed),
+            let is_end = !matches!(event, Event::Request(_) | Event::Body(_));
+            let request = octets.get(request_start..).unwrap_or_default();
+            match self.handle_wire(now, conn, (&rest, request), event) {
+                Fate::Read => rest.advance(consumed),
                 Fate::HandedOver => return,
             }
+            if is_end {
+                request_start = octets.len() - rest.len();
+                self.forget_prelude(conn);
+            }
         }
-        let is_between_frames = decoder.is_between_frames();
         decoder.release();
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         connection.decoder = Some(decoder);
         if let Phase::Unnamed(prelude) = &mut connection.phase {
-            if is_between_frames {
-                prelude.clear();
+            if let Prelude::Head(head) = prelude {
+                head.extend_from_slice(octets.get(request_start..).unwrap_or_default());
             }
             self.io.read(conn, Read::Once);
         }
     }
 
+    /// A request of a connection without session has ended.
+    fn forget_prelude(&mut self, conn: ConnKey) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Phase::Unnamed(prelude) = &mut connection.phase
+        {
+            *prelude = Prelude::default();
+        }
+    }
+
     /// The octets are not MSRP: what came before them is answered, then the connection closes.
-    fn reject_stream(&mut self, now: Timestamp, conn: ConnKey, malformed: Option<Malformed>) {
+    fn reject_stream(&mut self, now: Timestamp, conn: ConnKey, malformed: Malformed) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         self.environment.counters.count(Cell::ConnectionsMalformed);
-        match malformed {
-            Some(malformed) => tracing::info!(reason = %malformed, "connection closed: not MSRP"),
-            None => tracing::info!(
-                reason = "the first request is too long",
-                "connection closed"
-            ),
-        }
+        tracing::info!(reason = %malformed, "connection closed: not MSRP");
         let sessions = std::mem::take(&mut connection.sessions);
         connection.phase = Phase::Closing;
         connection.progress = now;
@@ -111,21 +107,28 @@ impl<I: Io> Shard<I> {
         &mut self,
         now: Timestamp,
         conn: ConnKey,
-        data: &Bytes,
+        (data, request): (&Bytes, &[u8]),
         event: Event<'_>,
     ) -> Fate {
         match event {
-            Event::Request(head) => return self.handle_request(now, conn, &head),
+            Event::Request(head) => return self.handle_request(now, conn, request, &head),
             Event::Body(body) => self.handle_body(conn, data, &body),
             Event::End(flag) => self.handle_end(conn, flag),
-            Event::Response(head) => self.handle_response(conn, &head),
+            Event::Response(head) => self.handle_response(now, conn, &head),
             Event::Rejected(rejected) => self.handle_rejected(conn, &rejected),
         }
         self.carry_out(now);
         Fate::Read
     }
 
-    fn handle_request(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Fate {
+    /// `request` is the request's octets so far, of these that came in this read.
+    fn handle_request(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        request: &[u8],
+        head: &RequestHead<'_>,
+    ) -> Fate {
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
             Method::Report => Cell::RequestsReport,
@@ -135,10 +138,17 @@ impl<I: Io> Shard<I> {
             connection.inbound = Inbound::Idle;
         }
         match self.find_named(now, conn, head) {
-            Named::OnShard(shard) if self.hand_over(conn, shard) => return Fate::HandedOver,
+            Named::OnShard(shard) if self.hand_over(conn, shard, request) => {
+                return Fate::HandedOver;
+            }
             Named::Here(leg) => self.handle_named(conn, leg, head),
             Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
             Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
+        }
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Phase::Unnamed(prelude) = &mut connection.phase
+        {
+            *prelude = Prelude::Refused;
         }
         self.carry_out(now);
         Fate::Read
@@ -209,7 +219,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// Where the answer to a SEND goes: the leftmost URI of its From-Path. `None` when that is the
-    /// one of the session's path, as nearly always.
+    /// one of the session's path, as nearly always: then nothing is copied.
     fn reply_to(&self, leg: LegKey, head: &RequestHead<'_>) -> Option<MsrpPathBuf> {
         let from = head.from_path.first();
         let peer = self
@@ -256,7 +266,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A response tells what became of a piece.
-    fn handle_response(&mut self, conn: ConnKey, head: &ResponseHead<'_>) {
+    fn handle_response(&mut self, now: Timestamp, conn: ConnKey, head: &ResponseHead<'_>) {
         self.environment.counters.count(Cell::ResponsesReceived);
         let Some(connection) = self.connections.get(conn) else {
             return;
@@ -276,6 +286,9 @@ impl<I: Io> Shard<I> {
                 } else if is_last && !self.is_piece_open(leg, message) {
                     self.switch.settle(leg, message, Outcome::Delivered);
                 }
+            }
+            Some((leg, Asked::Opening)) if !head.status.is_success() => {
+                self.end_session(now, leg, EndReason::ConnectFailed);
             }
             Some((_, Asked::Opening)) => {}
             None => self.environment.counters.count(Cell::ResponsesUnknown),

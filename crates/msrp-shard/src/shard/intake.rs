@@ -82,7 +82,7 @@ impl<I: Io> Shard<I> {
             && connection.slowed_by.is_empty()
             && let Some(octets) = connection.intake.next(self.turn)
         {
-            self.decode(now, conn, octets);
+            self.decode(now, conn, &octets);
         }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;

@@ -82,7 +82,7 @@ impl<I: Io> Shard<I> {
             let (room, participant) = (&session.room, &session.participant);
             tracing::info!(%room, %participant, status = status.value(), reason = %refused, "message refused");
         }
-        let Some((conn, peer)) = session.bound().zip(session.peer.as_ref()) else {
+        let Some(conn) = session.bound() else {
             return;
         };
         let Some(connection) = self.connections.get_mut(conn) else {
@@ -101,7 +101,8 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (id, reply_to) = (*transaction_id, reply_to.take());
-        let Some(path) = reply_to.as_ref().unwrap_or(peer).as_path() else {
+        let path = reply_to.as_ref().or(session.peer.as_ref());
+        let Some(path) = path.and_then(|path| path.as_path()) else {
             return;
         };
         connection.outbox.push_control(|out| {
@@ -270,21 +271,23 @@ impl<I: Io> Shard<I> {
     pub(super) fn flush(&mut self, now: Timestamp) {
         while !self.dirty.is_empty() {
             let dirty = std::mem::take(&mut self.dirty);
-            let mut ops = self.send(now, &dirty);
-            for op in ops.drain(..) {
-                self.sent(now, &op);
+            let ops = self.send(now, &dirty);
+            for (op, offered) in ops {
+                self.sent(now, &op, offered);
             }
             self.carry_out(now);
         }
     }
 
-    /// Sends what is dirty; connections with a backlog only collect.
-    fn send(&mut self, now: Timestamp, dirty: &[ConnKey]) -> Vec<SendOp> {
+    /// Sends what is dirty; connections with a backlog only collect. Returns the sends with the
+    /// octets that each offered.
+    fn send(&mut self, now: Timestamp, dirty: &[ConnKey]) -> Vec<(SendOp, usize)> {
         for &conn in dirty {
             self.spill_behind_backlog(now, conn);
         }
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(dirty.len() * SLICES_USUAL);
         let mut ops = Vec::with_capacity(dirty.len());
+        let mut offered = Vec::with_capacity(dirty.len());
         for &conn in dirty {
             let Some(connection) = self.connections.get(conn) else {
                 continue;
@@ -293,16 +296,14 @@ impl<I: Io> Shard<I> {
                 continue;
             }
             let start = slices.len();
-            connection.outbox.gather(&mut slices);
-            if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(slices.len())) {
-                ops.push(SendOp::new(conn, start..end));
-            }
+            offered.push(connection.outbox.gather(&mut slices));
+            ops.push(SendOp::new(conn, slice_range(start, slices.len())));
         }
         if let Err(error) = self.io.send_batch(&slices, &mut ops) {
             tracing::error!(%error, "the backend broke while sending");
             ops.clear();
         }
-        ops
+        ops.into_iter().zip(offered).collect()
     }
 
     fn spill_behind_backlog(&mut self, now: Timestamp, conn: ConnKey) {
@@ -318,7 +319,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A send has ended.
-    fn sent(&mut self, now: Timestamp, op: &SendOp) {
+    fn sent(&mut self, now: Timestamp, op: &SendOp, offered: usize) {
         let Some(connection) = self.connections.get_mut(op.conn) else {
             return;
         };
@@ -333,10 +334,6 @@ impl<I: Io> Shard<I> {
         if octets > 0 {
             connection.progress = now;
         }
-        let mut slices = Vec::new();
-        connection.outbox.gather(&mut slices);
-        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-        drop(slices);
         let copied = connection.outbox.taken(octets, octets == offered);
         let counters = &self.environment.counters;
         counters.add(Cell::OctetsSent, octets as u64);
@@ -372,12 +369,12 @@ impl<I: Io> Shard<I> {
             return;
         };
         let mut slices = Vec::new();
-        connection.outbox.gather(&mut slices);
-        let end = u32::try_from(slices.len()).unwrap_or(0);
-        let mut ops = [SendOp::new(conn, 0..end)];
+        let offered = connection.outbox.gather(&mut slices);
+        let mut ops = [SendOp::new(conn, slice_range(0, slices.len()))];
         if self.io.send_batch(&slices, &mut ops).is_ok() {
             drop(slices);
-            self.sent(now, &ops[0]);
+            let [op] = ops;
+            self.sent(now, &op, offered);
         }
     }
 
@@ -446,7 +443,7 @@ impl<I: Io> Shard<I> {
         for asked in unanswered {
             match asked {
                 Asked::Piece { message, .. } => self.switch.settle(leg, message, Outcome::Failed),
-                Asked::Opening => {}
+                Asked::Opening => self.end_session(now, leg, EndReason::ConnectFailed),
             }
         }
         self.time_transactions(leg);
@@ -466,6 +463,12 @@ impl<I: Io> Shard<I> {
             _ => Cell::ResponsesOther,
         });
     }
+}
+
+/// A range of slices as a send wants it. A batch never has 2^32 of them.
+fn slice_range(start: usize, end: usize) -> std::ops::Range<u32> {
+    let index = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
+    index(start)..index(end)
 }
 
 /// Slices of a connection with one piece: start, paths, tail, body, end, and a response.

@@ -95,24 +95,25 @@ impl Outbox {
         self.items.is_empty() && self.backlog_octets() == 0
     }
 
-    /// Appends the slices to send now. With a backlog these are the backlog's.
-    pub(super) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+    /// Appends the slices to send now and returns their octets. With a backlog these are the
+    /// backlog's.
+    pub(super) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) -> usize {
         if self.backlog_octets() > 0 {
             slices.push(IoSlice::new(&self.backlog[self.backlog_left..]));
-            return;
+            return self.backlog_octets();
         }
-        let start = slices.len();
-        for item in &self.items {
-            for part in self.parts(item) {
-                if !part.is_empty() {
-                    slices.push(IoSlice::new(part));
-                }
-            }
-            if slices.len() - start >= SLICES_PER_SEND_MAX - PARTS_PER_ITEM_USUAL {
+        let room_end = slices.len() + SLICES_PER_SEND_MAX;
+        let mut octets = 0;
+        for part in self.items.iter().flat_map(|item| self.parts(item)) {
+            if slices.len() == room_end {
                 break;
             }
+            if !part.is_empty() {
+                octets += part.len();
+                slices.push(IoSlice::new(part));
+            }
         }
-        slices.truncate(start + SLICES_PER_SEND_MAX);
+        octets
     }
 
     fn parts<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = &'a [u8]> {
@@ -203,9 +204,6 @@ impl Outbox {
         }
     }
 }
-
-/// A piece is start, paths, tail, end and usually not more than a few body slices.
-const PARTS_PER_ITEM_USUAL: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -310,9 +308,8 @@ mod tests {
         let mut sends = 0;
         while !outbox.is_empty() {
             let mut slices = Vec::new();
-            outbox.gather(&mut slices);
+            let octets = outbox.gather(&mut slices);
             assert!(slices.len() <= SLICES_PER_SEND_MAX);
-            let octets = slices.iter().map(|slice| slice.len()).sum();
             drop(slices);
             outbox.taken(octets, true);
             sends += 1;
