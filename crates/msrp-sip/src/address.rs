@@ -1,7 +1,7 @@
 //! SIP, SIPS and tel addresses: reading, comparing, writing.
 //!
-//! Two addresses name the same user when their [`Uri::key`]s are equal: user part by case, host without case, no
-//! parameters, no headers, and `sip:+1555@host;user=phone` equal to `tel:+1555`.
+//! Two addresses name the same user when their [`Uri::key`]s are equal: user part by case, host
+//! without case, no parameters, no headers, and `sip:+1555@host;user=phone` equal to `tel:+1555`.
 //!
 //! # Spec
 //! RFC 3261 s.19.1 and s.20.10, RFC 3966 s.3; AMB-25.
@@ -78,7 +78,13 @@ impl Uri {
         if text.len() > URI_OCTETS_MAX {
             return Err(AddressError::TooLong);
         }
-        let legal = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+        let legal = |b: u8| {
+            b.is_ascii_graphic()
+                && !matches!(
+                    b,
+                    b'<' | b'>' | b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+                )
+        };
         if !text.bytes().all(legal) {
             return Err(AddressError::IllegalCharacter);
         }
@@ -94,8 +100,8 @@ impl Uri {
         Self::parse_sip(text, scheme, rest)
     }
 
-    /// Reads an address that may lack its scheme: `alice@example.com` is `sip:alice@example.com`, `+1555` is a
-    /// number.
+    /// Reads an address that may lack its scheme: `alice@example.com` is `sip:alice@example.com`,
+    /// `+1555` is a number.
     ///
     /// # Errors
     /// As [`Uri::parse`].
@@ -104,12 +110,16 @@ impl Uri {
     /// AMB-49.
     pub fn parse_lenient(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
-        let has_scheme = ["sip:", "sips:", "tel:"]
-            .iter()
-            .any(|s| text.get(..s.len()).is_some_and(|head| head.eq_ignore_ascii_case(s)));
+        let has_scheme = ["sip:", "sips:", "tel:"].iter().any(|s| {
+            text.get(..s.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(s))
+        });
         if has_scheme {
             Self::parse(text)
-        } else if text.split_once('@').is_some_and(|(user, _)| !user.contains([':', '/'])) {
+        } else if text
+            .split_once('@')
+            .is_some_and(|(user, _)| !user.contains([':', '/']))
+        {
             Self::parse(&format!("sip:{text}"))
         } else if text.starts_with('+') {
             Self::parse(&format!("tel:{text}"))
@@ -121,7 +131,9 @@ impl Uri {
     fn parse_tel(text: &str, rest: &str) -> Result<Self, AddressError> {
         let (number, parameters) = rest.split_once(';').unwrap_or((rest, ""));
         let is_number = number.bytes().any(|b| b.is_ascii_digit())
-            && number.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#'));
+            && number.bytes().all(|b| {
+                b.is_ascii_hexdigit() || matches!(b, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#')
+            });
         if !is_number {
             return Err(AddressError::Number);
         }
@@ -146,8 +158,19 @@ impl Uri {
         }
         let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
         let (host, port) = read_host_port(host_port)?;
-        let user = user.map(|user| user.split_once(':').map_or(user, |(name, _)| name).to_owned());
-        Ok(Self { text: text.to_owned(), scheme, user, host, port, parameters: read_parameters(parameters) })
+        let user = user.map(|user| {
+            user.split_once(':')
+                .map_or(user, |(name, _)| name)
+                .to_owned()
+        });
+        Ok(Self {
+            text: text.to_owned(),
+            scheme,
+            user,
+            host,
+            port,
+            parameters: read_parameters(parameters),
+        })
     }
 
     /// The address as it was written.
@@ -183,7 +206,10 @@ impl Uri {
     /// The value of a URI parameter; empty when it has none. Names match without case.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.parameters
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
     }
 
     /// The form under which addresses are compared and looked up.
@@ -193,10 +219,18 @@ impl Uri {
     #[must_use]
     pub fn key(&self) -> String {
         let user = self.user.as_deref().map(unescape);
-        let is_phone = self.scheme == Scheme::Tel || self.parameter("user").is_some_and(|v| v.eq_ignore_ascii_case("phone"));
-        if let Some(number) = user.as_deref().filter(|u| is_phone && (self.scheme == Scheme::Tel || u.starts_with('+'))) {
+        let is_phone = self.scheme == Scheme::Tel
+            || self
+                .parameter("user")
+                .is_some_and(|v| v.eq_ignore_ascii_case("phone"));
+        if let Some(number) = user
+            .as_deref()
+            .filter(|u| is_phone && (self.scheme == Scheme::Tel || u.starts_with('+')))
+        {
             let digits = number.split(';').next().unwrap_or_default().chars();
-            let digits: String = digits.filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect();
+            let digits: String = digits
+                .filter(|c| !matches!(c, '-' | '.' | '(' | ')'))
+                .collect();
             return format!("tel:{}", digits.to_ascii_lowercase());
         }
         let mut key = format!("{}:", self.scheme.as_str());
@@ -224,7 +258,8 @@ impl fmt::Display for Uri {
     }
 }
 
-/// An address with a name in front and header parameters behind, as From, Contact and P-Asserted-Identity have it.
+/// An address with a name in front and header parameters behind, as From, Contact and
+/// P-Asserted-Identity have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameAddr {
     /// The display name without quotes.
@@ -245,10 +280,17 @@ impl NameAddr {
         let Some(open) = find_unquoted(text, '<')? else {
             // An addr-spec without brackets: what follows a semicolon belongs to the header field.
             let (uri, parameters) = text.split_once(';').unwrap_or((text, ""));
-            return Ok(Self { display_name: None, uri: Uri::parse(uri)?, parameters: read_parameters(parameters) });
+            return Ok(Self {
+                display_name: None,
+                uri: Uri::parse(uri)?,
+                parameters: read_parameters(parameters),
+            });
         };
         let (name, rest) = text.split_at(open);
-        let (uri, rest) = rest.get(1..).and_then(|rest| rest.split_once('>')).ok_or(AddressError::Unbalanced)?;
+        let (uri, rest) = rest
+            .get(1..)
+            .and_then(|rest| rest.split_once('>'))
+            .ok_or(AddressError::Unbalanced)?;
         Ok(Self {
             display_name: read_display_name(name),
             uri: Uri::parse(uri)?,
@@ -261,13 +303,19 @@ impl NameAddr {
     /// # Errors
     /// The error of the first value that cannot be read.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, AddressError> {
-        split_unquoted(text)?.into_iter().take(NAME_ADDRESSES_MAX).map(Self::parse).collect()
+        split_unquoted(text)?
+            .into_iter()
+            .take(NAME_ADDRESSES_MAX)
+            .map(Self::parse)
+            .collect()
     }
 
     /// Whether a header parameter is there. Names match without case.
     #[must_use]
     pub fn has_parameter(&self, name: &str) -> bool {
-        self.parameters.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+        self.parameters
+            .iter()
+            .any(|(n, _)| n.eq_ignore_ascii_case(name))
     }
 }
 
@@ -286,7 +334,9 @@ pub fn write_name_addr(display_name: Option<&str>, uri: &str) -> String {
 fn read_host_port(text: &str) -> Result<(String, Option<u16>), AddressError> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (inner, rest) = rest.split_once(']').ok_or(AddressError::Host)?;
-        inner.parse::<std::net::Ipv6Addr>().map_err(|_| AddressError::Host)?;
+        inner
+            .parse::<std::net::Ipv6Addr>()
+            .map_err(|_| AddressError::Host)?;
         let port = match rest.strip_prefix(':') {
             Some(port) => Some(port),
             None if rest.is_empty() => None,
@@ -294,14 +344,18 @@ fn read_host_port(text: &str) -> Result<(String, Option<u16>), AddressError> {
         };
         (format!("[{}]", inner.to_ascii_lowercase()), port)
     } else {
-        let (host, port) = text.split_once(':').map_or((text, None), |(h, p)| (h, Some(p)));
+        let (host, port) = text
+            .split_once(':')
+            .map_or((text, None), |(h, p)| (h, Some(p)));
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if host.is_empty() || !host.bytes().all(legal) {
             return Err(AddressError::Host);
         }
         (host.to_ascii_lowercase(), port)
     };
-    let port = port.map(|p| p.parse().map_err(|_| AddressError::Host)).transpose()?;
+    let port = port
+        .map(|p| p.parse().map_err(|_| AddressError::Host))
+        .transpose()?;
     Ok((host, port))
 }
 
@@ -311,7 +365,10 @@ fn read_parameters(text: &str) -> Vec<(String, String)> {
         .filter(|p| !p.is_empty())
         .take(NAME_ADDRESSES_MAX)
         .map(|p| match p.split_once('=') {
-            Some((name, value)) => (name.trim().to_owned(), value.trim().trim_matches('"').to_owned()),
+            Some((name, value)) => (
+                name.trim().to_owned(),
+                value.trim().trim_matches('"').to_owned(),
+            ),
             None => (p.to_owned(), String::new()),
         })
         .collect()
@@ -347,7 +404,11 @@ fn find_unquoted(text: &str, wanted: char) -> Result<Option<usize>, AddressError
             _ => {}
         }
     }
-    if is_quoted { Err(AddressError::Unbalanced) } else { Ok(None) }
+    if is_quoted {
+        Err(AddressError::Unbalanced)
+    } else {
+        Ok(None)
+    }
 }
 
 /// Splits at commas outside of quotations and angle brackets.
@@ -382,7 +443,9 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('%') {
         let (head, tail) = rest.split_at(at);
         out.push_str(head);
-        let octet = tail.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let octet = tail
+            .get(1..3)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match octet.map(char::from) {
             Some(c) if c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c) => {
                 out.push(c);
@@ -414,11 +477,26 @@ mod tests {
     fn uri_legal_forms_are_read() {
         let u = uri("SIP:Alice:pw@Example.COM:5062;transport=tcp;lr");
         assert_eq!(
-            (u.user(), u.host(), u.port(), u.parameter("TRANSPORT"), u.parameter("lr")),
-            (Some("Alice"), "example.com", Some(5062), Some("tcp"), Some(""))
+            (
+                u.user(),
+                u.host(),
+                u.port(),
+                u.parameter("TRANSPORT"),
+                u.parameter("lr")
+            ),
+            (
+                Some("Alice"),
+                "example.com",
+                Some(5062),
+                Some("tcp"),
+                Some("")
+            )
         );
         assert_eq!(uri("sips:[2001:DB8::1]:5061").host(), "[2001:db8::1]");
-        assert_eq!(uri("tel:+1-555-0100;phone-context=x").user(), Some("+1-555-0100"));
+        assert_eq!(
+            uri("tel:+1-555-0100;phone-context=x").user(),
+            Some("+1-555-0100")
+        );
     }
 
     #[test]
@@ -438,21 +516,31 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(Uri::parse(text), Err(error), "{text}");
         }
-        assert_eq!(Uri::parse(&format!("sip:{}@h", "a".repeat(600))), Err(AddressError::TooLong));
+        assert_eq!(
+            Uri::parse(&format!("sip:{}@h", "a".repeat(600))),
+            Err(AddressError::TooLong)
+        );
     }
 
     #[test]
     fn uri_keys_follow_the_comparison_rules() {
         let same = [
-            ("sip:alice@example.com", "SIP:alice@EXAMPLE.com;transport=tcp"),
+            (
+                "sip:alice@example.com",
+                "SIP:alice@EXAMPLE.com;transport=tcp",
+            ),
             ("sip:%61lice@example.com", "sip:alice@example.com"),
             ("sip:+1555@gw.example;user=phone", "tel:+1-555"),
         ];
         for (a, b) in same {
             assert!(uri(a).is_same(&uri(b)), "{a} {b}");
         }
-        let different =
-            [("sip:alice@h", "sip:Alice@h"), ("sip:a@h", "sip:a@h:5060"), ("sip:a@h", "sips:a@h"), ("sip:h", "sip:a@h")];
+        let different = [
+            ("sip:alice@h", "sip:Alice@h"),
+            ("sip:a@h", "sip:a@h:5060"),
+            ("sip:a@h", "sips:a@h"),
+            ("sip:h", "sip:a@h"),
+        ];
         for (a, b) in different {
             assert!(!uri(a).is_same(&uri(b)), "{a} {b}");
         }
@@ -460,10 +548,19 @@ mod tests {
 
     #[test]
     fn uri_without_scheme_is_completed() {
-        assert_eq!(Uri::parse_lenient("bob@example.com").unwrap().as_str(), "sip:bob@example.com");
-        assert_eq!(Uri::parse_lenient("+15550100").unwrap().as_str(), "tel:+15550100");
+        assert_eq!(
+            Uri::parse_lenient("bob@example.com").unwrap().as_str(),
+            "sip:bob@example.com"
+        );
+        assert_eq!(
+            Uri::parse_lenient("+15550100").unwrap().as_str(),
+            "tel:+15550100"
+        );
         assert_eq!(Uri::parse_lenient("bob"), Err(AddressError::Scheme));
-        assert_eq!(Uri::parse_lenient("mailto:bob@example.com"), Err(AddressError::Scheme));
+        assert_eq!(
+            Uri::parse_lenient("mailto:bob@example.com"),
+            Err(AddressError::Scheme)
+        );
     }
 
     #[test]
@@ -473,9 +570,21 @@ mod tests {
         assert_eq!(n.uri.parameter("x"), Some("1"));
         assert!(n.has_parameter("IsFocus") && n.has_parameter("tag"));
         let n = NameAddr::parse("sip:a@h;tag=7").unwrap();
-        assert_eq!((n.display_name, n.uri.as_str(), n.parameters.len()), (None, "sip:a@h", 1));
-        assert_eq!(NameAddr::parse("Alice A. <sip:a@h>").unwrap().display_name.as_deref(), Some("Alice A."));
-        assert_eq!(NameAddr::parse("\"Alice <sip:a@h>"), Err(AddressError::Unbalanced));
+        assert_eq!(
+            (n.display_name, n.uri.as_str(), n.parameters.len()),
+            (None, "sip:a@h", 1)
+        );
+        assert_eq!(
+            NameAddr::parse("Alice A. <sip:a@h>")
+                .unwrap()
+                .display_name
+                .as_deref(),
+            Some("Alice A.")
+        );
+        assert_eq!(
+            NameAddr::parse("\"Alice <sip:a@h>"),
+            Err(AddressError::Unbalanced)
+        );
     }
 
     #[test]
@@ -488,7 +597,10 @@ mod tests {
     #[test]
     fn name_addr_written_is_read_back() {
         let text = write_name_addr(Some("A \"B\" \\"), "sip:a@h");
-        assert_eq!(NameAddr::parse(&text).unwrap().display_name.as_deref(), Some("A \"B\" \\"));
+        assert_eq!(
+            NameAddr::parse(&text).unwrap().display_name.as_deref(),
+            Some("A \"B\" \\")
+        );
         assert_eq!(write_name_addr(None, "sip:a@h"), "<sip:a@h>");
     }
 

@@ -1,7 +1,7 @@
 //! The controlling function: conferences of SIP users over rooms of the media engine.
 //!
-//! [`Focus`] is a state machine without I/O, clock and randomness of its own. It takes one input at a time, and its
-//! outputs are drained after each:
+//! [`Focus`] is a state machine without I/O, clock and randomness of its own. It takes one input at
+//! a time, and its outputs are drained after each:
 //!
 //! ```text
 //!   UaEvent ---------> handle_ua --------+
@@ -13,7 +13,10 @@
 //! # Spec
 //! The rows CTRL, REL and COM-5.1 of the requirement matrix; RFC 4579.
 
-#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod admission;
 mod alias;
@@ -25,6 +28,7 @@ mod media;
 mod other_methods;
 mod participant;
 mod policy;
+mod reception;
 mod refusal;
 mod release;
 mod session_timer;
@@ -33,22 +37,15 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
 
 use msrp_control::metrics::{Kind as MetricKind, Sample};
 use msrp_control::{ControlError, Event, Reply, RoomId};
 
-use crate::address::Uri;
-use crate::focus::admission::{Caller, Knock, check_extensions, read_invitees, read_offer};
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::desk::{Asked, Desk};
 use crate::focus::other_methods::{answer_gone, answer_outside};
-use crate::focus::refusal::Refusal;
 use crate::focus::release::ReleaseReason;
-use crate::focus::session_timer::Agreement;
-use crate::groups::{Caller as GroupCaller, Group, Groups, GroupsError};
-use crate::limits::CONFERENCES_MAX;
-use crate::resource_lists::Entry;
+use crate::groups::{Groups, GroupsError};
 use crate::ua::{DialogId, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
@@ -57,8 +54,8 @@ pub use policy::Policy;
 
 /// The controlling function of one node.
 ///
-/// Handles one input, then wants [`Focus::poll_output`] called until it is empty; receipts of the SIP engine come
-/// back in between. Times are nanoseconds of any clock that never goes back.
+/// Handles one input, then wants [`Focus::poll_output`] called until it is empty; receipts of the
+/// SIP engine come back in between. Times are nanoseconds of any clock that never goes back.
 pub struct Focus {
     policy: Policy,
     groups: Box<dyn Groups + Send>,
@@ -73,13 +70,15 @@ pub struct Focus {
 
 impl fmt::Debug for Focus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Focus").field("conferences_count", &self.conferences.len()).finish_non_exhaustive()
+        f.debug_struct("Focus")
+            .field("conferences_count", &self.conferences.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Focus {
-    /// A focus without conferences. The seed has to come from the operating system's generator: session identities
-    /// are drawn from it.
+    /// A focus without conferences. The seed has to come from the operating system's generator:
+    /// session identities are drawn from it.
     #[must_use]
     pub fn new(policy: Policy, groups: Box<dyn Groups + Send>, seed: [u8; 32]) -> Self {
         Self {
@@ -97,18 +96,35 @@ impl Focus {
     /// Takes what the SIP engine tells.
     pub fn handle_ua(&mut self, now: u64, event: UaEvent) {
         match event {
-            UaEvent::Invite { transaction, dialog, request, peer } => {
+            UaEvent::Invite {
+                transaction,
+                dialog,
+                request,
+                peer,
+            } => {
                 if let Err(refusal) = self.admit(now, transaction, dialog, &request, peer) {
                     self.desk.refuse(transaction, &refusal, &self.policy);
                 }
             }
-            UaEvent::Request { transaction, dialog, request, peer } => {
+            UaEvent::Request {
+                transaction,
+                dialog,
+                request,
+                peer,
+            } => {
                 self.on_request(now, transaction, dialog, &request, peer);
             }
-            UaEvent::InviteResponse { dialog, response } => self.on_invite_response(now, dialog, response),
-            UaEvent::Response { transaction, response } => {
+            UaEvent::InviteResponse { dialog, response } => {
+                self.on_invite_response(now, dialog, response)
+            }
+            UaEvent::Response {
+                transaction,
+                response,
+            } => {
                 if let Some((seat, purpose)) = self.desk.transactions.remove(&transaction) {
-                    self.with(now, &seat.room, |c, env| c.on_response(seat.key, purpose, &response, env));
+                    self.with(now, &seat.room, |c, env| {
+                        c.on_response(seat.key, purpose, &response, env)
+                    });
                 }
             }
             UaEvent::Established { dialog } => {
@@ -133,7 +149,9 @@ impl Focus {
         };
         match receipt {
             UaReceipt::Dialog(_, dialog) => {
-                let is_taken = self.with(now, &seat.room, |c, env| c.on_invite_sent(seat.key, dialog, env));
+                let is_taken = self.with(now, &seat.room, |c, env| {
+                    c.on_invite_sent(seat.key, dialog, env)
+                });
                 if is_taken != Some(true) {
                     self.desk.give_up(dialog);
                 }
@@ -145,7 +163,12 @@ impl Focus {
     }
 
     /// Takes the media engine's answer to a command.
-    pub fn handle_control(&mut self, now: u64, command: CommandId, result: Result<Reply, ControlError>) {
+    pub fn handle_control(
+        &mut self,
+        now: u64,
+        command: CommandId,
+        result: Result<Reply, ControlError>,
+    ) {
         match self.desk.commands.remove(&command) {
             Some(Asked::Create(room)) => {
                 self.with(now, &room, |c, env| c.on_created(&result, env));
@@ -154,10 +177,14 @@ impl Focus {
                 self.with(now, &seat.room, |c, env| c.on_offer(seat.key, result, env));
             }
             Some(Asked::Accept(seat)) => {
-                self.with(now, &seat.room, |c, env| c.on_accepted(seat.key, result, env));
+                self.with(now, &seat.room, |c, env| {
+                    c.on_accepted(seat.key, result, env)
+                });
             }
             Some(Asked::Enter(seat)) => {
-                self.with(now, &seat.room, |c, env| c.on_entered(seat.key, result, env));
+                self.with(now, &seat.room, |c, env| {
+                    c.on_entered(seat.key, result, env)
+                });
             }
             Some(Asked::Forget) | None => {}
         }
@@ -167,8 +194,14 @@ impl Focus {
     pub fn handle_engine_event(&mut self, now: u64, event: &Event) {
         match event {
             Event::ParticipantBound { .. } => {}
-            Event::ParticipantLost { room, participant, reason } => {
-                self.with(now, room, |c, env| c.on_participant_lost(participant, *reason, env));
+            Event::ParticipantLost {
+                room,
+                participant,
+                reason,
+            } => {
+                self.with(now, room, |c, env| {
+                    c.on_participant_lost(participant, *reason, env)
+                });
             }
             Event::RoomLost { room, reason } => {
                 self.with(now, room, |c, env| c.on_room_lost(*reason, env));
@@ -178,7 +211,12 @@ impl Focus {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: u64) {
-        let due: Vec<RoomId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, room)| room.clone()).collect();
+        let due: Vec<RoomId> = self
+            .deadlines
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, room)| room.clone())
+            .collect();
         for room in due {
             self.with(now, &room, |c, env| c.handle_timeout(env));
         }
@@ -236,30 +274,62 @@ impl Focus {
             value: u64::try_from(value).unwrap_or(u64::MAX),
         };
         let mut samples = vec![
-            gauge("msrp_sip_conferences", "Conferences that run.", self.conferences.len()),
-            gauge("msrp_sip_dialogs", "SIP dialogs of participants.", self.desk.dialogs.len()),
+            gauge(
+                "msrp_sip_conferences",
+                "Conferences that run.",
+                self.conferences.len(),
+            ),
+            gauge(
+                "msrp_sip_dialogs",
+                "SIP dialogs of participants.",
+                self.desk.dialogs.len(),
+            ),
         ];
-        samples.extend(self.desk.counts.invites.iter().map(|(status, value)| Sample {
-            name: "msrp_sip_invites_total",
-            help: "Final answers to INVITEs that arrived, by status.",
-            kind: MetricKind::Counter,
-            labels: vec![("code", status.to_string())],
-            value: *value,
-        }));
-        samples.extend(self.desk.counts.refusals.iter().map(|(reason, value)| Sample {
-            name: "msrp_sip_refusals_total",
-            help: "Requests that were refused, by reason.",
-            kind: MetricKind::Counter,
-            labels: vec![("reason", (*reason).to_owned())],
-            value: *value,
-        }));
+        samples.extend(
+            self.desk
+                .counts
+                .invites
+                .iter()
+                .map(|(status, value)| Sample {
+                    name: "msrp_sip_invites_total",
+                    help: "Final answers to INVITEs that arrived, by status.",
+                    kind: MetricKind::Counter,
+                    labels: vec![("code", status.to_string())],
+                    value: *value,
+                }),
+        );
+        samples.extend(
+            self.desk
+                .counts
+                .refusals
+                .iter()
+                .map(|(reason, value)| Sample {
+                    name: "msrp_sip_refusals_total",
+                    help: "Requests that were refused, by reason.",
+                    kind: MetricKind::Counter,
+                    labels: vec![("reason", (*reason).to_owned())],
+                    value: *value,
+                }),
+        );
         samples
     }
 
     /// Runs one conference with an input and draws the conclusions.
-    fn with<T>(&mut self, now: u64, room: &RoomId, run: impl FnOnce(&mut Conference, &mut Env<'_>) -> T) -> Option<T> {
+    fn with<T>(
+        &mut self,
+        now: u64,
+        room: &RoomId,
+        run: impl FnOnce(&mut Conference, &mut Env<'_>) -> T,
+    ) -> Option<T> {
         let conference = self.conferences.get_mut(room)?;
-        let value = run(conference, &mut Env { now, policy: &self.policy, desk: &mut self.desk });
+        let value = run(
+            conference,
+            &mut Env {
+                now,
+                policy: &self.policy,
+                desk: &mut self.desk,
+            },
+        );
         self.note_state(room);
         Some(value)
     }
@@ -292,170 +362,14 @@ impl Focus {
         }
     }
 
-    /// The checks on an INVITE, in the order of the specification, identity first.
-    fn admit(
+    fn on_request(
         &mut self,
         now: u64,
         transaction: TxnId,
-        dialog: DialogId,
+        dialog: Option<DialogId>,
         request: &Request,
         peer: Peer,
-    ) -> Result<(), Refusal> {
-        let caller = Caller::read(&self.policy, &request.headers, peer)?;
-        if self.is_draining {
-            return Err(Refusal::Draining);
-        }
-        check_extensions(&request.headers)?;
-        let agreement = Agreement::answering(&request.headers, &self.policy)?;
-        let target = Uri::parse(&request.uri).map_err(|_| Refusal::UnknownAddress)?;
-        let knock = |offer| Knock {
-            caller: caller.clone(),
-            transaction,
-            dialog,
-            peer,
-            agreement,
-            headers: request.headers.clone(),
-            offer,
-        };
-        if let Some(factory) = self.policy.conference_factory.iter().find(|f| f.is_same(&target)).cloned() {
-            let invitees = self.check_adhoc(&caller, request)?;
-            let kind = if invitees.1.len() == 1 { Kind::OneToOne(factory) } else { Kind::AdHoc(factory) };
-            return self.start(now, kind, knock(invitees.0), invitees.1);
-        }
-        if let Some(group) = self.groups.group(&target).filter(|g| g.supports_im) {
-            return self.admit_to_group(now, group, &caller, request, knock);
-        }
-        let room = self.session_of(&target).ok_or(Refusal::UnknownAddress)?;
-        self.admit_to_session(now, &room, &caller, request, knock)
-    }
-
-    /// # Spec
-    /// CTRL-7.2.1.2.
-    fn check_adhoc(&self, caller: &Caller, request: &Request) -> Result<(media::Remote, Vec<Entry>), Refusal> {
-        if caller.is_anonymous && !self.policy.anonymity {
-            return Err(Refusal::AnonymityForbidden);
-        }
-        let (offer, parts) = read_offer(request)?;
-        let invitees = read_invitees(&parts, caller)?;
-        if invitees.len() > self.policy.adhoc_participants_max {
-            return Err(Refusal::TooManyParticipants);
-        }
-        Ok((offer, invitees))
-    }
-
-    /// # Spec
-    /// CTRL-7.2.1.3, CTRL-7.2.1.4, CTRL-7.2.2.3.
-    fn admit_to_group(
-        &mut self,
-        now: u64,
-        group: Arc<Group>,
-        caller: &Caller,
-        request: &Request,
-        knock: impl FnOnce(media::Remote) -> Knock,
-    ) -> Result<(), Refusal> {
-        if caller.is_focus {
-            return Err(Refusal::CallerIsFocus(Some(group.uri.as_str().to_owned())));
-        }
-        let group_caller = GroupCaller { addresses: &caller.addresses, is_anonymous: caller.is_anonymous };
-        let rights = group.rights(&group_caller);
-        let running = self.group_rooms.get(&group.uri.key()).cloned();
-        if running.is_none() && (!rights.initiate || group.active_policy.has_unknown_condition) {
-            return Err(Refusal::InitiationForbidden);
-        }
-        if running.is_some() && !rights.join {
-            return Err(Refusal::JoinForbidden);
-        }
-        if group.is_age_restricted {
-            return Err(Refusal::AgeUnknown);
-        }
-        let participants_max = group.participants_max.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let occupancy = running.as_ref().and_then(|room| self.conferences.get(room)).map(|c| c.occupancy(&caller.addresses));
-        if occupancy.unwrap_or(0) >= participants_max {
-            return Err(Refusal::TooManyParticipants);
-        }
-        if caller.is_anonymous && !rights.anonymity {
-            return Err(Refusal::AnonymityForbidden);
-        }
-        let (offer, _) = read_offer(request)?;
-        if let Some(room) = running {
-            self.with(now, &room, |c, env| c.join(knock(offer), env));
-            return Ok(());
-        }
-        let is_other = |m: &&crate::groups::Member| !caller.is(&m.uri);
-        let members = group.members.iter().filter(is_other).take(participants_max.saturating_sub(1));
-        let entry = |m: &crate::groups::Member| Entry { uri: m.uri.clone(), display_name: m.display_name.clone() };
-        let invitees = if group.invite_members { members.map(entry).collect() } else { Vec::new() };
-        self.start(now, Kind::Group(group), knock(offer), invitees)
-    }
-
-    /// # Spec
-    /// CTRL-7.2.1.5, CTRL-7.2.2.9; AMB-11, AMB-14.
-    fn admit_to_session(
-        &mut self,
-        now: u64,
-        room: &RoomId,
-        caller: &Caller,
-        request: &Request,
-        knock: impl FnOnce(media::Remote) -> Knock,
-    ) -> Result<(), Refusal> {
-        let conference = self.conferences.get(room).filter(|c| c.is_open()).ok_or(Refusal::NoSession)?;
-        if caller.is_focus {
-            return Err(Refusal::CallerIsFocus(None));
-        }
-        let (may_join, participants_max) = match conference.kind() {
-            Kind::OneToOne(_) | Kind::AdHoc(_) => {
-                (conference.welcomes(&caller.addresses), self.policy.adhoc_participants_max.saturating_add(1))
-            }
-            Kind::Group(group) if group.is_age_restricted => return Err(Refusal::AgeUnknown),
-            Kind::Group(group) => {
-                let caller = GroupCaller { addresses: &caller.addresses, is_anonymous: caller.is_anonymous };
-                let most = group.participants_max.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-                (group.rights(&caller).join, most)
-            }
-        };
-        if !may_join {
-            return Err(Refusal::RejoinForbidden);
-        }
-        if conference.occupancy(&caller.addresses) >= participants_max {
-            return Err(Refusal::TooManyParticipants);
-        }
-        if caller.is_anonymous && !conference.allows_anonymity(&caller.addresses, &self.policy) {
-            return Err(Refusal::AnonymityForbidden);
-        }
-        let (offer, _) = read_offer(request)?;
-        self.with(now, room, |c, env| c.join(knock(offer), env));
-        Ok(())
-    }
-
-    /// Starts a conference under a fresh session identity.
-    ///
-    /// # Spec
-    /// CTRL-7.2.1.2-07, CTRL-7.2.1.3-10.
-    fn start(&mut self, now: u64, kind: Kind, knock: Knock, invitees: Vec<Entry>) -> Result<(), Refusal> {
-        if self.conferences.len() >= CONFERENCES_MAX {
-            return Err(Refusal::Overloaded);
-        }
-        let name = format!("{SESSION_PREFIX}{}", self.desk.draw_name());
-        let room = RoomId::new(&name).map_err(|_| Refusal::Overloaded)?;
-        if let Kind::Group(group) = &kind {
-            self.group_rooms.insert(group.uri.key(), room.clone());
-        }
-        let mut env = Env { now, policy: &self.policy, desk: &mut self.desk };
-        let conference = Conference::start(room.clone(), kind, knock, invitees, &mut env);
-        self.conferences.insert(room.clone(), conference);
-        self.note_state(&room);
-        Ok(())
-    }
-
-    /// The session that an address names, running or not. `None` when it is no session identity of this node.
-    fn session_of(&self, target: &Uri) -> Option<RoomId> {
-        let name = target.user().filter(|_| self.policy.owns(target))?;
-        let digits = name.strip_prefix(SESSION_PREFIX)?;
-        let is_drawn = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_drawn { RoomId::new(name).ok() } else { None }
-    }
-
-    fn on_request(&mut self, now: u64, transaction: TxnId, dialog: Option<DialogId>, request: &Request, peer: Peer) {
+    ) {
         let Some(dialog) = dialog else {
             let answer = answer_outside(&self.policy, request, peer).unwrap_or_else(|refusal| {
                 self.desk.count_refusal(&refusal);
@@ -465,9 +379,14 @@ impl Focus {
             return;
         };
         let seat = self.desk.dialogs.get(&dialog).cloned();
-        let answer = seat.and_then(|seat| self.with(now, &seat.room, |c, env| c.answer_request(seat.key, request, env)));
+        let answer = seat.and_then(|seat| {
+            self.with(now, &seat.room, |c, env| {
+                c.answer_request(seat.key, request, env)
+            })
+        });
         // A dialog that nobody owns is one that we ended.
-        self.desk.answer(transaction, answer.unwrap_or_else(answer_gone));
+        self.desk
+            .answer(transaction, answer.unwrap_or_else(answer_gone));
     }
 
     fn on_invite_response(&mut self, now: u64, dialog: DialogId, response: Response) {
@@ -482,10 +401,9 @@ impl Focus {
             return;
         }
         if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
-            self.with(now, &seat.room, |c, env| c.on_invite_response(seat.key, dialog, response, env));
+            self.with(now, &seat.room, |c, env| {
+                c.on_invite_response(seat.key, dialog, response, env)
+            });
         }
     }
 }
-
-/// The start of the user part of every session identity; 32 hexadecimal digits follow.
-const SESSION_PREFIX: &str = "im-";

@@ -1,9 +1,13 @@
 //! Pre-defined groups: who belongs to them and what each member may do.
 //!
-//! The focus asks through [`Groups`] and knows nothing of where the answer comes from. [`DirectoryGroups`] reads
-//! XDM list-service documents; [`StaticGroups`] holds groups that the program made.
+//! The focus asks through [`Groups`] and knows nothing of where the answer comes from.
+//! [`DirectoryGroups`] reads XDM list-service documents; [`StaticGroups`] holds groups that the
+//! program made.
 
-#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod directory;
 mod document;
@@ -44,7 +48,10 @@ impl StaticGroups {
     /// Holds these groups. Of two groups with one address the later stays.
     #[must_use]
     pub fn new(groups: impl IntoIterator<Item = Group>) -> Self {
-        let groups = groups.into_iter().map(|group| (group.uri.key(), Arc::new(group))).collect();
+        let groups = groups
+            .into_iter()
+            .map(|group| (group.uri.key(), Arc::new(group)))
+            .collect();
         Self { groups }
     }
 }

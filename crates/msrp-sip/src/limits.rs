@@ -1,8 +1,8 @@
-//! Bounds on what a SIP peer or a group document can make the focus hold. Each says its unit, its source and what
-//! happens at the bound.
+//! Bounds on what a SIP peer or a group document can make the focus hold. Each says its unit, its
+//! source and what happens at the bound.
 
-/// Longest URI, in octets. Longer ones are malformed: 400, or no identity (403) in P-Asserted-Identity.
-/// Source: ours; far above any address in use.
+/// Longest URI, in octets. Longer ones are malformed: 400, or no identity (403) in
+/// P-Asserted-Identity. Source: ours; far above any address in use.
 pub const URI_OCTETS_MAX: usize = 512;
 
 /// Longest display name kept, in characters. The rest is cut off. Source: ours.
@@ -14,13 +14,16 @@ pub const NAME_ADDRESSES_MAX: usize = 16;
 /// Longest Allow value kept of a peer, in octets. A longer one is not kept. Source: ours.
 pub const ALLOW_OCTETS_MAX: usize = 512;
 
-/// Largest INVITE body read, in octets. Larger: 413 is not used, the answer is 400 with a Warning. Source: ours.
+/// Largest INVITE body read, in octets. Larger: 413 is not used, the answer is 400 with a Warning.
+/// Source: ours.
 pub const BODY_OCTETS_MAX: usize = 256 * 1024;
 
-/// Most parts of a multipart body, nested ones included. More: 400. Source: ours; an INVITE has two.
+/// Most parts of a multipart body, nested ones included. More: 400. Source: ours; an INVITE has
+/// two.
 pub const BODY_PARTS_MAX: usize = 16;
 
-/// Deepest nesting of XML elements. Deeper: the document is refused. Source: ours; group documents need 8.
+/// Deepest nesting of XML elements. Deeper: the document is refused. Source: ours; group documents
+/// need 8.
 pub const XML_DEPTH_MAX: usize = 24;
 
 /// Most elements of one XML document. More: the document is refused. Source: ours.
@@ -32,8 +35,8 @@ pub const XML_ATTRIBUTES_MAX: usize = 32;
 /// Most namespace prefixes in force at one place. More: the document is refused. Source: ours.
 pub const XML_NAMESPACES_MAX: usize = 64;
 
-/// Most entries read from a resource list. More: 400. Source: ours; the configured maximum of participants is
-/// checked after that.
+/// Most entries read from a resource list. More: 400. Source: ours; the configured maximum of
+/// participants is checked after that.
 pub const RESOURCE_LIST_ENTRIES_MAX: usize = 10_000;
 
 /// Largest group document, in octets. Larger: the load fails. Source: ours.
@@ -48,8 +51,8 @@ pub const GROUP_DOCUMENTS_MAX: usize = 100_000;
 /// Most conferences at once. More: 503. Source: ours; each holds a few kilobytes.
 pub const CONFERENCES_MAX: usize = 100_000;
 
-/// How long an invitee may take to answer, in nanoseconds. After that its INVITE is cancelled and counts as 408.
-/// Source: RFC 3261 s.16.6 timer C; AMB-22.
+/// How long an invitee may take to answer, in nanoseconds. After that its INVITE is cancelled and
+/// counts as 408. Source: RFC 3261 s.16.6 timer C; AMB-22.
 pub const INVITATION_NS_MAX: u64 = 180 * NS_PER_S;
 
 /// How long we wait after a glare (491) before the refresh is sent again, in nanoseconds, at least.

@@ -3,7 +3,7 @@
 //! # Spec
 //! RFC 5621 s.3, RFC 2046 s.5.1.
 
-use mail_parser::{MessageParser, MimeHeaders, PartType};
+use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 
 use crate::limits::{BODY_OCTETS_MAX, BODY_PARTS_MAX};
 use crate::ua::Body;
@@ -51,45 +51,83 @@ pub fn divide(body: &Body) -> Result<Vec<Part>, BodyError> {
     }
     let media_type = media_type(&body.content_type);
     if !media_type.starts_with("multipart/") {
-        return Ok(vec![Part { media_type, disposition: None, is_optional: false, octets: body.octets.clone() }]);
+        return Ok(vec![Part {
+            media_type,
+            disposition: None,
+            is_optional: false,
+            octets: body.octets.clone(),
+        }]);
     }
     let delimiters = body.octets.windows(3).filter(|w| *w == b"\n--").count();
     if delimiters > 4 * BODY_PARTS_MAX {
         return Err(BodyError::TooManyParts);
     }
-    let mut text = format!("Content-Type: {}\r\n\r\n", body.content_type.replace(['\r', '\n'], " ")).into_bytes();
+    let mut text = format!(
+        "Content-Type: {}\r\n\r\n",
+        body.content_type.replace(['\r', '\n'], " ")
+    )
+    .into_bytes();
     text.extend_from_slice(&body.octets);
-    let message = MessageParser::new().with_mime_headers().parse(&text).ok_or(BodyError::NoParts)?;
+    let message = MessageParser::new()
+        .with_mime_headers()
+        .parse(&text)
+        .ok_or(BodyError::NoParts)?;
     if message.parts.len() > BODY_PARTS_MAX + 1 {
         return Err(BodyError::TooManyParts);
     }
-    let mut parts = Vec::new();
-    for part in message.parts.iter().skip(1) {
-        if part.is_encoding_problem {
-            return Err(BodyError::Encoding);
-        }
-        let octets = match &part.body {
-            PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
-            PartType::Binary(octets) | PartType::InlineBinary(octets) => octets.to_vec(),
-            PartType::Message(message) => message.raw_message.to_vec(),
-            PartType::Multipart(_) => continue,
-        };
-        let disposition = part.content_disposition();
-        parts.push(Part {
-            media_type: part.content_type().map_or_else(|| "text/plain".to_owned(), |t| {
-                format!("{}/{}", t.c_type, t.c_subtype.as_deref().unwrap_or_default()).to_ascii_lowercase()
-            }),
-            disposition: disposition.map(|d| d.c_type.to_ascii_lowercase()),
-            is_optional: disposition.and_then(|d| d.attribute("handling")).is_some_and(|h| h.eq_ignore_ascii_case("optional")),
-            octets,
-        });
+    let parts = message
+        .parts
+        .iter()
+        .skip(1)
+        .filter_map(read_part)
+        .collect::<Result<Vec<_>, _>>()?;
+    if parts.is_empty() {
+        Err(BodyError::NoParts)
+    } else {
+        Ok(parts)
     }
-    if parts.is_empty() { Err(BodyError::NoParts) } else { Ok(parts) }
+}
+
+/// `None` for a part that only holds other parts.
+fn read_part(part: &MessagePart<'_>) -> Option<Result<Part, BodyError>> {
+    let octets = match &part.body {
+        PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
+        PartType::Binary(octets) | PartType::InlineBinary(octets) => octets.to_vec(),
+        PartType::Message(message) => message.raw_message.to_vec(),
+        PartType::Multipart(_) => return None,
+    };
+    if part.is_encoding_problem {
+        return Some(Err(BodyError::Encoding));
+    }
+    let media_type = part.content_type().map_or_else(
+        || "text/plain".to_owned(),
+        |t| {
+            format!(
+                "{}/{}",
+                t.c_type,
+                t.c_subtype.as_deref().unwrap_or_default()
+            )
+        },
+    );
+    let disposition = part.content_disposition();
+    Some(Ok(Part {
+        media_type: media_type.to_ascii_lowercase(),
+        disposition: disposition.map(|d| d.c_type.to_ascii_lowercase()),
+        is_optional: disposition
+            .and_then(|d| d.attribute("handling"))
+            .is_some_and(|h| h.eq_ignore_ascii_case("optional")),
+        octets,
+    }))
 }
 
 /// Type and subtype in lower case.
 pub(crate) fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -97,7 +135,10 @@ mod tests {
     use super::*;
 
     fn body(text: &str) -> Body {
-        Body { content_type: "multipart/mixed;boundary=\"boundary1\"".into(), octets: text.replace('\n', "\r\n").into_bytes() }
+        Body {
+            content_type: "multipart/mixed;boundary=\"boundary1\"".into(),
+            octets: text.replace('\n', "\r\n").into_bytes(),
+        }
     }
 
     const INVITE: &str = "--boundary1\nContent-Type: application/sdp\n\nv=0\no=- 1 1 IN IP4 h\n\n--boundary1\nContent-Type: application/resource-lists+xml; charset=\"UTF-8\"\nContent-Disposition: recipient-list\n\n<a/>\n--boundary1--\n";
@@ -106,7 +147,10 @@ mod tests {
     fn multipart_body_is_divided() {
         let parts = divide(&body(INVITE)).unwrap();
         assert_eq!(parts.len(), 2);
-        assert_eq!((parts[0].media_type.as_str(), parts[0].octets.as_slice()), ("application/sdp", b"v=0\r\no=- 1 1 IN IP4 h\r\n".as_slice()));
+        assert_eq!(
+            (parts[0].media_type.as_str(), parts[0].octets.as_slice()),
+            ("application/sdp", b"v=0\r\no=- 1 1 IN IP4 h\r\n".as_slice())
+        );
         assert_eq!(parts[1].media_type, "application/resource-lists+xml");
         assert_eq!(parts[1].disposition.as_deref(), Some("recipient-list"));
         assert_eq!(parts[1].octets, b"<a/>");
@@ -114,8 +158,15 @@ mod tests {
 
     #[test]
     fn single_body_is_one_part() {
-        let parts = divide(&Body { content_type: "Application/SDP; a=b".into(), octets: b"v=0".to_vec() }).unwrap();
-        assert_eq!((parts.len(), parts[0].media_type.as_str()), (1, "application/sdp"));
+        let parts = divide(&Body {
+            content_type: "Application/SDP; a=b".into(),
+            octets: b"v=0".to_vec(),
+        })
+        .unwrap();
+        assert_eq!(
+            (parts.len(), parts[0].media_type.as_str()),
+            (1, "application/sdp")
+        );
     }
 
     #[test]
@@ -127,12 +178,21 @@ mod tests {
 
     #[test]
     fn broken_multipart_is_refused() {
-        let without = Body { content_type: "multipart/mixed".into(), octets: b"--x\r\n".to_vec() };
+        let without = Body {
+            content_type: "multipart/mixed".into(),
+            octets: b"--x\r\n".to_vec(),
+        };
         assert!(divide(&without).is_err());
         assert_eq!(divide(&body("no delimiter here")), Err(BodyError::NoParts));
-        let many = format!("{}--boundary1--\n", "--boundary1\nContent-Type: text/plain\n\nx\n".repeat(200));
+        let many = format!(
+            "{}--boundary1--\n",
+            "--boundary1\nContent-Type: text/plain\n\nx\n".repeat(200)
+        );
         assert_eq!(divide(&body(&many)), Err(BodyError::TooManyParts));
-        let large = Body { content_type: "application/sdp".into(), octets: vec![0; BODY_OCTETS_MAX + 1] };
+        let large = Body {
+            content_type: "application/sdp".into(),
+            octets: vec![0; BODY_OCTETS_MAX + 1],
+        };
         assert_eq!(divide(&large), Err(BodyError::TooLarge));
     }
 

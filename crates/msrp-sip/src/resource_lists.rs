@@ -71,7 +71,9 @@ pub fn parse(octets: &[u8]) -> Result<Vec<Entry>, ListError> {
 fn read_list(list: &Element, entries: &mut Vec<Entry>) -> Result<(), ListError> {
     for child in list.children.iter().filter(|c| c.namespace == NAMESPACE) {
         match child.name.as_str() {
-            "entry" if entries.len() >= RESOURCE_LIST_ENTRIES_MAX => return Err(ListError::TooMany),
+            "entry" if entries.len() >= RESOURCE_LIST_ENTRIES_MAX => {
+                return Err(ListError::TooMany);
+            }
             "entry" => entries.push(read_entry(child)?),
             "list" => read_list(child, entries)?,
             "external" | "entry-ref" => return Err(ListError::Reference(child.line)),
@@ -82,15 +84,27 @@ fn read_list(list: &Element, entries: &mut Vec<Entry>) -> Result<(), ListError> 
 }
 
 fn read_entry(element: &Element) -> Result<Entry, ListError> {
-    let uri = element.attribute("uri").ok_or(ListError::NoUri(element.line))?;
-    let uri = Uri::parse_lenient(uri).map_err(|error| ListError::Address { line: element.line, error })?;
-    Ok(Entry { uri, display_name: display_name(element) })
+    let uri = element
+        .attribute("uri")
+        .ok_or(ListError::NoUri(element.line))?;
+    let uri = Uri::parse_lenient(uri).map_err(|error| ListError::Address {
+        line: element.line,
+        error,
+    })?;
+    Ok(Entry {
+        uri,
+        display_name: display_name(element),
+    })
 }
 
 /// The `display-name` inside an entry, of the resource-lists namespace.
 pub(crate) fn display_name(element: &Element) -> Option<String> {
     let name = element.child(NAMESPACE, "display-name")?.trimmed();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(crate::limits::DISPLAY_NAME_CHARS_MAX).collect();
+    let name: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(crate::limits::DISPLAY_NAME_CHARS_MAX)
+        .collect();
     (!name.is_empty()).then_some(name)
 }
 
@@ -102,7 +116,9 @@ mod tests {
     use super::*;
 
     fn document(inner: &str) -> String {
-        format!("<?xml version=\"1.0\"?>\n<resource-lists xmlns=\"{NAMESPACE}\" xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\">{inner}</resource-lists>")
+        format!(
+            "<?xml version=\"1.0\"?>\n<resource-lists xmlns=\"{NAMESPACE}\" xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\">{inner}</resource-lists>"
+        )
     }
 
     #[test]
@@ -112,7 +128,14 @@ mod tests {
         );
         let list = parse(text.as_bytes()).unwrap();
         let uris: Vec<_> = list.iter().map(|e| e.uri.as_str()).collect();
-        assert_eq!(uris, ["sip:bill@example.com", "sip:joe@example.org", "tel:+15550100"]);
+        assert_eq!(
+            uris,
+            [
+                "sip:bill@example.com",
+                "sip:joe@example.org",
+                "tel:+15550100"
+            ]
+        );
         assert_eq!(list[0].display_name.as_deref(), Some("Bill"));
     }
 
@@ -120,10 +143,22 @@ mod tests {
     fn list_faults_are_named() {
         let cases = [
             (document("<list><entry/></list>"), "no uri"),
-            (document("<list><entry uri='nobody'/></list>"), "neither sip"),
-            (document("<list><entry uri='sip:a@h?Replaces=x'/></list>"), "header fields"),
-            (document("<list><external anchor='http://x'/></list>"), "not followed"),
-            (document("<list><entry-ref ref='x'/></list>"), "not followed"),
+            (
+                document("<list><entry uri='nobody'/></list>"),
+                "neither sip",
+            ),
+            (
+                document("<list><entry uri='sip:a@h?Replaces=x'/></list>"),
+                "header fields",
+            ),
+            (
+                document("<list><external anchor='http://x'/></list>"),
+                "not followed",
+            ),
+            (
+                document("<list><entry-ref ref='x'/></list>"),
+                "not followed",
+            ),
             ("<resource-lists/>".to_owned(), "root"),
             ("<list".to_owned(), "not usable"),
         ];

@@ -1,7 +1,7 @@
 //! The focus at work: one task that carries inputs to [`Focus`] and its outputs to the two engines.
 //!
-//! The task never waits for an engine: commands are submitted in the order in which the focus gave them, and their
-//! answers are inputs like all others.
+//! The task never waits for an engine: commands are submitted in the order in which the focus gave
+//! them, and their answers are inputs like all others.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -34,7 +34,8 @@ pub struct SipConfig {
     pub domain: String,
     /// Where it listens. Port 0 lets the operating system choose.
     pub bind: Vec<(Transport, SocketAddr)>,
-    /// Where requests of our own go, `sip:host:port;lr`. Without it they go to the host in their URI.
+    /// Where requests of our own go, `sip:host:port;lr`. Without it they go to the host in their
+    /// URI.
     pub outbound_proxy: Option<String>,
     /// Neighbours whose P-Asserted-Identity is believed.
     pub trusted_peers: Vec<IpNet>,
@@ -86,19 +87,36 @@ impl SipConfig {
     }
 
     fn policy(&self) -> Result<Policy, StartError> {
-        for (name, seconds) in [("session_expires_s", self.session_expires_s), ("min_se_s", self.min_se_s)] {
+        for (name, seconds) in [
+            ("session_expires_s", self.session_expires_s),
+            ("min_se_s", self.min_se_s),
+        ] {
             if seconds < SESSION_INTERVAL_S_MIN {
                 return Err(StartError::Interval(name));
             }
         }
-        let factory = |text: &String| Uri::parse(text).map_err(|error| StartError::Factory { text: text.clone(), error });
+        let factory = |text: &String| {
+            Uri::parse(text).map_err(|error| StartError::Factory {
+                text: text.clone(),
+                error,
+            })
+        };
         let is_tcp = |uri: &String| uri.to_ascii_lowercase().contains(";transport=tcp");
         let listens_on = |transport| self.bind.iter().any(|(t, _)| *t == transport);
-        let goes_by_tcp = self.outbound_proxy.as_ref().is_some_and(is_tcp) || !listens_on(Transport::Udp);
+        let goes_by_tcp =
+            self.outbound_proxy.as_ref().is_some_and(is_tcp) || !listens_on(Transport::Udp);
         Ok(Policy {
-            outbound_transport: if goes_by_tcp { Transport::Tcp } else { Transport::Udp },
+            outbound_transport: if goes_by_tcp {
+                Transport::Tcp
+            } else {
+                Transport::Udp
+            },
             trusted_peers: self.trusted_peers.clone(),
-            conference_factory: self.conference_factory.iter().map(factory).collect::<Result<_, _>>()?,
+            conference_factory: self
+                .conference_factory
+                .iter()
+                .map(factory)
+                .collect::<Result<_, _>>()?,
             session_expires_s: self.session_expires_s,
             min_se_s: self.min_se_s,
             anonymity: self.anonymity,
@@ -136,7 +154,8 @@ pub enum StartError {
     Random,
 }
 
-/// The running SIP side of a node.
+/// The running SIP side of a node. Dropping it ends the conferences as [`SipService::shutdown`]
+/// does, without waiting.
 #[derive(Debug)]
 pub struct SipService {
     /// Where it listens, with real ports, in the order of [`SipConfig::bind`].
@@ -157,10 +176,16 @@ enum Order {
 ///
 /// # Errors
 /// [`StartError`]. Nothing runs then.
-pub async fn start(config: SipConfig, groups: Box<dyn Groups + Send>, client: Client) -> Result<SipService, StartError> {
+pub async fn start(
+    config: SipConfig,
+    groups: Box<dyn Groups + Send>,
+    client: Client,
+) -> Result<SipService, StartError> {
     let mut policy = config.policy()?;
     let mut seed = [0; 32];
-    OsRng.try_fill_bytes(&mut seed).map_err(|_| StartError::Random)?;
+    OsRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|_| StartError::Random)?;
     let ua_config = UaConfig {
         bind: config.bind,
         outbound_proxy: config.outbound_proxy.filter(|proxy| !proxy.is_empty()),
@@ -169,7 +194,10 @@ pub async fn start(config: SipConfig, groups: Box<dyn Groups + Send>, client: Cl
         limits: UaLimits::default(),
     };
     let ua = ua_rsipstack::start(ua_config).await?;
-    for (transport, contact) in [(Transport::Udp, &mut policy.contact_udp), (Transport::Tcp, &mut policy.contact_tcp)] {
+    for (transport, contact) in [
+        (Transport::Udp, &mut policy.contact_udp),
+        (Transport::Tcp, &mut policy.contact_tcp),
+    ] {
         if ua.addresses.iter().any(|(t, _)| *t == transport) {
             *contact = Some(ua.handle.contact_host(transport));
         }
@@ -178,14 +206,24 @@ pub async fn start(config: SipConfig, groups: Box<dyn Groups + Send>, client: Cl
     let (orders, orders_out) = mpsc::unbounded_channel();
     let driver = Driver::new(focus.clone(), ua.handle.clone(), client);
     let task = tokio::spawn(driver.run(ua.events, orders_out));
-    Ok(SipService { addresses: ua.addresses, focus, orders, task, ua: ua.handle })
+    Ok(SipService {
+        addresses: ua.addresses,
+        focus,
+        orders,
+        task,
+        ua: ua.handle,
+    })
 }
 
 impl SipService {
-    /// Ends all conferences: BYE to every participant. Waits for their answers, at most this long, then ends the SIP
-    /// engine.
+    /// Ends all conferences: BYE to every participant. Waits for their answers, at most this long,
+    /// then ends the SIP engine.
     pub async fn shutdown(mut self, deadline: Duration) {
-        if self.orders.send(Order::Shutdown).is_ok() && tokio::time::timeout(deadline, &mut self.task).await.is_err() {
+        if self.orders.send(Order::Shutdown).is_ok()
+            && tokio::time::timeout(deadline, &mut self.task)
+                .await
+                .is_err()
+        {
             tracing::warn!("participants did not answer in time");
             self.task.abort();
         }
@@ -195,7 +233,10 @@ impl SipService {
     /// The present values of the metrics of the SIP side.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
-        self.focus.lock().unwrap_or_else(PoisonError::into_inner).samples()
+        self.focus
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .samples()
     }
 
     /// Reads the groups anew. Conferences that run keep theirs.
@@ -203,7 +244,10 @@ impl SipService {
     /// # Errors
     /// [`GroupsError`]: the operator's fault; the groups stay as they were.
     pub fn reload_groups(&self) -> Result<(), GroupsError> {
-        self.focus.lock().unwrap_or_else(PoisonError::into_inner).reload_groups()
+        self.focus
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reload_groups()
     }
 }
 
@@ -221,10 +265,21 @@ struct Driver<U> {
 
 impl<U: SipUa> Driver<U> {
     fn new(focus: Arc<Mutex<Focus>>, ua: U, client: Client) -> Self {
-        Self { focus, ua, client, started: Instant::now(), answers: FuturesUnordered::new(), is_ending: false }
+        Self {
+            focus,
+            ua,
+            client,
+            started: Instant::now(),
+            answers: FuturesUnordered::new(),
+            is_ending: false,
+        }
     }
 
-    async fn run(mut self, mut events: mpsc::Receiver<UaEvent>, mut orders: mpsc::UnboundedReceiver<Order>) {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<UaEvent>,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+    ) {
         let mut engine: EventStream = self.client.subscribe();
         let mut has_engine = true;
         loop {
@@ -232,7 +287,8 @@ impl<U: SipUa> Driver<U> {
             if self.is_ending && is_idle && self.answers.is_empty() {
                 return;
             }
-            let wakes_at = wakes_at.and_then(|ns| self.started.checked_add(Duration::from_nanos(ns)));
+            let wakes_at =
+                wakes_at.and_then(|ns| self.started.checked_add(Duration::from_nanos(ns)));
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.with_focus(|focus, now| focus.handle_ua(now, event)),
@@ -244,7 +300,8 @@ impl<U: SipUa> Driver<U> {
                 event = engine.next(), if has_engine => match event {
                     Some(event) => self.with_focus(|focus, now| focus.handle_engine_event(now, &event)),
                     None => {
-                        // Cut off for being slow, or the engine is gone; then the new stream ends at once.
+                        // Cut off for being slow, or the engine is gone; then the new stream ends
+                        // at once.
                         tracing::error!("events of the engine were lost");
                         engine = self.client.subscribe();
                         has_engine = self.client.engine().is_alive();
@@ -263,10 +320,14 @@ impl<U: SipUa> Driver<U> {
 
     fn with_focus(&self, run: impl FnOnce(&mut Focus, u64)) {
         let now = self.now();
-        run(&mut self.focus.lock().unwrap_or_else(PoisonError::into_inner), now);
+        run(
+            &mut self.focus.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+        );
     }
 
-    /// Does what the focus wants done. Tells when it wants to be called, and whether nothing is left.
+    /// Does what the focus wants done. Tells when it wants to be called, and whether nothing is
+    /// left.
     fn drain(&mut self) -> (Option<u64>, bool) {
         let now = self.now();
         let mut focus = self.focus.lock().unwrap_or_else(PoisonError::into_inner);
@@ -280,7 +341,9 @@ impl<U: SipUa> Driver<U> {
                 Output::Control(id, command) => {
                     let (reply, answer) = oneshot::channel();
                     self.client.engine().submit(command, reply);
-                    self.answers.push(Box::pin(async move { (id, answer.await.unwrap_or_else(|_| Err(unavailable()))) }));
+                    self.answers.push(Box::pin(async move {
+                        (id, answer.await.unwrap_or_else(|_| Err(unavailable())))
+                    }));
                 }
             }
         }

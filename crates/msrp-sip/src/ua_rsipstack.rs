@@ -13,11 +13,11 @@
 //! # What is the stack's and what is ours
 //!
 //! The stack does the transactions: retransmissions, timers, absorbing copies, ACK of finals of
-//! 300 and above, the answer to CANCEL. Dialogs are ours, because the contract wants what the
-//! stack's dialogs do not give: answers with any header and body, Contact values that stay as
-//! they are, a target refresh by each request that makes one, one order of events, and a size that
-//! lets ten thousands stand. Sockets are ours, because each queue under a peer has to be bounded
-//! and a message that cannot be read must be answered without harm to others on its connection.
+//! 300 and above, the answer to CANCEL. Dialogs are ours: the contract asks for answers with any
+//! header and body, Contact values that stay as they are, a target refresh by each request that
+//! makes one, one order of events, and dialogs small enough that ten thousands can stand. Sockets
+//! are ours: each queue towards a peer is bounded, and a message that cannot be read is answered
+//! without harm to others on its connection.
 //!
 //! # Order
 //!
@@ -62,7 +62,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use self::engine::{Command, Engine, Inputs, Settings};
 use self::net::{Shared, Spawner, Waits};
@@ -193,20 +193,30 @@ pub struct UaHandle {
     spawner: Spawner,
 }
 
+/// How much an engine holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UaStats {
+    /// Dialogs, early ones and those whose BYE has no answer included.
+    pub dialogs: usize,
+    /// Transactions that are open, and INVITEs of ours whose 2xx may still be repeated.
+    pub transactions_open: usize,
+    /// Transactions that are over and still answer copies.
+    pub transactions_finished: usize,
+    /// TCP connections.
+    pub connections: usize,
+    /// Events that wait because the events queue is full.
+    pub events_waiting: usize,
+}
+
 /// Starts an engine on the current runtime, which must have I/O and time enabled.
 ///
 /// # Errors
 /// See [`StartError`].
 pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
     check(&config)?;
-    let proxy = config
-        .outbound_proxy
-        .as_deref()
-        .map(read_proxy)
-        .transpose()?;
-    let times = Times {
-        t1: config.limits.t1,
-    };
+    let proxy = config.outbound_proxy.as_deref();
+    let proxy = proxy.map(read_proxy).transpose()?;
+    let bound = bind(&config.bind).await?;
     let (ingress_in, ingress) = mpsc::channel(limits::INGRESS_QUEUE);
     let spawner = Spawner::default();
     let shared = Shared {
@@ -219,40 +229,15 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
             ..Waits::default()
         },
     };
-    let bound = bind(&config.bind).await?;
-    let advertised = bound.advertised();
-    let connections = Connections::new(
-        shared.clone(),
-        config.limits.tcp_connections_max,
-        bound
-            .tcp
-            .iter()
-            .map(|(_, advertised)| *advertised)
-            .collect(),
-    );
-    for (listener, _) in bound.tcp {
-        spawner.spawn(connections.clone().listen(listener));
-    }
-    let mut ports = Vec::new();
-    for (socket, advertised) in bound.udp {
-        let port = Arc::new(UdpPort::new(socket, advertised).await);
-        spawner.spawn(udp::serve(port.clone(), shared.clone()));
-        ports.push(port);
-    }
+    let (addresses, advertised) = (bound.addresses.clone(), bound.advertised());
+    let (ports, connections) = serve(bound, &shared, &config.limits).await?;
     let (found_in, found) = mpsc::unbounded_channel();
     let (commands_in, commands) = mpsc::unbounded_channel();
     let (events_in, events) = mpsc::channel(config.limits.events_max);
     let last_id = Arc::new(AtomicU64::new(1));
     let paths = Paths::new(ports, connections, spawner.clone(), found_in);
-    let stack = Stack::new(times, &config.user_agent).ok_or(StartError::NoAddress)?;
-    let settings = Settings {
-        user_agent: config.user_agent,
-        domain: config.domain,
-        proxy,
-        times,
-        dialogs_max: config.limits.dialogs_max,
-        transactions_max: config.limits.transactions_max,
-    };
+    let settings = settings(config, proxy);
+    let stack = Stack::new(settings.times, &settings.user_agent).ok_or(StartError::NoAddress)?;
     let engine = Engine::new(settings, stack, paths, events_in, last_id.clone());
     let inputs = Inputs {
         commands,
@@ -264,16 +249,62 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
         engine.run(inputs).await;
         ender.end();
     });
+    let handle = UaHandle {
+        commands: commands_in,
+        last_id,
+        advertised: Arc::new(advertised),
+        spawner,
+    };
     Ok(Ua {
-        handle: UaHandle {
-            commands: commands_in,
-            last_id,
-            advertised: Arc::new(advertised),
-            spawner,
-        },
+        handle,
         events,
-        addresses: bound.addresses,
+        addresses,
     })
+}
+
+/// Starts the tasks of the sockets.
+async fn serve(
+    bound: Bound,
+    shared: &Shared,
+    limits: &UaLimits,
+) -> Result<(Vec<Arc<UdpPort>>, Connections), StartError> {
+    let mut ports = Vec::new();
+    for (socket, address) in bound.udp {
+        let port = UdpPort::new(socket, address).await;
+        ports.push(Arc::new(port.map_err(|source| StartError::Bind {
+            transport: Transport::Udp,
+            address,
+            source,
+        })?));
+    }
+    for port in &ports {
+        shared
+            .spawner
+            .spawn(udp::serve(port.clone(), shared.clone()));
+    }
+    let advertised = bound.tcp.iter().map(|(_, advertised)| *advertised);
+    let connections = Connections::new(
+        shared.clone(),
+        limits.tcp_connections_max,
+        advertised.collect(),
+    );
+    for (listener, _) in bound.tcp {
+        shared.spawner.spawn(connections.clone().listen(listener));
+    }
+    Ok((ports, connections))
+}
+
+fn settings(config: UaConfig, proxy: Option<(Target, String)>) -> Settings {
+    Settings {
+        user_agent: config.user_agent,
+        domain: config.domain,
+        proxy,
+        times: Times {
+            t1: config.limits.t1,
+        },
+        dialogs_max: config.limits.dialogs_max,
+        transactions_max: config.limits.transactions_max,
+    }
 }
 
 fn check(config: &UaConfig) -> Result<(), StartError> {
@@ -386,6 +417,13 @@ impl UaHandle {
             .or_else(|| self.advertised.values().next())
             .map(ToString::to_string)
             .unwrap_or_default()
+    }
+
+    /// How much the engine holds now; nothing once it has ended.
+    pub async fn stats(&self) -> UaStats {
+        let (answer, stats) = oneshot::channel();
+        self.ask(Command::Stats(answer));
+        stats.await.unwrap_or_default()
     }
 
     /// Ends the engine and its sockets at once, and waits until they are gone. Dialogs are not

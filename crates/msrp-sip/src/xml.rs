@@ -1,12 +1,12 @@
 //! Small XML documents as bounded trees of elements with resolved namespaces.
 //!
-//! No document type, no entities beyond the five of the standard: such documents are refused. Comments and
-//! processing instructions are skipped.
+//! No document type, no entities beyond the five of the standard: such documents are refused.
+//! Comments and processing instructions are skipped.
 
+use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 use quick_xml::reader::NsReader;
-use quick_xml::XmlVersion;
 
 use crate::limits::{XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX, XML_NAMESPACES_MAX};
 
@@ -42,15 +42,24 @@ impl Element {
     pub(crate) fn parse(text: &str) -> Result<Self, XmlError> {
         let mut reader = NsReader::from_str(text);
         reader.config_mut().expand_empty_elements = true;
-        reader.resolver_mut().set_max_namespace_bindings(XML_NAMESPACES_MAX);
-        let mut builder = Builder { text, at: 0, open: Vec::new(), root: None, elements_count: 0 };
+        reader
+            .resolver_mut()
+            .set_max_namespace_bindings(XML_NAMESPACES_MAX);
+        let mut builder = Builder {
+            text,
+            at: 0,
+            open: Vec::new(),
+            root: None,
+            elements_count: 0,
+        };
         loop {
             let event = reader.read_event();
             let before = builder.at;
             builder.at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
             let event = event.map_err(|e| builder.error(&e.to_string()))?;
             // Errors in a tag are shown with the line on which it starts.
-            let after = std::mem::replace(&mut builder.at, before.max(first_non_blank(text, before)));
+            let after =
+                std::mem::replace(&mut builder.at, before.max(first_non_blank(text, before)));
             let more = builder.take(event, reader.resolver())?;
             builder.at = after;
             if !more {
@@ -72,7 +81,10 @@ impl Element {
 
     /// The value of an attribute, whatever its prefix.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.attributes
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The text without blanks around it.
@@ -82,7 +94,10 @@ impl Element {
 
     /// An error about this element.
     pub(crate) fn error(&self, what: impl Into<String>) -> XmlError {
-        XmlError { line: self.line, what: what.into() }
+        XmlError {
+            line: self.line,
+            what: what.into(),
+        }
     }
 }
 
@@ -118,7 +133,11 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    fn start(&mut self, start: &BytesStart<'_>, resolver: &NamespaceResolver) -> Result<(), XmlError> {
+    fn start(
+        &mut self,
+        start: &BytesStart<'_>,
+        resolver: &NamespaceResolver,
+    ) -> Result<(), XmlError> {
         self.elements_count += 1;
         if self.elements_count > XML_ELEMENTS_MAX {
             return Err(self.error("there are too many elements"));
@@ -133,10 +152,16 @@ impl Builder<'_> {
         let namespace = match namespace {
             ResolveResult::Bound(ns) => ns.as_ref().to_owned(),
             ResolveResult::Unbound => String::new(),
-            ResolveResult::Unknown(_) => return Err(self.error("a namespace prefix is not declared")),
+            ResolveResult::Unknown(_) => {
+                return Err(self.error("a namespace prefix is not declared"));
+            }
         };
-        let mut element =
-            Element { namespace, name: name.as_ref().to_owned(), line: self.line(), ..Element::default() };
+        let mut element = Element {
+            namespace,
+            name: name.as_ref().to_owned(),
+            line: self.line(),
+            ..Element::default()
+        };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|e| self.error(&e.to_string()))?;
             if attribute.key.as_namespace_binding().is_some() {
@@ -145,8 +170,13 @@ impl Builder<'_> {
             if element.attributes.len() >= XML_ATTRIBUTES_MAX {
                 return Err(self.error("an element has too many attributes"));
             }
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| self.error(&e.to_string()))?;
-            element.attributes.push((attribute.key.local_name().as_ref().to_owned(), value.into_owned()));
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|e| self.error(&e.to_string()))?;
+            element.attributes.push((
+                attribute.key.local_name().as_ref().to_owned(),
+                value.into_owned(),
+            ));
         }
         self.open.push(element);
         Ok(())
@@ -164,7 +194,9 @@ impl Builder<'_> {
     fn add_text(&mut self, text: &str) -> Result<(), XmlError> {
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
-            None if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() => {}
+            None if text
+                .trim_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+                .is_empty() => {}
             None => return Err(self.error("there is text outside of the root element")),
         }
         Ok(())
@@ -174,16 +206,25 @@ impl Builder<'_> {
         if !self.open.is_empty() {
             return Err(self.error("the document ends inside an element"));
         }
-        self.root.take().ok_or_else(|| self.error("there is no element"))
+        self.root
+            .take()
+            .ok_or_else(|| self.error("there is no element"))
     }
 
     fn line(&self) -> usize {
-        let head = self.text.as_bytes().get(..self.at.min(self.text.len())).unwrap_or_default();
+        let head = self
+            .text
+            .as_bytes()
+            .get(..self.at.min(self.text.len()))
+            .unwrap_or_default();
         head.iter().filter(|b| **b == b'\n').count() + 1
     }
 
     fn error(&self, what: &str) -> XmlError {
-        XmlError { line: self.line(), what: what.to_owned() }
+        XmlError {
+            line: self.line(),
+            what: what.to_owned(),
+        }
     }
 }
 
@@ -201,7 +242,11 @@ fn named(reference: &str) -> Option<char> {
 fn first_non_blank(text: &str, from: usize) -> usize {
     let tail = text.as_bytes().get(from..).unwrap_or_default();
     let blanks = tail.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    if blanks == tail.len() { from } else { from + blanks }
+    if blanks == tail.len() {
+        from
+    } else {
+        from + blanks
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +262,10 @@ mod tests {
         assert!(root.is("u:a", "a") && root.line == 3);
         assert_eq!(root.attribute("x"), Some("1&2"));
         let c = root.child("u:b", "c").unwrap();
-        assert_eq!((c.text.as_str(), c.attribute("y"), c.line), ("t<A<", Some("z"), 4));
+        assert_eq!(
+            (c.text.as_str(), c.attribute("y"), c.line),
+            ("t<A<", Some("z"), 4)
+        );
         assert!(root.child("u:a", "d").is_some_and(|d| d.line == 5));
     }
 
@@ -228,7 +276,11 @@ mod tests {
             ("", 1, "no element"),
             ("<a>\n<b>\n</a>", 3, ""),
             ("<a>\n", 2, ""),
-            ("<!DOCTYPE a [<!ENTITY x 'y'>]>\n<a>&x;</a>", 1, "document type"),
+            (
+                "<!DOCTYPE a [<!ENTITY x 'y'>]>\n<a>&x;</a>",
+                1,
+                "document type",
+            ),
             ("<a>\n&x;</a>", 2, "entity"),
             ("<a/>\n<b/>", 2, "root"),
             ("<a/>x", 1, "outside"),
@@ -238,7 +290,10 @@ mod tests {
         ];
         for (text, line, part) in cases {
             let error = Element::parse(text).unwrap_err();
-            assert!(error.line == line && error.what.contains(part), "{text}: {error}");
+            assert!(
+                error.line == line && error.what.contains(part),
+                "{text}: {error}"
+            );
         }
     }
 

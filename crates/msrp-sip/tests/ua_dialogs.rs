@@ -1,12 +1,14 @@
 //! Two engines talk to each other over loopback.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 #[path = "ua_support/support.rs"]
 mod support;
 
 use msrp_sip::ua::{Answer, Body, DialogEnd, Headers, Method, Origin, SipUa, Transport, UaEvent};
-use msrp_sip::ua_rsipstack::start;
+use msrp_sip::ua_rsipstack::{Ua, start};
 use support::*;
+use tokio::net::TcpSocket;
 
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
@@ -422,4 +424,115 @@ async fn outbound_proxy_gets_all_with_a_route() {
     assert_eq!(request.headers.first("Route"), Some(route.as_str()));
     proxy.handle.answer(transaction, answer(200));
     assert_eq!(response(&mut a, message).await.status, 200);
+}
+
+#[tokio::test]
+async fn large_request_takes_tcp_when_the_peer_has_it() {
+    let mut a = both().await;
+    let body = Some(text(&"x".repeat(2000)));
+    let (reserved, mut b) = udp_with_silent_tcp().await;
+    let target = format!("sip:b@{}", address(&b));
+    let mut message = out(Method::Message, &target);
+    message.body.clone_from(&body);
+    // Nobody listens on that TCP port: the datagram it is.
+    let sent = a.handle.send(message.clone());
+    let (transaction, _, request) = requested(&mut b).await;
+    assert_eq!(request.body, body);
+    assert!(request.headers.first("Via").unwrap().contains("/UDP "));
+    b.handle.answer(transaction, answer(200));
+    assert_eq!(response(&mut a, sent).await.status, 200);
+    let mut with_tcp = config(&[Transport::Tcp]);
+    with_tcp.bind[0].1 = address(&b);
+    let mut b_tcp = start(with_tcp).await.unwrap();
+    let sent = a.handle.send(message);
+    let (transaction, _, request) = requested(&mut b_tcp).await;
+    assert!(request.headers.first("Via").unwrap().contains("/TCP "));
+    b_tcp.handle.answer(transaction, answer(200));
+    assert_eq!(response(&mut a, sent).await.status, 200);
+    drop(reserved);
+}
+
+/// An engine on UDP, and the TCP port of the same number, bound so that nobody else has it.
+async fn udp_with_silent_tcp() -> (TcpSocket, Ua) {
+    loop {
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.set_reuseaddr(true).unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut same = config(&[Transport::Udp]);
+        same.bind[0].1 = reserved.local_addr().unwrap();
+        if let Ok(ua) = start(same).await {
+            return (reserved, ua);
+        }
+    }
+}
+
+#[tokio::test]
+async fn call_over_ipv6_goes_through() {
+    for transport in TRANSPORTS {
+        let mut six = config(&[transport]);
+        six.bind[0].1 = "[::1]:0".parse().unwrap();
+        let Ok(mut a) = start(six.clone()).await else {
+            // There is no IPv6 here.
+            return;
+        };
+        let mut b = start(six).await.unwrap();
+        let (ours, theirs) = call(&mut a, &mut b).await;
+        let bye = b.handle.bye(theirs, Headers::new());
+        let why = DialogEnd::Bye;
+        assert_eq!(event(&mut a).await, UaEvent::Ended { dialog: ours, why });
+        assert_eq!(response(&mut b, bye).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn dialog_that_the_focus_ends_early_is_refused_or_cancelled() {
+    let (mut a, mut b) = (both().await, both().await);
+    let ours = a.handle.invite(out(Method::Invite, &uri(&b, "b")));
+    let (transaction, theirs, ..) = invited(&mut b).await;
+    let bye = b.handle.bye(theirs, Headers::new());
+    let none = response(&mut b, bye).await;
+    assert_eq!((none.status, none.origin), (481, Origin::Transport));
+    assert_eq!(ringing_or_final(&mut a, ours).await.status, 480);
+    b.handle.answer(transaction, answer(200));
+    let ours = a.handle.invite(out(Method::Invite, &uri(&b, "b")));
+    let (transaction, theirs, ..) = invited(&mut b).await;
+    b.handle.answer(transaction, answer(180));
+    assert_eq!(ringing_or_final(&mut a, ours).await.status, 180);
+    let bye = a.handle.bye(ours, Headers::new());
+    assert_eq!(response(&mut a, bye).await.status, 481);
+    let why = DialogEnd::Cancelled;
+    assert_eq!(
+        event(&mut b).await,
+        UaEvent::Ended {
+            dialog: theirs,
+            why
+        }
+    );
+}
+
+#[tokio::test]
+async fn configuration_that_cannot_work_is_refused() {
+    assert!(start(config(&[])).await.is_err());
+    let mut bad = config(&[Transport::Udp]);
+    bad.outbound_proxy = Some("tel:+1".to_owned());
+    assert!(start(bad).await.unwrap_err().to_string().contains("tel:+1"));
+    let mut bad = config(&[Transport::Udp]);
+    bad.limits.dialogs_max = 0;
+    assert!(
+        start(bad)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("dialogs_max")
+    );
+    let taken = ua(Transport::Tcp).await;
+    let mut bad = config(&[Transport::Tcp]);
+    bad.bind[0].1 = address(&taken);
+    assert!(
+        start(bad)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("cannot bind tcp:")
+    );
 }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 use ipnet::IpNet;
 use ring_io::Want;
+pub(crate) use value::is_user_uri;
 pub use value::{Advertise, SipBind, SipTransport};
 
 /// Everything that msrpd can be told.

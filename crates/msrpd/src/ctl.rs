@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::client::ChatConfig;
+use crate::config::is_user_uri;
 use crate::log::{self, Form};
 
 /// The operator's tool for msrpd.
@@ -29,9 +30,10 @@ pub enum Command {
     /// Join a chat room: lines that you type are sent, what others write is shown.
     Chat {
         /// The room, for example sip:demo@localhost.
+        #[arg(value_parser = user_uri)]
         room: String,
         /// Your address, for example sip:alice@localhost.
-        #[arg(long = "as", value_name = "IDENTITY")]
+        #[arg(long = "as", value_name = "IDENTITY", value_parser = user_uri)]
         identity: String,
         /// The name that others see.
         #[arg(long, value_name = "NAME")]
@@ -58,6 +60,14 @@ pub enum Transport {
     Udp,
     /// TCP.
     Tcp,
+}
+
+fn user_uri(text: &str) -> Result<String, String> {
+    if is_user_uri(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an address such as sip:alice@localhost".to_owned())
+    }
 }
 
 /// Carries out a command line; the status is 0 for success, 1 for a failure, 2 for a wrong use.
@@ -124,8 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn cli_chat_without_identity_is_a_wrong_use() {
-        let error = Cli::try_parse_from(["msrpctl", "chat", "sip:demo@localhost"]).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
+    fn cli_chat_without_identity_or_with_a_bare_name_is_a_wrong_use() {
+        let room = "sip:demo@localhost";
+        for line in [
+            &[room][..],
+            &[room, "--as", "alice"],
+            &["demo", "--as", "sip:alice@localhost"],
+        ] {
+            let line = [&["msrpctl", "chat"], line].concat();
+            assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A running node: the engine, the SIP focus and the admin server, started and ended in order.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -138,6 +138,9 @@ impl fmt::Display for StartFault {
 impl std::error::Error for StartFault {}
 
 async fn start_engine(config: &Config) -> Result<Started, StartFault> {
+    for listener in &config.msrp_listeners {
+        refuse_shared(listener.bind)?;
+    }
     let config = engine_config(config);
     let started = tokio::task::spawn_blocking(move || msrp_shard::start(&config)).await;
     let fault = |reason: String| StartFault {
@@ -147,6 +150,20 @@ async fn start_engine(config: &Config) -> Result<Started, StartFault> {
     started
         .map_err(|e| fault(e.to_string()))?
         .map_err(|e: StartError| fault(e.to_string()))
+}
+
+/// Refuses an address that another process listens on.
+///
+/// The shards bind with `SO_REUSEPORT`, so a second msrpd of the same user would get its part of
+/// the first one's connections instead of an error.
+fn refuse_shared(address: SocketAddr) -> Result<(), StartFault> {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StartFault {
+            part: Part::Msrp,
+            reason: format!("the MSRP address {address} could not be bound: {error}"),
+        }),
+    }
 }
 
 async fn start_doors(

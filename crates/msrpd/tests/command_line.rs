@@ -1,10 +1,11 @@
 //! The two programs as an operator starts them: command lines, logs, signals, statuses.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 const MSRPD: &str = env!("CARGO_BIN_EXE_msrpd");
 const MSRPCTL: &str = env!("CARGO_BIN_EXE_msrpctl");
@@ -72,6 +73,18 @@ fn lines_until(reader: &mut impl BufRead, text: &str) -> Vec<String> {
             return lines;
         }
     }
+}
+
+/// A daemon that is ready, its log up to then, and the rest of it.
+fn serve(file: &File) -> (Running, Vec<String>, BufReader<ChildStderr>) {
+    let mut daemon = Running::start(
+        Command::new(MSRPD)
+            .args(["serve", "--config"])
+            .arg(file.path()),
+    );
+    let mut log = BufReader::new(daemon.0.stderr.take().unwrap());
+    let lines = lines_until(&mut log, "\"message\":\"ready\"");
+    (daemon, lines, log)
 }
 
 /// The value of a string field of a JSON line.
@@ -244,6 +257,29 @@ fn serve_address_that_is_taken_is_named() {
 }
 
 #[test]
+fn serve_msrp_address_of_another_msrpd_is_named() {
+    let file = File::new(
+        "first",
+        &format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"),
+    );
+    let (_daemon, lines, _) = serve(&file);
+    let is_msrp = |l: &&String| l.contains("\"kind\":\"msrp\"");
+    let address = field(lines.iter().find(is_msrp).unwrap(), "address");
+    let second = FREE_PORTS.replace("127.0.0.1:0\"\n[sip]", &format!("{address}\"\n[sip]"));
+    let file = File::new(
+        "second",
+        &format!("{second}[admin]\nbind = \"127.0.0.1:0\"\n"),
+    );
+    let output = run(MSRPD, &["serve", "--config", file.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let log = text(&output.stderr);
+    assert!(
+        log.contains(&format!("the MSRP address {address} could not be bound")),
+        "{log}"
+    );
+}
+
+#[test]
 fn demo_address_that_is_taken_is_named_with_the_flag_that_helps() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -315,7 +351,7 @@ fn demo_room_is_joined_by_bots_and_by_a_person() {
 }
 
 #[test]
-fn chat_room_that_does_not_exist_is_refused_in_a_sentence() {
+fn chat_room_that_does_not_exist_is_refused_in_a_sentence_and_counted() {
     let file = File::new(
         "refused",
         &format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"),
@@ -348,4 +384,28 @@ fn chat_room_that_does_not_exist_is_refused_in_a_sentence() {
             "{error}"
         );
     }
+    let is_admin = |l: &&String| l.contains("\"kind\":\"admin\"");
+    let admin = field(lines.iter().find(is_admin).unwrap(), "address");
+    assert_eq!(shown_metrics(&admin), documented_metrics());
+}
+
+/// The metrics that the admin server shows.
+fn shown_metrics(admin: &str) -> BTreeSet<String> {
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let types = answer.lines().filter_map(|l| l.strip_prefix("# TYPE "));
+    types
+        .map(|l| l.split(' ').next().unwrap().to_owned())
+        .collect()
+}
+
+/// The metrics that docs/metrics.md names.
+fn documented_metrics() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+    let document = std::fs::read_to_string(file).unwrap();
+    let rows = document.lines().filter_map(|l| l.strip_prefix("| `"));
+    rows.map(|l| l.split('`').next().unwrap().to_owned())
+        .collect()
 }

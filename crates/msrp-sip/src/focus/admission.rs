@@ -70,10 +70,21 @@ impl Caller {
         // The sort is stable: sip and sips stay in their order, and before tel.
         asserted.sort_by_key(|n| n.uri.scheme() == Scheme::Tel);
         asserted.truncate(IDENTITIES_MAX);
-        let asserted_name = asserted.first().ok_or(Refusal::NoIdentity)?.display_name.clone();
-        let from = headers.first("From").and_then(|v| NameAddr::parse(v).ok()).ok_or(Refusal::MalformedHeader("From"))?;
-        let contacts = headers.all("Contact").flat_map(|v| NameAddr::parse_list(v).unwrap_or_default());
-        let is_focus = contacts.into_iter().any(|c| c.has_parameter("isfocus") || c.uri.parameter("isfocus").is_some());
+        let asserted_name = asserted
+            .first()
+            .ok_or(Refusal::NoIdentity)?
+            .display_name
+            .clone();
+        let from = headers
+            .first("From")
+            .and_then(|v| NameAddr::parse(v).ok())
+            .ok_or(Refusal::MalformedHeader("From"))?;
+        let contacts = headers
+            .all("Contact")
+            .flat_map(|v| NameAddr::parse_list(v).unwrap_or_default());
+        let is_focus = contacts
+            .into_iter()
+            .any(|c| c.has_parameter("isfocus") || c.uri.parameter("isfocus").is_some());
         Ok(Self {
             addresses: asserted.into_iter().map(|n| n.uri).collect(),
             asserted_name,
@@ -98,7 +109,11 @@ impl Caller {
     /// # Spec
     /// COM-5.5-05 to COM-5.5-07.
     pub(crate) fn display_name(&self, group_name: Option<&str>) -> Option<String> {
-        let names = [group_name, self.asserted_name.as_deref(), self.from.display_name.as_deref()];
+        let names = [
+            group_name,
+            self.asserted_name.as_deref(),
+            self.from.display_name.as_deref(),
+        ];
         names.into_iter().flatten().next().map(str::to_owned)
     }
 }
@@ -112,52 +127,79 @@ impl Caller {
 /// AMB-49; RFC 3261 s.8.2.2.3.
 pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
     let is_known = |tag: &&str| KNOWN_EXTENSIONS.iter().any(|k| k.eq_ignore_ascii_case(tag));
-    let mut unknown: Vec<&str> = tokens(headers, "Require").filter(|tag| !is_known(tag)).collect();
+    let mut unknown: Vec<&str> = tokens(headers, "Require")
+        .filter(|tag| !is_known(tag))
+        .collect();
     if headers.first("Replaces").is_some() {
         unknown.push("replaces");
     }
-    if unknown.is_empty() { Ok(()) } else { Err(Refusal::BadExtension(unknown.join(", "))) }
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::BadExtension(unknown.join(", ")))
+    }
 }
 
 /// Takes the offer and the list out of an INVITE.
 ///
 /// # Errors
-/// [`Refusal::UnsupportedBody`], [`Refusal::UnsupportedEncoding`] -> 415, [`Refusal::MalformedBody`] -> 400,
-/// [`Refusal::NotAcceptable`] -> 488.
+/// [`Refusal::UnsupportedBody`], [`Refusal::UnsupportedEncoding`] -> 415,
+/// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488.
 pub(crate) fn read_offer(request: &Request) -> Result<(Remote, Vec<Part>), Refusal> {
-    if request.headers.all("Content-Encoding").any(|e| !e.trim().eq_ignore_ascii_case("identity")) {
+    if request
+        .headers
+        .all("Content-Encoding")
+        .any(|e| !e.trim().eq_ignore_ascii_case("identity"))
+    {
         return Err(Refusal::UnsupportedEncoding);
     }
     let Some(body) = &request.body else {
-        return Err(Refusal::NotAcceptable("The request has no session description.".into()));
+        return Err(Refusal::NotAcceptable(
+            "The request has no session description.".into(),
+        ));
     };
     let parts = multipart::divide(body).map_err(|e| Refusal::MalformedBody(e.to_string()))?;
-    let is_known = |part: &Part| part.is_optional || [media::SDP, LIST].contains(&part.media_type.as_str());
+    let is_known =
+        |part: &Part| part.is_optional || [media::SDP, LIST].contains(&part.media_type.as_str());
     if !parts.iter().all(is_known) {
         return Err(Refusal::UnsupportedBody);
     }
     let sdp = parts.iter().find(|p| p.media_type == media::SDP);
-    let sdp = sdp.ok_or_else(|| Refusal::NotAcceptable("The request has no session description.".into()))?;
+    let sdp = sdp
+        .ok_or_else(|| Refusal::NotAcceptable("The request has no session description.".into()))?;
     Ok((Remote::read(&sdp.octets)?, parts))
 }
 
 /// The distinct users of the list, the caller left out, in list order.
 ///
 /// # Errors
-/// [`Refusal::MalformedBody`] -> 400 when there is no list, when it cannot be read, or when nobody is left.
+/// [`Refusal::MalformedBody`] -> 400 when there is no list, when it cannot be read, or when nobody
+/// is left.
 ///
 /// # Spec
 /// CTRL-7.2.1.2-21.
 pub(crate) fn read_invitees(parts: &[Part], caller: &Caller) -> Result<Vec<Entry>, Refusal> {
-    let is_list = |p: &&Part| p.media_type == LIST && p.disposition.as_deref().is_none_or(|d| d == "recipient-list");
+    let is_list = |p: &&Part| {
+        p.media_type == LIST
+            && p.disposition
+                .as_deref()
+                .is_none_or(|d| d == "recipient-list")
+    };
     let list = parts.iter().find(is_list);
-    let list = list.ok_or_else(|| Refusal::MalformedBody("The request has no resource list".into()))?;
-    let entries = resource_lists::parse(&list.octets).map_err(|e| Refusal::MalformedBody(e.to_string()))?;
+    let list =
+        list.ok_or_else(|| Refusal::MalformedBody("The request has no resource list".into()))?;
+    let entries =
+        resource_lists::parse(&list.octets).map_err(|e| Refusal::MalformedBody(e.to_string()))?;
     let mut seen = std::collections::HashSet::new();
-    let invitees: Vec<Entry> =
-        entries.into_iter().filter(|e| !caller.is(&e.uri)).filter(|e| seen.insert(e.uri.key())).collect();
+    let invitees: Vec<Entry> = entries
+        .into_iter()
+        .filter(|e| !caller.is(&e.uri))
+        .filter(|e| seen.insert(e.uri.key()))
+        .collect();
     if invitees.is_empty() {
-        return Err(Refusal::MalformedBody("The resource list names nobody to invite".into()));
+        return Err(Refusal::MalformedBody(
+            "The resource list names nobody to invite".into(),
+        ));
     }
     Ok(invitees)
 }
@@ -168,5 +210,43 @@ const LIST: &str = "application/resource-lists+xml";
 ///
 /// # Spec
 /// AMB-49.
-const KNOWN_EXTENSIONS: [&str; 7] =
-    ["recipient-list-invite", "recipient-list-message", "multiple-refer", "norefersub", "replaces", "timer", "pref"];
+const KNOWN_EXTENSIONS: [&str; 7] = [
+    "recipient-list-invite",
+    "recipient-list-message",
+    "multiple-refer",
+    "norefersub",
+    "replaces",
+    "timer",
+    "pref",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ua::Transport;
+
+    // covers: COM-5.5-05, COM-5.5-06, COM-5.5-07, COM-5.5-01
+    #[test]
+    fn display_name_follows_its_order() {
+        let policy = Policy {
+            trusted_peers: vec!["127.0.0.1/32".parse().unwrap()],
+            ..Policy::new("im.example")
+        };
+        let peer = Peer {
+            address: "127.0.0.1:5060".parse().unwrap(),
+            transport: Transport::Tcp,
+        };
+        let read = |from: &str, asserted: &str| {
+            let headers = Headers::new()
+                .with("From", from)
+                .with("P-Asserted-Identity", asserted);
+            Caller::read(&policy, &headers, peer).unwrap()
+        };
+        let both = read("From <sip:a@h>", "Pai <sip:a@h>");
+        assert_eq!(both.display_name(Some("Group")).as_deref(), Some("Group"));
+        assert_eq!(both.display_name(None).as_deref(), Some("Pai"));
+        let last = read("From <sip:a@h>", "<sip:a@h>");
+        assert_eq!(last.display_name(None).as_deref(), Some("From"));
+        assert_eq!(read("<sip:a@h>", "<sip:a@h>").display_name(None), None);
+    }
+}

@@ -4,20 +4,23 @@
 //!   start --> runs --release--> closing --last participant gone--> over
 //!               `-- join, leave, refresh ...
 //! ```
-//! Commands for one room reach the engine in the order in which they are put on the desk; so a participant may be
-//! added before the answer to `CreateRoom`, and removed before the answer to `AddParticipant`.
+//! Commands for one room reach the engine in the order in which they are put on the desk; so a
+//! participant may be added before the answer to `CreateRoom`, and removed before the answer to
+//! `AddParticipant`.
 //!
 //! # Spec
-//! CTRL-7.2.1.1 to CTRL-7.2.1.5, CTRL-7.2.1.10, CTRL-7.2.2.1, CTRL-7.2.2.2, CTRL-7.2.2.12, REL-7.2.2.8.
+//! CTRL-7.2.1.1 to CTRL-7.2.1.5, CTRL-7.2.1.10, CTRL-7.2.2.1, CTRL-7.2.2.2, CTRL-7.2.2.12,
+//! REL-7.2.2.8.
 
 mod dialog;
 mod engine;
 mod refresh;
+mod seating;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use msrp_control::{Command, IDENTITIES_MAX, Media, ParticipantConfig, ParticipantId, RoomConfig, RoomId};
+use msrp_control::{Command, RoomConfig, RoomId};
 
 use crate::address::{Uri, write_name_addr};
 use crate::focus::admission::Knock;
@@ -100,33 +103,22 @@ pub(crate) struct Conference {
 
 impl Conference {
     /// Starts a conference: creates its room, invites, and lets the caller wait or in.
-    pub(crate) fn start(room: RoomId, kind: Kind, knock: Knock, invitees: Vec<Entry>, env: &mut Env<'_>) -> Self {
+    pub(crate) fn start(
+        room: RoomId,
+        kind: Kind,
+        knock: Knock,
+        invitees: Vec<Entry>,
+        env: &mut Env<'_>,
+    ) -> Self {
         tracing::info!(room = %room, kind = kind.word(), invitees = invitees.len(), "conference started");
-        let duration_s = [kind.group().and_then(|g| g.active_policy.duration_s_max), Some(env.policy.session_max_s)];
-        let duration_s = duration_s.into_iter().flatten().filter(|s| *s > 0).min();
-        let mut conference = Self {
-            ends_ns: duration_s.map(|s| env.now.saturating_add(s.saturating_mul(NS_PER_S))),
-            inviter: Inviter { from: String::new(), asserted: None, referred_by: String::new(), is_hidden: false, subject: None },
-            participants: BTreeMap::new(),
-            invitees: BTreeMap::new(),
-            next_key: 0,
-            originator: 0,
-            aliases: Aliases::default(),
-            welcome: knock.caller.addresses.iter().chain(invitees.iter().map(|e| &e.uri)).map(Uri::key).collect(),
-            accepted_types: None,
-            lowest_failure: None,
-            present_peak: 0,
-            is_changed: false,
-            has_rung: false,
-            room_runs: true,
-            is_closing: false,
-            is_over: false,
-            room,
-            kind,
-        };
+        let mut conference = Self::empty(room, kind, &knock, &invitees, env);
         let config = conference.room_config(env.policy);
-        let command = Command::CreateRoom { room: conference.room.clone(), config };
-        env.desk.command(Asked::Create(conference.room.clone()), command);
+        let command = Command::CreateRoom {
+            room: conference.room.clone(),
+            config,
+        };
+        env.desk
+            .command(Asked::Create(conference.room.clone()), command);
         let local = knock.offer.for_invitees();
         conference.originator = conference.seat_caller(knock, env);
         conference.inviter = conference.describe_inviter();
@@ -137,6 +129,47 @@ impl Conference {
             conference.seat_invitee(invitee, local.clone(), env);
         }
         conference
+    }
+
+    /// A conference that nobody takes part in.
+    fn empty(room: RoomId, kind: Kind, knock: &Knock, invitees: &[Entry], env: &Env<'_>) -> Self {
+        let duration_s = [
+            kind.group().and_then(|g| g.active_policy.duration_s_max),
+            Some(env.policy.session_max_s),
+        ];
+        let duration_s = duration_s.into_iter().flatten().filter(|s| *s > 0).min();
+        Self {
+            ends_ns: duration_s.map(|s| env.now.saturating_add(s.saturating_mul(NS_PER_S))),
+            inviter: Inviter {
+                from: String::new(),
+                asserted: None,
+                referred_by: String::new(),
+                is_hidden: false,
+                subject: None,
+            },
+            participants: BTreeMap::new(),
+            invitees: BTreeMap::new(),
+            next_key: 0,
+            originator: 0,
+            aliases: Aliases::default(),
+            welcome: knock
+                .caller
+                .addresses
+                .iter()
+                .chain(invitees.iter().map(|e| &e.uri))
+                .map(Uri::key)
+                .collect(),
+            accepted_types: None,
+            lowest_failure: None,
+            present_peak: 0,
+            is_changed: false,
+            has_rung: false,
+            room_runs: true,
+            is_closing: false,
+            is_over: false,
+            room,
+            kind,
+        }
     }
 
     /// Lets one more caller in.
@@ -163,7 +196,11 @@ impl Conference {
     /// When [`Conference::handle_timeout`] has something to do.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let end = self.ends_ns.filter(|_| !self.is_closing);
-        self.participants.values().filter_map(Participant::deadline).chain(end).min()
+        self.participants
+            .values()
+            .filter_map(Participant::deadline)
+            .chain(end)
+            .min()
     }
 
     /// Whether this caller may come to an ad-hoc session.
@@ -174,13 +211,21 @@ impl Conference {
         addresses.iter().any(|a| self.welcome.contains(&a.key()))
     }
 
-    /// How many participants there are, open invitations of this caller left out: it answers them by calling.
+    /// How many participants there are, open invitations of this caller left out: it answers them
+    /// by calling.
     ///
     /// # Spec
     /// CTRL-7.2.1.4-03; AMB-13.
     pub(crate) fn occupancy(&self, caller: &[Uri]) -> usize {
-        let is_own = |key: &u64| self.invitees.get(key).is_some_and(|e| caller.iter().any(|a| a.is_same(&e.uri)));
-        self.participants.iter().filter(|(key, p)| p.is_counted() && !(p.is_pending() && is_own(key))).count()
+        let is_own = |key: &u64| {
+            self.invitees
+                .get(key)
+                .is_some_and(|e| caller.iter().any(|a| a.is_same(&e.uri)))
+        };
+        self.participants
+            .iter()
+            .filter(|(key, p)| p.is_counted() && !(p.is_pending() && is_own(key)))
+            .count()
     }
 
     /// The methods that a participant allows, by its place.
@@ -199,7 +244,9 @@ impl Conference {
             ReleaseReason::AllRefused => Refusal::AllRefused(self.lowest_failure.unwrap_or(480)),
             ReleaseReason::Shutdown => Refusal::Draining,
             ReleaseReason::Engine => Refusal::Engine(msrp_control::ErrorCode::Unavailable),
-            ReleaseReason::OriginatorLeft | ReleaseReason::TooFew | ReleaseReason::TooLong => Refusal::SessionEnded,
+            ReleaseReason::OriginatorLeft | ReleaseReason::TooFew | ReleaseReason::TooLong => {
+                Refusal::SessionEnded
+            }
         };
         let keys: Vec<u64> = self.participants.keys().copied().collect();
         for key in keys {
@@ -210,40 +257,63 @@ impl Conference {
 
     /// Draws the conclusions of an input: release, and the end of the room.
     pub(crate) fn settle(&mut self, env: &mut Env<'_>) {
-        let present = self.participants.values().filter(|p| p.is_present()).count();
+        let present = self
+            .participants
+            .values()
+            .filter(|p| p.is_present())
+            .count();
         self.present_peak = self.present_peak.max(present);
-        if !self.is_closing && std::mem::take(&mut self.is_changed) {
-            if let Some(reason) = self.verdict(present, env.policy) {
-                self.release(reason, env);
-            }
+        if !self.is_closing
+            && std::mem::take(&mut self.is_changed)
+            && let Some(reason) = self.verdict(present, env.policy)
+        {
+            self.release(reason, env);
         }
         if self.is_closing && self.participants.is_empty() && !self.is_over {
             self.is_over = true;
             if self.room_runs {
-                env.desk.command(Asked::Forget, Command::CloseRoom { room: self.room.clone() });
+                env.desk.command(
+                    Asked::Forget,
+                    Command::CloseRoom {
+                        room: self.room.clone(),
+                    },
+                );
             }
             tracing::info!(room = %self.room, "conference ended");
         }
     }
 
     fn verdict(&self, present: usize, policy: &Policy) -> Option<ReleaseReason> {
-        let originator = self.participants.get(&self.originator).filter(|p| p.is_counted());
-        let is_waiting = originator.is_some_and(|p| matches!(p.state, State::Waiting(_)));
-        if is_waiting && present == 0 && !self.participants.values().any(Participant::is_pending) {
+        let originator = self
+            .participants
+            .get(&self.originator)
+            .filter(|p| p.is_counted());
+        let counted = self
+            .participants
+            .values()
+            .filter(|p| p.is_counted())
+            .count();
+        let has_invited = !self.invitees.is_empty();
+        if has_invited && self.accepted_types.is_none() && originator.is_some() && counted == 1 {
             return Some(ReleaseReason::AllRefused);
         }
         let rules = match &self.kind {
             Kind::OneToOne(_) => Rules::OneToOne,
-            Kind::AdHoc(_) => Rules::AdHoc { remaining: policy.adhoc_remaining },
+            Kind::AdHoc(_) => Rules::AdHoc {
+                remaining: policy.adhoc_remaining,
+            },
             Kind::Group(group) => Rules::Group {
                 remaining: policy.group_remaining,
                 auto_release: group.auto_release.unwrap_or(policy.auto_release),
-                participants_min: group.active_policy.participants_min.and_then(|n| usize::try_from(n).ok()),
+                participants_min: group
+                    .active_policy
+                    .participants_min
+                    .and_then(|n| usize::try_from(n).ok()),
             },
         };
         let census = Census {
             has_originator: originator.is_some(),
-            counted: self.participants.values().filter(|p| p.is_counted()).count(),
+            counted,
             present,
             present_peak: self.present_peak,
         };
@@ -272,14 +342,24 @@ impl Conference {
                 }
                 self.remove(key, env);
             }
-            State::Accepting { dialog, .. } | State::Joined { dialog, is_acknowledged: true } => {
+            State::Accepting { dialog, .. }
+            | State::Joined {
+                dialog,
+                is_acknowledged: true,
+            } => {
                 let dialog = *dialog;
                 participant.state = State::Leaving { dialog };
                 env.desk.bye(seat, dialog, farewell);
             }
             // RFC 3261 s.15: no BYE before the ACK.
-            State::Joined { dialog, is_acknowledged: false } => {
-                participant.state = State::Parting { dialog: *dialog, headers: farewell };
+            State::Joined {
+                dialog,
+                is_acknowledged: false,
+            } => {
+                participant.state = State::Parting {
+                    dialog: *dialog,
+                    headers: farewell,
+                };
             }
             State::Parting { .. } | State::Leaving { .. } => {}
         }
@@ -296,118 +376,19 @@ impl Conference {
             env.desk.dialogs.remove(&dialog);
         }
         if participant.is_in_room && self.room_runs {
-            let command = Command::RemoveParticipant { room: self.room.clone(), participant: participant.id };
+            let command = Command::RemoveParticipant {
+                room: self.room.clone(),
+                participant: participant.id,
+            };
             env.desk.command(Asked::Forget, command);
         }
     }
 
-    /// Gives a caller a seat; its INVITE stays unanswered.
-    fn seat_caller(&mut self, knock: Knock, env: &mut Env<'_>) -> u64 {
-        let caller = &knock.caller;
-        let member = self.kind.group().and_then(|g| g.member(&caller.addresses)).cloned();
-        let (entity, display_name, identities) = if caller.is_anonymous {
-            let alias = self.aliases.assign(&caller.from);
-            (alias.uri.clone(), Some(alias.display_name), vec![alias.uri])
-        } else {
-            let name = caller.display_name(member.as_ref().and_then(|m| m.display_name.as_deref()));
-            let addresses = caller.addresses.iter().chain(member.as_ref().map(|m| &m.uri));
-            let mut identities: Vec<String> = Vec::new();
-            for address in addresses.map(Uri::as_str) {
-                if identities.len() < IDENTITIES_MAX && !identities.iter().any(|i| i == address) {
-                    identities.push(address.to_owned());
-                }
-            }
-            (caller.address().to_owned(), name, identities)
-        };
-        let (dialog, transport, headers) = (knock.dialog, knock.peer.transport, knock.headers.clone());
-        let key = self.seat_new(entity, display_name, identities, State::Waiting(Box::new(knock)), transport);
-        if let Some(participant) = self.participants.get_mut(&key) {
-            participant.remember_methods(&headers);
-        }
-        env.desk.dialogs.insert(dialog, self.seat(key));
-        key
-    }
-
-    /// Gives an invitee a seat and asks the engine for an offer.
-    fn seat_invitee(&mut self, invitee: Entry, local: msrp_control::LocalMedia, env: &mut Env<'_>) {
-        let uri = invitee.uri.as_str().to_owned();
-        let name = invitee.display_name.clone();
-        let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, env.policy.outbound_transport);
-        self.invitees.insert(key, invitee);
-        self.add_to_room(key, Media::MakeOffer, local, Asked::Offer(self.seat(key)), env);
-    }
-
-    fn seat_new(
-        &mut self,
-        entity: String,
-        display_name: Option<String>,
-        identities: Vec<String>,
-        state: State,
-        transport: Transport,
-    ) -> u64 {
-        let key = self.next_key;
-        self.next_key = self.next_key.wrapping_add(1);
-        let participant = Participant {
-            id: participant_id(key),
-            identities,
-            entity,
-            display_name,
-            state,
-            is_in_room: false,
-            transport,
-            allow: None,
-            local_sdp: None,
-            remote: None,
-            timer: None,
-            is_refreshing: false,
-        };
-        self.participants.insert(key, participant);
-        key
-    }
-
-    /// Asks the engine to let a waiting caller in.
-    fn enter(&mut self, key: u64, env: &mut Env<'_>) {
-        // Those who join later meet the switch alone.
-        let accepted = self.accepted_types.as_deref().filter(|_| key == self.originator);
-        let Some(participant) = self.participants.get_mut(&key) else {
-            return;
-        };
-        let State::Waiting(knock) = &mut participant.state else {
-            return;
-        };
-        let offer = knock.offer.clone();
-        let mut local = offer.for_answer(accepted);
-        local.max_size = env.policy.message_octets_max;
-        let sdp = offer.sdp.clone();
-        participant.remote = Some(offer);
-        let state = std::mem::replace(&mut participant.state, State::Offered);
-        if let State::Waiting(knock) = state {
-            participant.state = State::Entering(knock);
-        }
-        self.add_to_room(key, Media::Offer(sdp), local, Asked::Enter(self.seat(key)), env);
-    }
-
-    fn add_to_room(&mut self, key: u64, media: Media, local: msrp_control::LocalMedia, asked: Asked, env: &mut Env<'_>) {
-        let Some(participant) = self.participants.get_mut(&key) else {
-            return;
-        };
-        participant.is_in_room = true;
-        let config = ParticipantConfig { identities: participant.identities.clone(), entity: participant.entity.clone() };
-        let (room, participant) = (self.room.clone(), participant.id.clone());
-        env.desk.command(asked, Command::AddParticipant { room, participant, config, media, local });
-    }
-
-    /// Lets everybody in who waits for somebody to be there.
-    fn enter_waiting(&mut self, env: &mut Env<'_>) {
-        let is_waiting = |p: &Participant| matches!(p.state, State::Waiting(_));
-        let keys: Vec<u64> = self.participants.iter().filter(|(_, p)| is_waiting(p)).map(|(key, _)| *key).collect();
-        for key in keys {
-            self.enter(key, env);
-        }
-    }
-
     fn seat(&self, key: u64) -> Seat {
-        Seat { room: self.room.clone(), key }
+        Seat {
+            room: self.room.clone(),
+            key,
+        }
     }
 
     /// The address that answers carry as P-Asserted-Identity.
@@ -417,7 +398,9 @@ impl Conference {
     fn asserted_identity(&self) -> String {
         match &self.kind {
             Kind::OneToOne(factory) | Kind::AdHoc(factory) => format!("<{factory}>"),
-            Kind::Group(group) => write_name_addr(group.display_name.as_deref(), group.uri.as_str()),
+            Kind::Group(group) => {
+                write_name_addr(group.display_name.as_deref(), group.uri.as_str())
+            }
         }
     }
 
@@ -434,11 +417,19 @@ impl Conference {
         if let Kind::Group(group) = &self.kind {
             uris.insert(0, group.uri.as_str().to_owned());
             // The room knows no rights of single members: what not everybody may is off.
-            let may_all = |rules: &Vec<_>| rules.iter().all(|r: &crate::groups::Rule| !r.rights.join || r.rights.private_messages);
+            let may_all = |rules: &Vec<_>| {
+                rules
+                    .iter()
+                    .all(|r: &crate::groups::Rule| !r.rights.join || r.rights.private_messages)
+            };
             private_messages = group.rules.as_ref().is_none_or(may_all);
         }
         uris.dedup();
-        RoomConfig { uris, message_octets_max: policy.message_octets_max, private_messages }
+        RoomConfig {
+            uris,
+            message_octets_max: policy.message_octets_max,
+            private_messages,
+        }
     }
 
     /// # Spec
@@ -459,7 +450,13 @@ impl Conference {
             },
             Kind::Group(group) => {
                 let from = write_name_addr(group.display_name.as_deref(), group.uri.as_str());
-                Inviter { asserted: Some(from.clone()), from, referred_by: user, is_hidden, subject: group.subject.clone() }
+                Inviter {
+                    asserted: Some(from.clone()),
+                    from,
+                    referred_by: user,
+                    is_hidden,
+                    subject: group.subject.clone(),
+                }
             }
         }
     }
@@ -468,7 +465,14 @@ impl Conference {
     pub(crate) fn allows_anonymity(&self, addresses: &[Uri], policy: &Policy) -> bool {
         match &self.kind {
             Kind::OneToOne(_) | Kind::AdHoc(_) => policy.anonymity,
-            Kind::Group(group) => group.rights(&GroupCaller { addresses, is_anonymous: true }).anonymity,
+            Kind::Group(group) => {
+                group
+                    .rights(&GroupCaller {
+                        addresses,
+                        is_anonymous: true,
+                    })
+                    .anonymity
+            }
         }
     }
 }
@@ -478,9 +482,4 @@ fn is_hidden(participant: &Participant) -> bool {
         State::Waiting(knock) | State::Entering(knock) => knock.caller.is_anonymous,
         _ => false,
     }
-}
-
-#[expect(clippy::expect_used, reason = "the name is made here of legal characters")]
-fn participant_id(key: u64) -> ParticipantId {
-    ParticipantId::new(&format!("p{key}")).expect("a letter and digits are a legal name")
 }

@@ -23,8 +23,8 @@ pub struct CallId(pub u64);
 pub enum Output {
     /// For the SIP engine.
     Ua(UaAction),
-    /// For the media engine. Commands have to arrive there in this order; the answer comes back through
-    /// [`Focus::handle_control`](super::Focus::handle_control).
+    /// For the media engine. Commands have to arrive there in this order; the answer comes back
+    /// through [`Focus::handle_control`](super::Focus::handle_control).
     Control(CommandId, Command),
 }
 
@@ -84,11 +84,14 @@ pub enum UaReceipt {
 }
 
 impl UaAction {
-    /// Does it. The receipt, if there is one, belongs to [`Focus::handle_receipt`](super::Focus::handle_receipt)
-    /// before the next input.
+    /// Does it. The receipt, if there is one, belongs to
+    /// [`Focus::handle_receipt`](super::Focus::handle_receipt) before the next input.
     pub fn perform(self, ua: &mut impl SipUa) -> Option<UaReceipt> {
         match self {
-            Self::Answer { transaction, answer } => {
+            Self::Answer {
+                transaction,
+                answer,
+            } => {
                 ua.answer(transaction, answer);
                 None
             }
@@ -97,10 +100,21 @@ impl UaAction {
                 ua.cancel(dialog);
                 None
             }
-            Self::Request { call, dialog, method, headers, body } => {
-                Some(UaReceipt::Transaction(call, ua.request(dialog, method, headers, body)))
-            }
-            Self::Bye { call, dialog, headers } => Some(UaReceipt::Transaction(call, ua.bye(dialog, headers))),
+            Self::Request {
+                call,
+                dialog,
+                method,
+                headers,
+                body,
+            } => Some(UaReceipt::Transaction(
+                call,
+                ua.request(dialog, method, headers, body),
+            )),
+            Self::Bye {
+                call,
+                dialog,
+                headers,
+            } => Some(UaReceipt::Transaction(call, ua.bye(dialog, headers))),
         }
     }
 }
@@ -192,7 +206,11 @@ impl Desk {
 
     /// 128 bits that nobody can guess, as 32 hexadecimal digits.
     pub(crate) fn draw_name(&mut self) -> String {
-        format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+        format!(
+            "{:016x}{:016x}",
+            self.random.next_u64(),
+            self.random.next_u64()
+        )
     }
 
     /// A number below this one, or 0.
@@ -209,7 +227,10 @@ impl Desk {
 
     /// Answers anything but an initial INVITE finally.
     pub(crate) fn answer(&mut self, transaction: TxnId, answer: Answer) {
-        self.outputs.push_back(Output::Ua(UaAction::Answer { transaction, answer }));
+        self.outputs.push_back(Output::Ua(UaAction::Answer {
+            transaction,
+            answer,
+        }));
     }
 
     /// The one final answer to an initial INVITE.
@@ -220,7 +241,11 @@ impl Desk {
 
     /// Refuses an initial INVITE.
     pub(crate) fn refuse(&mut self, transaction: TxnId, refusal: &Refusal, policy: &Policy) {
-        tracing::info!(reason = refusal.word(), status = refusal.status(), "invite refused");
+        tracing::info!(
+            reason = refusal.word(),
+            status = refusal.status(),
+            "invite refused"
+        );
         self.count_refusal(refusal);
         self.answer_invite(transaction, refusal.answer(policy));
     }
@@ -237,31 +262,56 @@ impl Desk {
 
     pub(crate) fn invite(&mut self, seat: Seat, request: OutRequest) {
         let call = self.next_call(seat, Purpose::Invite);
-        self.outputs.push_back(Output::Ua(UaAction::Invite { call, request: Box::new(request) }));
+        self.outputs.push_back(Output::Ua(UaAction::Invite {
+            call,
+            request: Box::new(request),
+        }));
     }
 
     /// Gives an INVITE of ours up. Its final response still comes, and a 2xx is followed by BYE.
     pub(crate) fn give_up(&mut self, dialog: DialogId) {
         self.dialogs.remove(&dialog);
         self.given_up.insert(dialog);
-        self.outputs.push_back(Output::Ua(UaAction::Cancel { dialog }));
+        self.outputs
+            .push_back(Output::Ua(UaAction::Cancel { dialog }));
     }
 
-    pub(crate) fn request(&mut self, seat: Seat, dialog: DialogId, method: Method, headers: Headers, body: Option<Body>) {
+    pub(crate) fn request(
+        &mut self,
+        seat: Seat,
+        dialog: DialogId,
+        method: Method,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
         let call = self.next_call(seat, Purpose::Refresh);
-        self.outputs.push_back(Output::Ua(UaAction::Request { call, dialog, method, headers, body }));
+        self.outputs.push_back(Output::Ua(UaAction::Request {
+            call,
+            dialog,
+            method,
+            headers,
+            body,
+        }));
     }
 
     pub(crate) fn bye(&mut self, seat: Seat, dialog: DialogId, headers: Headers) {
         let call = self.next_call(seat, Purpose::Bye);
-        self.outputs.push_back(Output::Ua(UaAction::Bye { call, dialog, headers }));
+        self.outputs.push_back(Output::Ua(UaAction::Bye {
+            call,
+            dialog,
+            headers,
+        }));
     }
 
     /// Ends a dialog that belongs to nobody any more.
     pub(crate) fn bye_unowned(&mut self, dialog: DialogId) {
         let call = CallId(self.next_call);
         self.next_call = self.next_call.wrapping_add(1);
-        self.outputs.push_back(Output::Ua(UaAction::Bye { call, dialog, headers: Headers::new() }));
+        self.outputs.push_back(Output::Ua(UaAction::Bye {
+            call,
+            dialog,
+            headers: Headers::new(),
+        }));
     }
 
     fn next_call(&mut self, seat: Seat, purpose: Purpose) -> CallId {

@@ -20,7 +20,10 @@ pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/r
 /// # Spec
 /// AMB-09; RFC 4579 s.5.2.
 pub(crate) fn focus_contact(policy: &Policy, session: &str, transport: Transport) -> String {
-    format!("<{}>;isfocus;+g.oma.sip-im", contact_uri(policy, session, transport))
+    format!(
+        "<{}>;isfocus;+g.oma.sip-im",
+        contact_uri(policy, session, transport)
+    )
 }
 
 /// The address inside [`focus_contact`].
@@ -37,7 +40,10 @@ pub(crate) fn contact_uri(policy: &Policy, session: &str, transport: Transport) 
 /// # Spec
 /// RFC 3261 s.20.43; AMB-10.
 pub(crate) fn warning(agent: &str, text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control() && !matches!(c, '"' | '\\'))
+        .collect();
     format!("399 {agent} \"{text}\"")
 }
 
@@ -48,7 +54,11 @@ pub(crate) fn has_token(headers: &Headers, name: &str, token: &str) -> bool {
 
 /// All tokens of a field.
 pub(crate) fn tokens<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a str> {
-    headers.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|t| !t.is_empty())
+    headers
+        .all(name)
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|t| !t.is_empty())
 }
 
 /// Whether the request or response asks that its sender be hidden.
@@ -56,6 +66,9 @@ pub(crate) fn tokens<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<I
 /// # Spec
 /// RFC 3323 s.4.2, RFC 3325 s.9.3.
 pub(crate) fn wants_privacy(headers: &Headers) -> bool {
-    let mut values = headers.all("Privacy").flat_map(|value| value.split([';', ','])).map(str::trim);
+    let mut values = headers
+        .all("Privacy")
+        .flat_map(|value| value.split([';', ',']))
+        .map(str::trim);
     values.any(|v| v.eq_ignore_ascii_case("id") || v.eq_ignore_ascii_case("user"))
 }

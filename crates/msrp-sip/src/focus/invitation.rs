@@ -4,7 +4,7 @@
 //! CTRL-7.2.2.1, CTRL-7.2.2.2; AMB-22, AMB-38, AMB-74.
 
 use crate::address::write_name_addr;
-use crate::focus::headers::{self, ALLOW};
+use crate::focus::headers::ALLOW;
 use crate::focus::media;
 use crate::focus::policy::Policy;
 use crate::resource_lists::Entry;
@@ -30,7 +30,7 @@ pub(crate) fn build(
     policy: &Policy,
     inviter: &Inviter,
     invitee: &Entry,
-    session: &str,
+    contact: String,
     sdp: &str,
     interval_s: u32,
 ) -> OutRequest {
@@ -55,7 +55,7 @@ pub(crate) fn build(
         uri: invitee.uri.as_str().to_owned(),
         from: inviter.from.clone(),
         to: write_name_addr(invitee.display_name.as_deref(), invitee.uri.as_str()),
-        contact: Some(headers::focus_contact(policy, session, policy.outbound_transport)),
+        contact: Some(contact),
         headers: fields,
         body: Some(media::sdp_body(sdp)),
     }
@@ -80,7 +80,14 @@ mod tests {
 
     #[test]
     fn statuses_are_mapped_for_the_caller() {
-        for (status, expected) in [(401, 403), (407, 403), (302, 480), (486, 486), (603, 603), (99, 500)] {
+        for (status, expected) in [
+            (401, 403),
+            (407, 403),
+            (302, 480),
+            (486, 486),
+            (603, 603),
+            (99, 500),
+        ] {
             assert_eq!(mapped_status(status), expected);
         }
     }

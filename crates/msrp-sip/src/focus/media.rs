@@ -1,5 +1,5 @@
-//! Session descriptions as far as the focus looks into them: may this be served, what is repeated to others, did
-//! anything change.
+//! Session descriptions as far as the focus looks into them: may this be served, what is repeated
+//! to others, did anything change.
 //!
 //! # Spec
 //! AMB-23, AMB-71; RFC 4975 s.8.
@@ -28,21 +28,28 @@ impl Remote {
     pub(crate) fn read(octets: &[u8]) -> Result<Self, Refusal> {
         let sdp = std::str::from_utf8(octets)
             .map_err(|_| Refusal::MalformedBody("The session description is not UTF-8".into()))?;
-        let media = Description::parse(sdp).and_then(|d| d.message_media()).map_err(|error| {
-            if error.is_malformed() {
-                Refusal::MalformedBody(error.to_string())
-            } else {
-                Refusal::NotAcceptable(error.to_string())
-            }
-        })?;
+        let media = Description::parse(sdp)
+            .and_then(|d| d.message_media())
+            .map_err(|error| {
+                if error.is_malformed() {
+                    Refusal::MalformedBody(error.to_string())
+                } else {
+                    Refusal::NotAcceptable(error.to_string())
+                }
+            })?;
         if !media.accepts(CPIM) {
-            return Err(Refusal::NotAcceptable("The accept-types attribute lacks message/cpim.".into()));
+            return Err(Refusal::NotAcceptable(
+                "The accept-types attribute lacks message/cpim.".into(),
+            ));
         }
-        Ok(Self { sdp: sdp.to_owned(), media })
+        Ok(Self {
+            sdp: sdp.to_owned(),
+            media,
+        })
     }
 
-    /// Whether the session that both describe is the same. The role in connecting may differ: it means nothing once
-    /// the session runs.
+    /// Whether the session that both describe is the same. The role in connecting may differ: it
+    /// means nothing once the session runs.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let (a, b) = (&self.media, &other.media);
         a.path == b.path
@@ -66,15 +73,22 @@ impl Remote {
         }
     }
 
-    /// What our answer to this offer says. `accepted` are the types of the invitee that accepted first; without one,
-    /// the switch speaks for itself.
+    /// What our answer to this offer says. `accepted` are the types of the invitee that accepted
+    /// first; without one, the switch speaks for itself.
     pub(crate) fn for_answer(&self, accepted: Option<&[String]>) -> LocalMedia {
-        let others = accepted.map(|types| common(&self.media.accept_types, types)).unwrap_or_default();
+        let others = accepted
+            .map(|types| common(&self.media.accept_types, types))
+            .unwrap_or_default();
         LocalMedia {
             accept_types: Some(with_cpim(&others)),
             accept_wrapped_types: wrapped(&self.media.accept_wrapped_types, &others),
             max_size: None,
-            attributes: self.media.copyable_attributes().into_iter().map(|(name, value)| (reversed(name), value)).collect(),
+            attributes: self
+                .media
+                .copyable_attributes()
+                .into_iter()
+                .map(|(name, value)| (reversed(name), value))
+                .collect(),
         }
     }
 }
@@ -85,15 +99,22 @@ impl Remote {
 /// AMB-71; RFC 3261 s.21.4.26.
 pub(crate) fn supported(policy: &Policy) -> Body {
     let host = policy.domain.as_str();
-    let size = policy.message_octets_max.map(|n| format!("a=max-size:{n}\r\n")).unwrap_or_default();
+    let size = policy
+        .message_octets_max
+        .map(|n| format!("a=max-size:{n}\r\n"))
+        .unwrap_or_default();
     let text = format!(
         "v=0\r\no=- 0 0 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=message 0 TCP/MSRP *\r\n\
          a=accept-types:{CPIM}\r\na=accept-wrapped-types:*\r\n{size}"
     );
-    Body { content_type: SDP.into(), octets: text.into_bytes() }
+    Body {
+        content_type: SDP.into(),
+        octets: text.into_bytes(),
+    }
 }
 
-/// Our description as an answer to this offer. What we once offered as actpass must not be answered so.
+/// Our description as an answer to this offer. What we once offered as actpass must not be answered
+/// so.
 ///
 /// # Spec
 /// RFC 4145 s.4.1.
@@ -107,7 +128,10 @@ pub(crate) fn as_answer(local: &str, offer: &Remote) -> String {
 
 /// A body that holds a description.
 pub(crate) fn sdp_body(sdp: &str) -> Body {
-    Body { content_type: SDP.into(), octets: sdp.as_bytes().to_vec() }
+    Body {
+        content_type: SDP.into(),
+        octets: sdp.as_bytes().to_vec(),
+    }
 }
 
 fn reversed(name: String) -> String {
@@ -126,28 +150,42 @@ fn without_cpim(types: &[String]) -> Vec<String> {
 }
 
 fn with_cpim(others: &[String]) -> Vec<String> {
-    std::iter::once(CPIM.to_owned()).chain(others.iter().cloned()).collect()
+    std::iter::once(CPIM.to_owned())
+        .chain(others.iter().cloned())
+        .collect()
 }
 
 /// Types in both lists without message/cpim, in the order of the first; `*` stands for everything.
 fn common(a: &[String], b: &[String]) -> Vec<String> {
     let has_star = |list: &[String]| list.iter().any(|t| t == "*");
     let in_b = |t: &String| b.iter().any(|o| o.eq_ignore_ascii_case(t));
-    let mut both: Vec<String> = without_cpim(a).into_iter().filter(|t| has_star(b) || in_b(t)).collect();
+    let mut both: Vec<String> = without_cpim(a)
+        .into_iter()
+        .filter(|t| has_star(b) || in_b(t))
+        .collect();
     if has_star(a) {
-        both.extend(without_cpim(b).into_iter().filter(|t| !a.iter().any(|o| o.eq_ignore_ascii_case(t))));
+        both.extend(
+            without_cpim(b)
+                .into_iter()
+                .filter(|t| !a.iter().any(|o| o.eq_ignore_ascii_case(t))),
+        );
     }
     both
 }
 
-/// Types inside the wrapper: what the peer named and the other types, so that clients of both readings are served.
-/// `None` means everything.
+/// Types inside the wrapper: what the peer named and the other types, so that clients of both
+/// readings are served. `None` means everything.
 fn wrapped(named: &[String], others: &[String]) -> Option<Vec<String>> {
     if named.is_empty() || named.iter().chain(others).any(|t| t == "*") {
         return None;
     }
     let mut all = named.to_vec();
-    all.extend(others.iter().filter(|t| !named.iter().any(|n| n.eq_ignore_ascii_case(t))).cloned());
+    all.extend(
+        others
+            .iter()
+            .filter(|t| !named.iter().any(|n| n.eq_ignore_ascii_case(t)))
+            .cloned(),
+    );
     Some(all)
 }
 
@@ -166,20 +204,31 @@ mod tests {
     #[test]
     fn common_types_respect_stars_and_drop_the_wrapper() {
         let cases: [(&[&str], &[&str], &[&str]); 5] = [
-            (&["message/cpim", "text/plain"], &["message/cpim", "TEXT/plain", "a/b"], &["text/plain"]),
+            (
+                &["message/cpim", "text/plain"],
+                &["message/cpim", "TEXT/plain", "a/b"],
+                &["text/plain"],
+            ),
             (&["message/cpim", "text/plain"], &["message/cpim"], &[]),
             (&["*"], &["message/cpim", "text/plain"], &["text/plain"]),
             (&["message/cpim", "text/plain"], &["*"], &["text/plain"]),
             (&["message/cpim", "*"], &["*"], &["*"]),
         ];
         for (a, b, expected) in cases {
-            assert_eq!(common(&strings(a), &strings(b)), strings(expected), "{a:?} {b:?}");
+            assert_eq!(
+                common(&strings(a), &strings(b)),
+                strings(expected),
+                "{a:?} {b:?}"
+            );
         }
     }
 
     #[test]
     fn wrapped_types_hold_the_other_types() {
-        assert_eq!(wrapped(&strings(&["text/plain"]), &strings(&["a/b", "TEXT/PLAIN"])), Some(strings(&["text/plain", "a/b"])));
+        assert_eq!(
+            wrapped(&strings(&["text/plain"]), &strings(&["a/b", "TEXT/PLAIN"])),
+            Some(strings(&["text/plain", "a/b"]))
+        );
         assert_eq!(wrapped(&[], &strings(&["a/b"])), None);
         assert_eq!(wrapped(&strings(&["*"]), &[]), None);
     }

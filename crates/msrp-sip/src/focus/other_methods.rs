@@ -10,7 +10,11 @@ use crate::focus::refusal::Refusal;
 use crate::ua::{Answer, Headers, Method, Peer, Request};
 
 /// The answer to a request outside of any dialog.
-pub(crate) fn answer_outside(policy: &Policy, request: &Request, peer: Peer) -> Result<Answer, Refusal> {
+pub(crate) fn answer_outside(
+    policy: &Policy,
+    request: &Request,
+    peer: Peer,
+) -> Result<Answer, Refusal> {
     match request.method {
         Method::Message | Method::Refer | Method::Subscribe | Method::Publish => {
             Caller::read(policy, &request.headers, peer)?;
@@ -22,7 +26,12 @@ pub(crate) fn answer_outside(policy: &Policy, request: &Request, peer: Peer) -> 
 
 /// The answer to a request inside a dialog that has ended.
 pub(crate) fn answer_gone() -> Answer {
-    Answer { status: 481, reason: None, headers: Headers::new().with("Server", SOFTWARE), body: None }
+    Answer {
+        status: 481,
+        reason: None,
+        headers: Headers::new().with("Server", SOFTWARE),
+        body: None,
+    }
 }
 
 /// The answer that depends on the method alone.
@@ -38,5 +47,10 @@ pub(crate) fn answer_plain(method: &Method) -> Answer {
         headers.push("Accept", ACCEPT);
         headers.push("Supported", "timer, recipient-list-invite");
     }
-    Answer { status, reason: None, headers, body: None }
+    Answer {
+        status,
+        reason: None,
+        headers,
+        body: None,
+    }
 }

@@ -107,7 +107,10 @@ impl Participant {
 
     /// Whether its invitation is open.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self.state, State::Offered | State::Invited(_) | State::Accepting { .. })
+        matches!(
+            self.state,
+            State::Offered | State::Invited(_) | State::Accepting { .. }
+        )
     }
 
     /// Whether it takes part, or will without anybody else's doing.

@@ -81,11 +81,17 @@ impl Policy {
         self.trusted_peers.iter().any(|net| net.contains(&address))
     }
 
-    /// The transport and `host:port` for peers on this transport: the other one when this node does not listen
-    /// there, the domain when it listens nowhere.
+    /// The transport and `host:port` for peers on this transport: the other one when this node does
+    /// not listen there, the domain when it listens nowhere.
     pub(crate) fn contact_host(&self, transport: Transport) -> (Transport, &str) {
-        let udp = self.contact_udp.as_deref().map(|host| (Transport::Udp, host));
-        let tcp = self.contact_tcp.as_deref().map(|host| (Transport::Tcp, host));
+        let udp = self
+            .contact_udp
+            .as_deref()
+            .map(|host| (Transport::Udp, host));
+        let tcp = self
+            .contact_tcp
+            .as_deref()
+            .map(|host| (Transport::Tcp, host));
         let found = match transport {
             Transport::Udp => udp.or(tcp),
             Transport::Tcp => tcp.or(udp),
@@ -96,7 +102,12 @@ impl Policy {
     /// Whether the host of this address is this node.
     pub(crate) fn owns(&self, uri: &Uri) -> bool {
         let hosts = [self.contact_udp.as_deref(), self.contact_tcp.as_deref()];
-        let own = |contact: &str| contact.rsplit_once(':').map_or(contact, |(host, _)| host).eq_ignore_ascii_case(uri.host());
+        let own = |contact: &str| {
+            contact
+                .rsplit_once(':')
+                .map_or(contact, |(host, _)| host)
+                .eq_ignore_ascii_case(uri.host())
+        };
         uri.host().eq_ignore_ascii_case(&self.domain) || hosts.into_iter().flatten().any(own)
     }
 }

@@ -68,11 +68,19 @@ struct Row {
 }
 
 fn row(status: u16, word: &'static str) -> Row {
-    Row { status, warning: None, word }
+    Row {
+        status,
+        warning: None,
+        word,
+    }
 }
 
 fn warned(status: u16, word: &'static str, warning: impl Into<Cow<'static, str>>) -> Row {
-    Row { status, warning: Some(warning.into()), word }
+    Row {
+        status,
+        warning: Some(warning.into()),
+        word,
+    }
 }
 
 impl Refusal {
@@ -84,21 +92,37 @@ impl Refusal {
         match self {
             Self::NoIdentity => warned(403, "no_identity", "127 Service not authorised"),
             Self::BadExtension(_) => row(420, "bad_extension"),
-            Self::MalformedHeader(name) => warned(400, "malformed_header", format!("The header field {name} cannot be read")),
+            Self::MalformedHeader(name) => warned(
+                400,
+                "malformed_header",
+                format!("The header field {name} cannot be read"),
+            ),
             Self::IntervalTooSmall => row(422, "interval_too_small"),
             Self::UnknownAddress => row(404, "unknown_address"),
             Self::NoSession => warned(403, "no_session", "123 Session does not exist"),
-            Self::CallerIsFocus(_) => warned(403, "caller_is_focus", "105 isfocus already assigned"),
-            Self::InitiationForbidden => warned(403, "initiation_forbidden", "127 Service not authorised"),
+            Self::CallerIsFocus(_) => {
+                warned(403, "caller_is_focus", "105 isfocus already assigned")
+            }
+            Self::InitiationForbidden => {
+                warned(403, "initiation_forbidden", "127 Service not authorised")
+            }
             Self::JoinForbidden => warned(403, "join_forbidden", "127 Service not authorised"),
             Self::RejoinForbidden => warned(403, "rejoin_forbidden", "122 Function not allowed"),
-            Self::AgeUnknown => warned(403, "age_unknown", "124 Service not allowed due to the age limit"),
-            Self::AnonymityForbidden => warned(403, "anonymity_forbidden", "119 Anonymity not allowed"),
+            Self::AgeUnknown => warned(
+                403,
+                "age_unknown",
+                "124 Service not allowed due to the age limit",
+            ),
+            Self::AnonymityForbidden => {
+                warned(403, "anonymity_forbidden", "119 Anonymity not allowed")
+            }
             Self::MalformedBody(text) => warned(400, "malformed_body", text.clone()),
             Self::UnsupportedBody => row(415, "unsupported_body"),
             Self::UnsupportedEncoding => row(415, "unsupported_encoding"),
             Self::NotAcceptable(text) => warned(488, "not_acceptable", text.clone()),
-            Self::TooManyParticipants => warned(486, "too_many_participants", "102 Too many participants"),
+            Self::TooManyParticipants => {
+                warned(486, "too_many_participants", "102 Too many participants")
+            }
             Self::AllRefused(status) => row(*status, "all_refused"),
             Self::SessionEnded => row(480, "session_ended"),
             Self::Draining => row(503, "draining"),
@@ -128,12 +152,21 @@ impl Refusal {
         match self {
             Self::BadExtension(names) => headers.push("Unsupported", names),
             Self::IntervalTooSmall => headers.push("Min-SE", policy.min_se_s.to_string()),
-            Self::CallerIsFocus(Some(group)) => headers.push("P-Refused-URI-List", format!("<{group}>")),
+            Self::CallerIsFocus(Some(group)) => {
+                headers.push("P-Refused-URI-List", format!("<{group}>"))
+            }
             Self::UnsupportedBody => headers.push("Accept", headers::ACCEPT),
             Self::UnsupportedEncoding => headers.push("Accept-Encoding", "identity"),
-            Self::NotAcceptable(_) | Self::Engine(ErrorCode::NotAcceptable) => body = Some(media::supported(policy)),
+            Self::NotAcceptable(_) | Self::Engine(ErrorCode::NotAcceptable) => {
+                body = Some(media::supported(policy))
+            }
             _ => {}
         }
-        Answer { status: row.status, reason: None, headers, body }
+        Answer {
+            status: row.status,
+            reason: None,
+            headers,
+            body,
+        }
     }
 }

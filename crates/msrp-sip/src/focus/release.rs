@@ -72,15 +72,23 @@ pub(crate) struct Census {
 /// Whether the session ends now. Asked after departures and failed invitations, never at the start.
 pub(crate) fn verdict(rules: Rules, census: Census) -> Option<ReleaseReason> {
     let remaining = match rules {
-        Rules::OneToOne | Rules::AdHoc { .. } if !census.has_originator => return Some(ReleaseReason::OriginatorLeft),
+        Rules::OneToOne | Rules::AdHoc { .. } if !census.has_originator => {
+            return Some(ReleaseReason::OriginatorLeft);
+        }
         Rules::OneToOne => 1,
         Rules::AdHoc { remaining } => remaining,
-        Rules::Group { remaining, auto_release, participants_min } => {
+        Rules::Group {
+            remaining,
+            auto_release,
+            participants_min,
+        } => {
             // Nobody is there yet who could go on without the originator.
             if !census.has_originator && (auto_release || census.present == 0) {
                 return Some(ReleaseReason::OriginatorLeft);
             }
-            if participants_min.is_some_and(|least| census.present_peak >= least && census.present < least) {
+            if participants_min
+                .is_some_and(|least| census.present_peak >= least && census.present < least)
+            {
                 return Some(ReleaseReason::TooFew);
             }
             remaining
@@ -95,19 +103,36 @@ mod tests {
     use ReleaseReason::{OriginatorLeft, TooFew};
 
     fn census(has_originator: bool, counted: usize, present: usize) -> Census {
-        Census { has_originator, counted, present, present_peak: 3 }
+        Census {
+            has_originator,
+            counted,
+            present,
+            present_peak: 3,
+        }
     }
 
     // covers: REL-7.2.2.8-04, REL-7.2.2.8-05, REL-7.2.2.8-07, REL-7.2.2.8-08, REL-7.2.2.8-09, REL-7.2.2.8-10, REL-7.2.2.8-11
     #[test]
     fn verdict_follows_the_release_rules() {
-        let group = |remaining, auto_release| Rules::Group { remaining, auto_release, participants_min: None };
+        let group = |remaining, auto_release| Rules::Group {
+            remaining,
+            auto_release,
+            participants_min: None,
+        };
         let cases = [
             (Rules::OneToOne, census(false, 1, 1), Some(OriginatorLeft)),
             (Rules::OneToOne, census(true, 1, 1), Some(TooFew)),
             (Rules::OneToOne, census(true, 2, 1), None),
-            (Rules::AdHoc { remaining: 1 }, census(false, 5, 5), Some(OriginatorLeft)),
-            (Rules::AdHoc { remaining: 1 }, census(true, 1, 1), Some(TooFew)),
+            (
+                Rules::AdHoc { remaining: 1 },
+                census(false, 5, 5),
+                Some(OriginatorLeft),
+            ),
+            (
+                Rules::AdHoc { remaining: 1 },
+                census(true, 1, 1),
+                Some(TooFew),
+            ),
             (Rules::AdHoc { remaining: 0 }, census(true, 1, 1), None),
             (Rules::AdHoc { remaining: 1 }, census(true, 2, 1), None),
             (group(0, false), census(false, 2, 2), None),
@@ -124,7 +149,11 @@ mod tests {
 
     #[test]
     fn verdict_counts_the_minimum_only_once_it_was_reached() {
-        let rules = |least| Rules::Group { remaining: 0, auto_release: false, participants_min: Some(least) };
+        let rules = |least| Rules::Group {
+            remaining: 0,
+            auto_release: false,
+            participants_min: Some(least),
+        };
         assert_eq!(verdict(rules(3), census(true, 2, 2)), Some(TooFew));
         assert_eq!(verdict(rules(4), census(true, 2, 2)), None);
         assert_eq!(verdict(rules(2), census(true, 2, 2)), None);

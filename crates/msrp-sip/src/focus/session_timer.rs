@@ -47,20 +47,34 @@ impl Agreement {
     /// RFC 4028 s.9 table 2; AMB-20.
     pub(crate) fn answering(headers: &Headers, policy: &Policy) -> Result<Self, Refusal> {
         let asked = headers.first("Session-Expires");
-        let asked = asked.map(|v| read(v).ok_or(Refusal::MalformedHeader("Session-Expires"))).transpose()?;
-        let least = headers.first("Min-SE").map(|v| read(v).ok_or(Refusal::MalformedHeader("Min-SE"))).transpose()?;
-        let least_s = least.map_or(SESSION_INTERVAL_S_MIN, |(s, _)| s.max(SESSION_INTERVAL_S_MIN));
-        let is_known = has_token(headers, "Supported", "timer") || has_token(headers, "Require", "timer");
+        let asked = asked
+            .map(|v| read(v).ok_or(Refusal::MalformedHeader("Session-Expires")))
+            .transpose()?;
+        let least = headers
+            .first("Min-SE")
+            .map(|v| read(v).ok_or(Refusal::MalformedHeader("Min-SE")))
+            .transpose()?;
+        let least_s = least.map_or(SESSION_INTERVAL_S_MIN, |(s, _)| {
+            s.max(SESSION_INTERVAL_S_MIN)
+        });
+        let is_known =
+            has_token(headers, "Supported", "timer") || has_token(headers, "Require", "timer");
         if is_known && asked.is_some_and(|(s, _)| s < policy.min_se_s) {
             return Err(Refusal::IntervalTooSmall);
         }
         let wanted_s = policy.session_expires_s.max(least_s);
-        let interval_s = asked.map_or(wanted_s, |(s, _)| s.min(wanted_s).max(SESSION_INTERVAL_S_MIN));
+        let interval_s = asked.map_or(wanted_s, |(s, _)| {
+            s.min(wanted_s).max(SESSION_INTERVAL_S_MIN)
+        });
         let refresher = match (is_known, asked.and_then(|(_, role)| role)) {
             (true, Some(Role::Uac) | None) => Refresher::Peer,
             (true, Some(Role::Uas)) | (false, _) => Refresher::Us,
         };
-        Ok(Self { interval_s, refresher, is_known })
+        Ok(Self {
+            interval_s,
+            refresher,
+            is_known,
+        })
     }
 
     /// Writes the agreement into a 2xx.
@@ -69,14 +83,18 @@ impl Agreement {
             Refresher::Us => "uas",
             Refresher::Peer => "uac",
         };
-        headers.push("Session-Expires", format!("{};refresher={role}", self.interval_s));
+        headers.push(
+            "Session-Expires",
+            format!("{};refresher={role}", self.interval_s),
+        );
         headers.push("Supported", "timer");
         if self.is_known {
             headers.push("Require", "timer");
         }
     }
 
-    /// What a 2xx to a request of ours agreed. A peer that says nothing is refreshed by us at our own interval.
+    /// What a 2xx to a request of ours agreed. A peer that says nothing is refreshed by us at our
+    /// own interval.
     ///
     /// # Spec
     /// RFC 4028 s.7.2.
@@ -87,7 +105,11 @@ impl Agreement {
             Some(Role::Uas) => Refresher::Peer,
             Some(Role::Uac) | None => Refresher::Us,
         };
-        Self { interval_s, refresher, is_known: value.is_some() }
+        Self {
+            interval_s,
+            refresher,
+            is_known: value.is_some(),
+        }
     }
 }
 
@@ -105,10 +127,15 @@ enum Role {
 /// Reads `delta-seconds *(;param)`.
 fn read(value: &str) -> Option<(u32, Option<Role>)> {
     let mut parts = value.split(';').map(str::trim);
-    let number = parts.next().filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))?;
+    let number = parts
+        .next()
+        .filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))?;
     let role = parts.find_map(|p| {
         let (name, value) = p.split_once('=')?;
-        match (name.trim().to_ascii_lowercase().as_str(), value.trim().to_ascii_lowercase().as_str()) {
+        match (
+            name.trim().to_ascii_lowercase().as_str(),
+            value.trim().to_ascii_lowercase().as_str(),
+        ) {
             ("refresher", "uac") => Some(Role::Uac),
             ("refresher", "uas") => Some(Role::Uas),
             _ => None,
@@ -145,14 +172,16 @@ impl SessionTimer {
         let margin_ns = (32 * NS_PER_S).min(interval_ns / 3);
         Self {
             interval_s: agreement.interval_s,
-            refresh_ns: (agreement.refresher == Refresher::Us).then(|| now.saturating_add(interval_ns / 2)),
+            refresh_ns: (agreement.refresher == Refresher::Us)
+                .then(|| now.saturating_add(interval_ns / 2)),
             expires_ns: now.saturating_add(interval_ns - margin_ns),
         }
     }
 
     /// When [`SessionTimer::take_due`] has something.
     pub(crate) fn deadline(&self) -> u64 {
-        self.refresh_ns.map_or(self.expires_ns, |at| at.min(self.expires_ns))
+        self.refresh_ns
+            .map_or(self.expires_ns, |at| at.min(self.expires_ns))
     }
 
     /// What is due now. A refresh is told once.
@@ -160,7 +189,9 @@ impl SessionTimer {
         if now >= self.expires_ns {
             return Some(Due::Expired);
         }
-        self.refresh_ns.take_if(|at| *at <= now).map(|_| Due::Refresh)
+        self.refresh_ns
+            .take_if(|at| *at <= now)
+            .map(|_| Due::Refresh)
     }
 
     /// Our refresh failed for now: tries again half way to the end.
@@ -191,34 +222,83 @@ mod tests {
     #[test]
     fn agreement_follows_the_table() {
         use Refresher::{Peer, Us};
-        let cases: [(&[(&str, &str)], u32, Refresher, bool); 7] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], u32, Refresher, bool);
+        let cases: [Case<'_>; 7] = [
             (&[], 1800, Us, false),
             (&[("Supported", "100rel, timer")], 1800, Peer, true),
-            (&[("Supported", "timer"), ("Session-Expires", "600")], 600, Peer, true),
-            (&[("Supported", "timer"), ("Session-Expires", "3600;refresher=uas")], 1800, Us, true),
-            (&[("Require", "timer"), ("Session-Expires", "3600;Refresher=UAC"), ("Min-SE", "2000")], 2000, Peer, true),
+            (
+                &[("Supported", "timer"), ("Session-Expires", "600")],
+                600,
+                Peer,
+                true,
+            ),
+            (
+                &[
+                    ("Supported", "timer"),
+                    ("Session-Expires", "3600;refresher=uas"),
+                ],
+                1800,
+                Us,
+                true,
+            ),
+            (
+                &[
+                    ("Require", "timer"),
+                    ("Session-Expires", "3600;Refresher=UAC"),
+                    ("Min-SE", "2000"),
+                ],
+                2000,
+                Peer,
+                true,
+            ),
             (&[("Session-Expires", "30")], 90, Us, false),
-            (&[("Supported", "timer"), ("Session-Expires", "99999999999")], 1800, Peer, true),
+            (
+                &[("Supported", "timer"), ("Session-Expires", "99999999999")],
+                1800,
+                Peer,
+                true,
+            ),
         ];
         for (pairs, interval_s, refresher, is_known) in cases {
-            assert_eq!(answer(pairs), Ok(Agreement { interval_s, refresher, is_known }), "{pairs:?}");
+            assert_eq!(
+                answer(pairs),
+                Ok(Agreement {
+                    interval_s,
+                    refresher,
+                    is_known
+                }),
+                "{pairs:?}"
+            );
         }
         let small = [("Supported", "timer"), ("Session-Expires", "89")];
         assert_eq!(answer(&small), Err(Refusal::IntervalTooSmall));
-        assert_eq!(answer(&[("Session-Expires", "soon")]), Err(Refusal::MalformedHeader("Session-Expires")));
+        assert_eq!(
+            answer(&[("Session-Expires", "soon")]),
+            Err(Refusal::MalformedHeader("Session-Expires"))
+        );
     }
 
     #[test]
     fn answered_without_timer_is_refreshed_by_us() {
         let agreed = Agreement::answered(&Headers::new(), 1800);
         assert_eq!((agreed.interval_s, agreed.refresher), (1800, Refresher::Us));
-        let agreed = Agreement::answered(&Headers::new().with("Session-Expires", "600;refresher=uas"), 1800);
-        assert_eq!((agreed.interval_s, agreed.refresher), (600, Refresher::Peer));
+        let agreed = Agreement::answered(
+            &Headers::new().with("Session-Expires", "600;refresher=uas"),
+            1800,
+        );
+        assert_eq!(
+            (agreed.interval_s, agreed.refresher),
+            (600, Refresher::Peer)
+        );
     }
 
     #[test]
     fn timer_of_ours_refreshes_at_half_and_expires_before_the_end() {
-        let agreement = Agreement { interval_s: 1800, refresher: Refresher::Us, is_known: true };
+        let agreement = Agreement {
+            interval_s: 1800,
+            refresher: Refresher::Us,
+            is_known: true,
+        };
         let mut timer = SessionTimer::start(0, agreement);
         assert_eq!(timer.deadline(), 900 * NS_PER_S);
         assert_eq!(timer.take_due(900 * NS_PER_S - 1), None);
@@ -232,7 +312,11 @@ mod tests {
 
     #[test]
     fn timer_of_the_peer_only_expires() {
-        let agreement = Agreement { interval_s: 90, refresher: Refresher::Peer, is_known: true };
+        let agreement = Agreement {
+            interval_s: 90,
+            refresher: Refresher::Peer,
+            is_known: true,
+        };
         let mut timer = SessionTimer::start(0, agreement);
         assert_eq!(timer.deadline(), 60 * NS_PER_S);
         assert_eq!(timer.take_due(59 * NS_PER_S), None);

@@ -1,5 +1,5 @@
-//! Scripted dialogues with the focus: a stand-in for the SIP engine, a stand-in for the media engine, and a clock
-//! that the test turns.
+//! Scripted dialogues with the focus: a stand-in for the SIP engine, a stand-in for the media
+//! engine, and a clock that the test turns.
 
 mod ad_hoc;
 mod group;

@@ -89,15 +89,23 @@ impl Groups for DirectoryGroups {
 }
 
 fn load(directory: &Path) -> Result<HashMap<String, Arc<Group>>, GroupsError> {
-    let io_error = |path: &Path, error| GroupsError::Io { path: path.to_owned(), error };
+    let io_error = |path: &Path, error| GroupsError::Io {
+        path: path.to_owned(),
+        error,
+    };
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(|e| io_error(directory, e))? {
         let path = entry.map_err(|e| io_error(directory, e))?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml")) {
+        if path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("xml"))
+        {
             files.push(path);
         }
         if files.len() > GROUP_DOCUMENTS_MAX {
-            return Err(GroupsError::TooMany { path: directory.to_owned() });
+            return Err(GroupsError::TooMany {
+                path: directory.to_owned(),
+            });
         }
     }
     // Errors name the same file whatever order the file system gives.
@@ -109,7 +117,10 @@ fn load(directory: &Path) -> Result<HashMap<String, Arc<Group>>, GroupsError> {
             return Err(GroupsError::TooLarge { path });
         }
         let text = fs::read_to_string(&path).map_err(|e| io_error(&path, e))?;
-        for group in document::parse(&text).map_err(|error| GroupsError::Document { path: path.clone(), error })? {
+        for group in document::parse(&text).map_err(|error| GroupsError::Document {
+            path: path.clone(),
+            error,
+        })? {
             let uri = group.uri.as_str().to_owned();
             if groups.insert(group.uri.key(), Arc::new(group)).is_some() {
                 return Err(GroupsError::Twice { path, uri });
@@ -128,7 +139,8 @@ mod tests {
 
     impl Directory {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("msrp-sip-groups-{}-{name}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("msrp-sip-groups-{}-{name}", std::process::id()));
             let _ = fs::remove_dir_all(&path);
             fs::create_dir(&path).unwrap();
             Self(path)
@@ -146,7 +158,9 @@ mod tests {
     }
 
     fn document(uri: &str) -> String {
-        format!("<group xmlns=\"urn:oma:xml:poc:list-service\">\n<list-service uri=\"{uri}\"/>\n</group>")
+        format!(
+            "<group xmlns=\"urn:oma:xml:poc:list-service\">\n<list-service uri=\"{uri}\"/>\n</group>"
+        )
     }
 
     #[test]
@@ -175,6 +189,9 @@ mod tests {
         assert_eq!(groups.groups_count(), 1);
         directory.write("b.xml", &document("sip:a@h"));
         assert!(matches!(groups.reload(), Err(GroupsError::Twice { .. })));
-        assert!(matches!(DirectoryGroups::open(directory.0.join("none")), Err(GroupsError::Io { .. })));
+        assert!(matches!(
+            DirectoryGroups::open(directory.0.join("none")),
+            Err(GroupsError::Io { .. })
+        ));
     }
 }

@@ -17,9 +17,15 @@ use crate::xml::{Element, XmlError};
 pub fn parse(text: &str) -> Result<Vec<Group>, XmlError> {
     let root = Element::parse(text)?;
     if !root.is(LIST_SERVICE, "group") {
-        return Err(root.error(format!("the root element is not group in the namespace {LIST_SERVICE}")));
+        return Err(root.error(format!(
+            "the root element is not group in the namespace {LIST_SERVICE}"
+        )));
     }
-    let services: Vec<&Element> = root.children.iter().filter(|c| c.is(LIST_SERVICE, "list-service")).collect();
+    let services: Vec<&Element> = root
+        .children
+        .iter()
+        .filter(|c| c.is(LIST_SERVICE, "list-service"))
+        .collect();
     if services.is_empty() {
         return Err(root.error("there is no list-service element"));
     }
@@ -27,19 +33,26 @@ pub fn parse(text: &str) -> Result<Vec<Group>, XmlError> {
 }
 
 fn read_group(element: &Element) -> Result<Group, XmlError> {
-    let uri = element.attribute("uri").ok_or_else(|| element.error("list-service has no uri"))?;
-    let uri = Uri::parse(uri).map_err(|e| element.error(format!("the uri of list-service cannot be used: {e}")))?;
+    let uri = element
+        .attribute("uri")
+        .ok_or_else(|| element.error("list-service has no uri"))?;
+    let uri = Uri::parse(uri)
+        .map_err(|e| element.error(format!("the uri of list-service cannot be used: {e}")))?;
     let mut group = Group::new(uri);
     for child in &element.children {
         match (child.namespace.as_str(), child.name.as_str()) {
             (LIST_SERVICE, "display-name") => group.display_name = read_text(child),
             (LIST_SERVICE, "list") => group.members = read_members(child)?,
             (LIST_SERVICE, "invite-members") => group.invite_members = read_bool(child)?,
-            (LIST_SERVICE, "max-participant-count") => group.participants_max = Some(read_number(child)?),
+            (LIST_SERVICE, "max-participant-count") => {
+                group.participants_max = Some(read_number(child)?)
+            }
             (COMMON_POLICY, "ruleset") => group.rules = Some(read_rules(child)?),
             (EXTENSIONS, "supported-services") => group.supports_im = supports_im(child),
             (EXTENSIONS, "subject") => group.subject = read_text(child),
-            (EXTENSIONS, "session-active-policy") => group.active_policy = read_active_policy(child)?,
+            (EXTENSIONS, "session-active-policy") => {
+                group.active_policy = read_active_policy(child)?
+            }
             (EXTENSIONS, "age-restrictions") => group.is_age_restricted = must_understand(child),
             (_, "auto-release") => group.auto_release = Some(read_bool(child)?),
             _ => {}
@@ -52,11 +65,19 @@ fn read_members(list: &Element) -> Result<Vec<Member>, XmlError> {
     let mut members: Vec<Member> = Vec::new();
     for child in &list.children {
         match child.name.as_str() {
-            "entry" if members.len() >= GROUP_MEMBERS_MAX => return Err(child.error("the group has too many members")),
+            "entry" if members.len() >= GROUP_MEMBERS_MAX => {
+                return Err(child.error("the group has too many members"));
+            }
             "entry" => {
-                let uri = child.attribute("uri").ok_or_else(|| child.error("entry has no uri"))?;
-                let uri = Uri::parse_lenient(uri).map_err(|e| child.error(format!("the uri of entry cannot be used: {e}")))?;
-                members.push(Member { uri, display_name: resource_lists::display_name(child) });
+                let uri = child
+                    .attribute("uri")
+                    .ok_or_else(|| child.error("entry has no uri"))?;
+                let uri = Uri::parse_lenient(uri)
+                    .map_err(|e| child.error(format!("the uri of entry cannot be used: {e}")))?;
+                members.push(Member {
+                    uri,
+                    display_name: resource_lists::display_name(child),
+                });
             }
             "external" => return Err(child.error("references to other lists are not followed")),
             _ => {}
@@ -66,13 +87,25 @@ fn read_members(list: &Element) -> Result<Vec<Member>, XmlError> {
 }
 
 fn read_rules(ruleset: &Element) -> Result<Vec<Rule>, XmlError> {
-    ruleset.children.iter().filter(|c| c.is(COMMON_POLICY, "rule")).map(read_rule).collect()
+    ruleset
+        .children
+        .iter()
+        .filter(|c| c.is(COMMON_POLICY, "rule"))
+        .map(read_rule)
+        .collect()
 }
 
 fn read_rule(rule: &Element) -> Result<Rule, XmlError> {
-    let conditions = rule.child(COMMON_POLICY, "conditions").map(|c| c.children.as_slice()).unwrap_or_default();
+    let conditions = rule
+        .child(COMMON_POLICY, "conditions")
+        .map(|c| c.children.as_slice())
+        .unwrap_or_default();
     let mut rights = Rights::default();
-    for action in rule.child(COMMON_POLICY, "actions").map(|a| a.children.as_slice()).unwrap_or_default() {
+    for action in rule
+        .child(COMMON_POLICY, "actions")
+        .map(|a| a.children.as_slice())
+        .unwrap_or_default()
+    {
         let right = match (action.namespace.as_str(), action.name.as_str()) {
             (LIST_SERVICE, "allow-initiate-conference") => &mut rights.initiate,
             (LIST_SERVICE, "join-handling") => &mut rights.join,
@@ -85,13 +118,18 @@ fn read_rule(rule: &Element) -> Result<Rule, XmlError> {
         };
         *right = read_bool(action)?;
     }
-    Ok(Rule { conditions: conditions.iter().map(read_condition).collect(), rights })
+    Ok(Rule {
+        conditions: conditions.iter().map(read_condition).collect(),
+        rights,
+    })
 }
 
 fn read_condition(element: &Element) -> Condition {
     match (element.namespace.as_str(), element.name.as_str()) {
         (LIST_SERVICE, "is-list-member") => Condition::ListMember,
-        (COMMON_POLICY, "identity") => read_identities(element).map_or(Condition::Unknown, Condition::Identity),
+        (COMMON_POLICY, "identity") => {
+            read_identities(element).map_or(Condition::Unknown, Condition::Identity)
+        }
         (OMA_COMMON_POLICY, "other-identity") => Condition::OtherIdentity,
         (OMA_COMMON_POLICY, "anonymous-request") => Condition::AnonymousRequest,
         (EXTENSIONS, "media-list") => Condition::MessageSession(allows_message_session(element)),
@@ -104,7 +142,9 @@ fn read_identities(element: &Element) -> Option<Vec<Identity>> {
     let mut identities = Vec::new();
     for child in &element.children {
         match (child.namespace.as_str(), child.name.as_str()) {
-            (COMMON_POLICY, "one") => identities.extend(read_key(child.attribute("id")).map(Identity::One)),
+            (COMMON_POLICY, "one") => {
+                identities.extend(read_key(child.attribute("id")).map(Identity::One))
+            }
             (COMMON_POLICY, "many") => {
                 let mut except_domains = Vec::new();
                 let mut except = Vec::new();
@@ -112,13 +152,18 @@ fn read_identities(element: &Element) -> Option<Vec<Identity>> {
                     if !exception.is(COMMON_POLICY, "except") {
                         return None;
                     }
-                    except_domains.extend(exception.attribute("domain").map(str::to_ascii_lowercase));
+                    except_domains
+                        .extend(exception.attribute("domain").map(str::to_ascii_lowercase));
                     if let Some(id) = exception.attribute("id") {
                         except.push(read_key(Some(id))?);
                     }
                 }
                 let domain = child.attribute("domain").map(str::to_ascii_lowercase);
-                identities.push(Identity::Many { domain, except_domains, except });
+                identities.push(Identity::Many {
+                    domain,
+                    except_domains,
+                    except,
+                });
             }
             _ => {}
         }
@@ -151,16 +196,26 @@ fn supports_im(element: &Element) -> bool {
         return !all.children.iter().any(is_im_service);
     }
     let services = element.children.iter().filter(|c| is_im_service(c));
-    services.into_iter().any(|s| s.child(EXTENSIONS, "group-media").is_none_or(allows_message_session))
+    services.into_iter().any(|s| {
+        s.child(EXTENSIONS, "group-media")
+            .is_none_or(allows_message_session)
+    })
 }
 
 fn is_im_service(element: &Element) -> bool {
     const FEATURE_TAGS: [&str; 3] = ["+g.oma.sip-im", "+g.oma-sip-im", "+g.oma-im-sip"];
     const ENABLER: &str = "org.openmobilealliance:IM";
-    let enabler = element.attribute("enabler").map(str::trim).unwrap_or_default();
-    let is_enabler =
-        enabler == "IM" || enabler.strip_prefix(ENABLER).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    let is_tag = element.attribute("featuretag").is_some_and(|tag| FEATURE_TAGS.contains(&tag.trim()));
+    let enabler = element
+        .attribute("enabler")
+        .map(str::trim)
+        .unwrap_or_default();
+    let is_enabler = enabler == "IM"
+        || enabler
+            .strip_prefix(ENABLER)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let is_tag = element
+        .attribute("featuretag")
+        .is_some_and(|tag| FEATURE_TAGS.contains(&tag.trim()));
     element.name == "service" && (is_enabler || is_tag)
 }
 
@@ -172,11 +227,18 @@ fn allows_message_session(media_list: &Element) -> bool {
 }
 
 fn must_understand(element: &Element) -> bool {
-    element.attribute("must-understand").is_some_and(|v| matches!(v.trim(), "true" | "1"))
+    element
+        .attribute("must-understand")
+        .is_some_and(|v| matches!(v.trim(), "true" | "1"))
 }
 
 fn read_text(element: &Element) -> Option<String> {
-    let text: String = element.trimmed().chars().filter(|c| !c.is_control()).take(crate::limits::DISPLAY_NAME_CHARS_MAX).collect();
+    let text: String = element
+        .trimmed()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(crate::limits::DISPLAY_NAME_CHARS_MAX)
+        .collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -189,7 +251,10 @@ fn read_bool(element: &Element) -> Result<bool, XmlError> {
 }
 
 fn read_number<T: std::str::FromStr>(element: &Element) -> Result<T, XmlError> {
-    element.trimmed().parse().map_err(|_| element.error(format!("{} is not a number in range", element.name)))
+    element
+        .trimmed()
+        .parse()
+        .map_err(|_| element.error(format!("{} is not a number in range", element.name)))
 }
 
 const LIST_SERVICE: &str = "urn:oma:xml:poc:list-service";
@@ -246,7 +311,10 @@ mod tests {
     }
 
     fn rights(group: &Group, text: &str) -> Rights {
-        group.rights(&Caller { addresses: &[uri(text)], is_anonymous: false })
+        group.rights(&Caller {
+            addresses: &[uri(text)],
+            is_anonymous: false,
+        })
     }
 
     #[test]
@@ -259,10 +327,20 @@ mod tests {
         assert_eq!(group.members[0].display_name.as_deref(), Some("Alice A."));
         assert!(group.invite_members && group.supports_im && group.is_age_restricted);
         assert_eq!(group.participants_max, Some(10));
-        let policy = ActivePolicy { duration_s_max: Some(7200), participants_min: Some(2), has_unknown_condition: false };
+        let policy = ActivePolicy {
+            duration_s_max: Some(7200),
+            participants_min: Some(2),
+            has_unknown_condition: false,
+        };
         assert_eq!(group.active_policy, policy);
         let alice = rights(&group, "sip:alice@example.com");
-        assert!(alice.initiate && alice.join && alice.private_messages && !alice.anonymity && !alice.expel);
+        assert!(
+            alice.initiate
+                && alice.join
+                && alice.private_messages
+                && !alice.anonymity
+                && !alice.expel
+        );
         let guest = rights(&group, "sip:y@guests.example");
         assert!(guest.join && !guest.initiate);
         assert_eq!(rights(&group, "sip:x@guests.example"), Rights::default());
@@ -271,12 +349,35 @@ mod tests {
     #[test]
     fn document_faults_are_named_with_their_line() {
         let cases = [
-            (EXAMPLE.replace(" uri=\"sip:book-club@im.example.com\"", ""), 5, "no uri"),
-            (EXAMPLE.replace("sip:book-club@im", "book-club@im"), 5, "neither sip"),
-            (EXAMPLE.replace("<invite-members>true", "<invite-members>yes"), 11, "invite-members"),
+            (
+                EXAMPLE.replace(" uri=\"sip:book-club@im.example.com\"", ""),
+                5,
+                "no uri",
+            ),
+            (
+                EXAMPLE.replace("sip:book-club@im", "book-club@im"),
+                5,
+                "neither sip",
+            ),
+            (
+                EXAMPLE.replace("<invite-members>true", "<invite-members>yes"),
+                11,
+                "invite-members",
+            ),
             (EXAMPLE.replace(">10<", ">-1<"), 12, "max-participant-count"),
-            (EXAMPLE.replace("<entry uri=\"tel:+15550100\"/>", "<external anchor='http://x'/>"), 9, "not followed"),
-            (EXAMPLE.replace("urn:oma:xml:poc:list-service\"", "urn:x\""), 2, "root"),
+            (
+                EXAMPLE.replace(
+                    "<entry uri=\"tel:+15550100\"/>",
+                    "<external anchor='http://x'/>",
+                ),
+                9,
+                "not followed",
+            ),
+            (
+                EXAMPLE.replace("urn:oma:xml:poc:list-service\"", "urn:x\""),
+                2,
+                "root",
+            ),
         ];
         for (text, line, part) in cases {
             let error = parse(&text).unwrap_err();
@@ -288,11 +389,35 @@ mod tests {
     fn supported_services_without_im_are_seen() {
         let service = "<oxe:service enabler=\"org.openmobilealliance:IM\">";
         let cases = [
-            (EXAMPLE.replace(service, "<oxe:service enabler=\"org.openmobilealliance:PoC\">"), false),
-            (EXAMPLE.replace(service, "<oxe:service featuretag=\"+g.oma-sip-im\">"), true),
-            (EXAMPLE.replace(service, "<oxe:service enabler=\"org.openmobilealliance:IM-1.0\">"), true),
-            (EXAMPLE.replace("<oxe:message-session/>", "<oxe:audio/>"), false),
-            (EXAMPLE.replace("<oxe:message-session/>", "<oxe:all-media-except><oxe:audio/></oxe:all-media-except>"), true),
+            (
+                EXAMPLE.replace(
+                    service,
+                    "<oxe:service enabler=\"org.openmobilealliance:PoC\">",
+                ),
+                false,
+            ),
+            (
+                EXAMPLE.replace(service, "<oxe:service featuretag=\"+g.oma-sip-im\">"),
+                true,
+            ),
+            (
+                EXAMPLE.replace(
+                    service,
+                    "<oxe:service enabler=\"org.openmobilealliance:IM-1.0\">",
+                ),
+                true,
+            ),
+            (
+                EXAMPLE.replace("<oxe:message-session/>", "<oxe:audio/>"),
+                false,
+            ),
+            (
+                EXAMPLE.replace(
+                    "<oxe:message-session/>",
+                    "<oxe:all-media-except><oxe:audio/></oxe:all-media-except>",
+                ),
+                true,
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(parse(&text).unwrap()[0].supports_im, expected);
@@ -301,15 +426,30 @@ mod tests {
 
     #[test]
     fn unknown_condition_never_matches() {
-        let text = EXAMPLE.replace("<cp:conditions><is-list-member/>", "<cp:conditions><is-list-member/><cp:sphere value='w'/>");
-        assert_eq!(rights(&parse(&text).unwrap()[0], "sip:alice@example.com"), Rights::default());
-        let text = EXAMPLE.replace("<cp:except id=\"sip:x@guests.example\"/>", "<cp:except id=\"x\"/>");
-        assert_eq!(rights(&parse(&text).unwrap()[0], "sip:y@guests.example"), Rights::default());
+        let text = EXAMPLE.replace(
+            "<cp:conditions><is-list-member/>",
+            "<cp:conditions><is-list-member/><cp:sphere value='w'/>",
+        );
+        assert_eq!(
+            rights(&parse(&text).unwrap()[0], "sip:alice@example.com"),
+            Rights::default()
+        );
+        let text = EXAMPLE.replace(
+            "<cp:except id=\"sip:x@guests.example\"/>",
+            "<cp:except id=\"x\"/>",
+        );
+        assert_eq!(
+            rights(&parse(&text).unwrap()[0], "sip:y@guests.example"),
+            Rights::default()
+        );
     }
 
     #[test]
     fn unknown_active_policy_that_must_be_understood_is_seen() {
-        let text = EXAMPLE.replace("<oxe:max-duration>7200</oxe:max-duration>", "<oxe:schedule/>");
+        let text = EXAMPLE.replace(
+            "<oxe:max-duration>7200</oxe:max-duration>",
+            "<oxe:schedule/>",
+        );
         assert!(!parse(&text).unwrap()[0].active_policy.has_unknown_condition);
         let text = text.replace("oxe:must-understand=\"false\"", "must-understand=\"true\"");
         assert!(parse(&text).unwrap()[0].active_policy.has_unknown_condition);

@@ -72,8 +72,20 @@ impl Group {
     /// A group that everybody may start and join under the real name.
     #[must_use]
     pub fn open_to_all(uri: Uri) -> Self {
-        let rights = Rights { initiate: true, join: true, conference_state: true, private_messages: true, ..Rights::default() };
-        Self { rules: Some(vec![Rule { conditions: Vec::new(), rights }]), ..Self::new(uri) }
+        let rights = Rights {
+            initiate: true,
+            join: true,
+            conference_state: true,
+            private_messages: true,
+            ..Rights::default()
+        };
+        Self {
+            rules: Some(vec![Rule {
+                conditions: Vec::new(),
+                rights,
+            }]),
+            ..Self::new(uri)
+        }
     }
 
     /// Gives the group a name.
@@ -86,14 +98,19 @@ impl Group {
     /// Adds a member.
     #[must_use]
     pub fn with_member(mut self, uri: Uri, display_name: Option<&str>) -> Self {
-        self.members.push(Member { uri, display_name: display_name.map(str::to_owned) });
+        self.members.push(Member {
+            uri,
+            display_name: display_name.map(str::to_owned),
+        });
         self
     }
 
     /// The first member entry that names one of these addresses.
     #[must_use]
     pub fn member(&self, addresses: &[Uri]) -> Option<&Member> {
-        self.members.iter().find(|member| addresses.iter().any(|a| a.is_same(&member.uri)))
+        self.members
+            .iter()
+            .find(|member| addresses.iter().any(|a| a.is_same(&member.uri)))
     }
 
     /// What a caller may do: the permissions of all rules that match, joined.
@@ -104,17 +121,27 @@ impl Group {
     pub fn rights(&self, caller: &Caller<'_>) -> Rights {
         let is_member = self.member(caller.addresses).is_some();
         let Some(rules) = &self.rules else {
-            return if is_member { Rights::of_member() } else { Rights::default() };
+            return if is_member {
+                Rights::of_member()
+            } else {
+                Rights::default()
+            };
         };
         let mut rights = Rights::default();
         let mut has_matched = false;
-        for rule in rules.iter().filter(|r| !r.conditions.contains(&Condition::OtherIdentity)) {
+        for rule in rules
+            .iter()
+            .filter(|r| !r.conditions.contains(&Condition::OtherIdentity))
+        {
             if rule.matches(caller, is_member, false) {
                 has_matched = true;
                 rights = rights.union(rule.rights);
             }
         }
-        for rule in rules.iter().filter(|r| r.conditions.contains(&Condition::OtherIdentity)) {
+        for rule in rules
+            .iter()
+            .filter(|r| r.conditions.contains(&Condition::OtherIdentity))
+        {
             if rule.matches(caller, is_member, !has_matched) {
                 rights = rights.union(rule.rights);
             }
@@ -133,7 +160,10 @@ mod tests {
     }
 
     fn caller(addresses: &[Uri]) -> Caller<'_> {
-        Caller { addresses, is_anonymous: false }
+        Caller {
+            addresses,
+            is_anonymous: false,
+        }
     }
 
     fn rule(conditions: Vec<Condition>, rights: Rights) -> Rule {
@@ -151,18 +181,34 @@ mod tests {
     // covers: CTRL-7.2.2.9-04
     #[test]
     fn rights_of_all_matching_rules_are_joined() {
-        let join = Rights { join: true, ..Rights::default() };
-        let initiate = Rights { initiate: true, ..Rights::default() };
-        let other = Rights { conference_state: true, ..Rights::default() };
+        let join = Rights {
+            join: true,
+            ..Rights::default()
+        };
+        let initiate = Rights {
+            initiate: true,
+            ..Rights::default()
+        };
+        let other = Rights {
+            conference_state: true,
+            ..Rights::default()
+        };
         let mut group = Group::new(uri("sip:g@h")).with_member(uri("sip:a@h"), None);
-        let domain = Identity::Many { domain: Some("h".into()), except_domains: vec![], except: vec!["sip:x@h".into()] };
+        let domain = Identity::Many {
+            domain: Some("h".into()),
+            except_domains: vec![],
+            except: vec!["sip:x@h".into()],
+        };
         group.rules = Some(vec![
             rule(vec![Condition::ListMember], join),
             rule(vec![Condition::Identity(vec![domain])], initiate),
             rule(vec![Condition::OtherIdentity], other),
             rule(vec![Condition::Unknown], Rights::of_member()),
         ]);
-        assert_eq!(group.rights(&caller(&[uri("sip:a@h")])), join.union(initiate));
+        assert_eq!(
+            group.rights(&caller(&[uri("sip:a@h")])),
+            join.union(initiate)
+        );
         assert_eq!(group.rights(&caller(&[uri("sip:b@h")])), initiate);
         assert_eq!(group.rights(&caller(&[uri("sip:x@h")])), other);
         assert_eq!(group.rights(&caller(&[uri("sip:a@elsewhere")])), other);
@@ -171,9 +217,19 @@ mod tests {
     #[test]
     fn anonymous_condition_needs_an_anonymous_request() {
         let mut group = Group::new(uri("sip:g@h"));
-        group.rules = Some(vec![rule(vec![Condition::AnonymousRequest], Rights::of_member())]);
+        group.rules = Some(vec![rule(
+            vec![Condition::AnonymousRequest],
+            Rights::of_member(),
+        )]);
         let addresses = [uri("sip:a@h")];
         assert_eq!(group.rights(&caller(&addresses)), Rights::default());
-        assert!(group.rights(&Caller { addresses: &addresses, is_anonymous: true }).join);
+        assert!(
+            group
+                .rights(&Caller {
+                    addresses: &addresses,
+                    is_anonymous: true
+                })
+                .join
+        );
     }
 }

@@ -73,12 +73,15 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether the rule applies. `is_other` says that no rule without [`Condition::OtherIdentity`] did.
+    /// Whether the rule applies. `is_other` says that no rule without [`Condition::OtherIdentity`]
+    /// did.
     #[must_use]
     pub fn matches(&self, caller: &Caller<'_>, is_member: bool, is_other: bool) -> bool {
         self.conditions.iter().all(|condition| match condition {
             Condition::ListMember => is_member,
-            Condition::Identity(identities) => identities.iter().any(|i| i.matches(caller.addresses)),
+            Condition::Identity(identities) => {
+                identities.iter().any(|i| i.matches(caller.addresses))
+            }
             Condition::OtherIdentity => is_other,
             Condition::AnonymousRequest => caller.is_anonymous,
             Condition::MessageSession(allowed) => *allowed,
@@ -124,10 +127,18 @@ impl Identity {
     fn matches(&self, addresses: &[Uri]) -> bool {
         match self {
             Self::One(key) => addresses.iter().any(|a| a.key() == *key),
-            Self::Many { domain, except_domains, except } => {
-                let is_excepted =
-                    addresses.iter().any(|a| except_domains.iter().any(|d| d == a.host()) || except.contains(&a.key()));
-                !is_excepted && domain.as_ref().is_none_or(|d| addresses.iter().any(|a| a.host() == d))
+            Self::Many {
+                domain,
+                except_domains,
+                except,
+            } => {
+                let is_excepted = addresses.iter().any(|a| {
+                    except_domains.iter().any(|d| d == a.host()) || except.contains(&a.key())
+                });
+                !is_excepted
+                    && domain
+                        .as_ref()
+                        .is_none_or(|d| addresses.iter().any(|a| a.host() == d))
             }
         }
     }

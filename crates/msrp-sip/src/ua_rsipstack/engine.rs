@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rsipstack::transaction::TransactionTimer;
 use rsipstack::transaction::key::TransactionKey;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::uac::{Client, Outgoing};
@@ -23,6 +23,7 @@ use super::screen::{Incoming, Screen, Start};
 use super::stack::{Output, Stack, Times};
 use super::value::Target;
 use crate::ua::{Answer, Body, DialogId, Headers, Method, OutRequest, Request, TxnId, UaEvent};
+use crate::ua_rsipstack::UaStats;
 
 /// What the focus asks for.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Send(TxnId, OutRequest),
     /// `SipUa::bye`.
     Bye(TxnId, DialogId, Headers),
+    /// `UaHandle::stats`.
+    Stats(oneshot::Sender<UaStats>),
 }
 
 /// Where the engine's inputs come from.
@@ -214,6 +217,22 @@ impl Engine {
             }
             Command::Send(transaction, request) => self.send(transaction, request),
             Command::Bye(transaction, dialog, headers) => self.bye(transaction, dialog, headers),
+            Command::Stats(answer) => {
+                answer.send(self.stats()).ok();
+            }
+        }
+    }
+
+    fn stats(&self) -> UaStats {
+        UaStats {
+            dialogs: self.dialogs.len(),
+            transactions_open: self
+                .stack
+                .open_count()
+                .max(self.servers.len() + self.clients.len()),
+            transactions_finished: self.stack.len() - self.stack.open_count(),
+            connections: self.paths.connections_count(),
+            events_waiting: self.backlog.len(),
         }
     }
 

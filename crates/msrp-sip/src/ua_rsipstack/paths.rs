@@ -41,7 +41,7 @@ pub(super) struct Found {
 /// A way, or what to do without one.
 pub(super) enum Path<W> {
     /// There it is.
-    Open(Flow, W),
+    Open(Box<Flow>, W),
     /// It is being looked for; what was to be sent is kept.
     Sought,
     /// There is none.
@@ -68,13 +68,22 @@ impl<W> Paths<W> {
         }
     }
 
+    /// How many connections are open.
+    pub(super) fn connections_count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether we have a UDP port at all.
     pub(super) fn has_udp(&self) -> bool {
         !self.udp.is_empty()
     }
 
-    /// Takes note of an open connection.
+    /// Takes note of an open connection. One that has ended already is left out: the news of its
+    /// end may have come before.
     pub(super) fn opened(&mut self, connection: Arc<Connection>) {
+        if connection.is_ended() {
+            return;
+        }
         self.by_peer.insert(connection.peer, connection.id);
         self.open.insert(connection.id, connection);
     }
@@ -121,14 +130,14 @@ impl<W> Paths<W> {
             match transport {
                 Transport::Udp => {
                     return match self.udp_flow(address) {
-                        Some(flow) => Path::Open(flow, what),
+                        Some(flow) => Path::Open(Box::new(flow), what),
                         None => Path::None(what),
                     };
                 }
                 Transport::Tcp => {
                     let id = self.by_peer.get(&address).copied();
                     if let Some(flow) = id.and_then(|id| self.flow(id)) {
-                        return Path::Open(flow, what);
+                        return Path::Open(Box::new(flow), what);
                     }
                 }
             }
@@ -201,9 +210,9 @@ impl<W> Paths<W> {
         }
         let flow = match (found.connection, found.address) {
             (Some(connection), _) => {
-                let flow = Flow::tcp(&connection);
+                let id = connection.id;
                 self.opened(connection);
-                Some(flow)
+                self.flow(id)
             }
             (None, Some(address)) => self.udp_flow(address),
             (None, None) => None,

@@ -124,7 +124,7 @@ impl Screen {
     /// Judges a message. `found` is what its framing found wrong with it.
     pub(super) fn judge(
         &self,
-        head: Head,
+        head: &Head,
         body: &[u8],
         source: SocketAddr,
         found: Option<Fault>,
@@ -137,12 +137,12 @@ impl Screen {
         }
         let fault = match found {
             Some(fault) => fault,
-            None => match request(&head, body, source) {
+            None => match request(head, body, source) {
                 Ok(incoming) => return Screened::Pass(Box::new(incoming)),
                 Err(fault) => fault,
             },
         };
-        match self.refusal(&head, source, fault) {
+        match self.refusal(head, source, fault) {
             Some((octets, to)) => Screened::Refuse(octets, to),
             None => Screened::Drop(fault.reason),
         }
@@ -357,9 +357,9 @@ fn request(head: &Head, body: &[u8], source: SocketAddr) -> Result<Incoming, Fau
 
 fn request_line(line: &str) -> Result<(&str, &str), Fault> {
     let mut parts = line.split(' ');
-    let (method, uri, version) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(method), Some(uri), Some(version), None) => (method, uri, version),
-        _ => return Err(Fault::bad("Bad Request-Line")),
+    let parts = (parts.next(), parts.next(), parts.next(), parts.next());
+    let (Some(method), Some(uri), Some(version), None) = parts else {
+        return Err(Fault::bad("Bad Request-Line"));
     };
     if !is_token(method) {
         return Err(Fault::bad("Bad Method"));
@@ -375,7 +375,7 @@ fn request_line(line: &str) -> Result<(&str, &str), Fault> {
     }
 }
 
-fn response(head: Head, body: &[u8], source: SocketAddr) -> Option<Incoming> {
+fn response(head: &Head, body: &[u8], source: SocketAddr) -> Option<Incoming> {
     if head.fault.is_some() {
         return None;
     }
@@ -387,7 +387,7 @@ fn response(head: Head, body: &[u8], source: SocketAddr) -> Option<Incoming> {
         return None;
     }
     let status: u16 = status.parse().ok().filter(|s| (100..700).contains(s))?;
-    let (ids, cseq_method) = ids(&head, source, false).ok()?;
+    let (ids, cseq_method) = ids(head, source, false).ok()?;
     known_method(&cseq_method)?;
     let light = sip::Response {
         status_code: sip::StatusCode::try_from((status, reason.as_str())).ok()?,
@@ -397,7 +397,7 @@ fn response(head: Head, body: &[u8], source: SocketAddr) -> Option<Incoming> {
         body: Vec::new(),
     };
     let key = TransactionKey::from_response(&light, TransactionRole::Client).ok()?;
-    let headers = headers(&head);
+    let headers = headers(head);
     Some(Incoming {
         start: Start::Response { status, reason },
         body: body_of(&headers, body),

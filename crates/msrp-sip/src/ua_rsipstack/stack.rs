@@ -98,6 +98,11 @@ impl Stack {
         self.open.len() + self.endpoint.finished_transactions.len()
     }
 
+    /// Transactions that are open.
+    pub(super) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether a message belongs to a transaction that is open or still answers retransmissions.
     pub(super) fn knows(&self, key: &TransactionKey) -> bool {
         self.open.contains_key(key) || self.endpoint.finished_transactions.contains_key(key)
@@ -130,13 +135,9 @@ impl Stack {
         }
     }
 
-    /// Sends a request.
-    pub(super) fn send(
-        &mut self,
-        request: sip::Request,
-        flow: &Flow,
-    ) -> Result<TransactionKey, rsipstack::Error> {
-        let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
+    /// Sends a request; `None` when the stack cannot.
+    pub(super) fn send(&mut self, request: sip::Request, flow: &Flow) -> Option<TransactionKey> {
+        let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
         let mut transaction = Transaction::new_client(
             key.clone(),
             request,
@@ -144,11 +145,12 @@ impl Stack {
             Some(flow.connection.clone()),
         );
         transaction.destination = Some(flow.destination.clone());
-        unconstrained(transaction.send())
-            .now_or_never()
-            .unwrap_or(Ok(()))?;
+        if let Some(Err(error)) = unconstrained(transaction.send()).now_or_never() {
+            tracing::debug!(%error, "request not sent");
+            return None;
+        }
         self.open.insert(key.clone(), transaction);
-        Ok(key)
+        Some(key)
     }
 
     /// Sends 100 Trying.
@@ -158,23 +160,23 @@ impl Stack {
         }
     }
 
-    /// Sends a response.
-    ///
-    /// # Errors
-    /// The transaction is over, or its connection is.
+    /// Sends a response; whether it went. It does not when the transaction or its connection is
+    /// over.
     pub(super) fn respond(
         &mut self,
         key: &TransactionKey,
         response: sip::Response,
         out: &mut Vec<Output>,
-    ) -> Result<(), rsipstack::Error> {
-        let transaction = self
-            .open
-            .get_mut(key)
-            .ok_or_else(|| rsipstack::Error::Error("no transaction".to_owned()))?;
+    ) -> bool {
+        let Some(transaction) = self.open.get_mut(key) else {
+            return false;
+        };
         let sent = unconstrained(transaction.respond(response)).now_or_never();
+        if let Some(Err(error)) = &sent {
+            tracing::debug!(%error, "response not sent");
+        }
         self.poll(key, out);
-        sent.unwrap_or(Ok(()))
+        matches!(sent, Some(Ok(())))
     }
 
     /// A response to the request of a transaction, with this To value.

@@ -270,7 +270,7 @@ async fn take(
         Framed::Broken(head, fault) => (head, Default::default(), Some(fault)),
     };
     let broken = found.is_some();
-    match shared.screen.judge(head, &body, connection.peer, found) {
+    match shared.screen.judge(&head, &body, connection.peer, found) {
         Screened::Pass(message) => {
             let arrival = Arrival::Tcp(connection.clone());
             let message = Ingress::Message(message, arrival);

@@ -1,7 +1,7 @@
 //! UDP: one socket for each address, read by a task of its own, written by whoever has something
 //! to say. Writing never waits: a datagram without room is lost, and retransmission makes up.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,7 +30,10 @@ pub(super) struct UdpPort {
 
 impl UdpPort {
     /// Takes a bound socket.
-    pub(super) async fn new(socket: UdpSocket, advertised: SocketAddr) -> Self {
+    pub(super) async fn new(socket: UdpSocket, advertised: SocketAddr) -> io::Result<Self> {
+        // Until the first wait the runtime does not know that there is room, and would lose the
+        // first datagrams.
+        socket.writable().await?;
         let socket = Arc::new(Socket {
             inner: socket,
             failed: AtomicBool::new(false),
@@ -40,11 +43,11 @@ impl UdpPort {
             addr: sip_addr(Transport::Udp, advertised),
         };
         let connection = UdpConnection::attach(inner, None, None).await;
-        Self {
+        Ok(Self {
             connection: SipConnection::Udp(connection),
             advertised,
             socket,
-        }
+        })
     }
 
     /// Sends octets past the stack.
@@ -67,7 +70,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn try_send(&self, octets: &[u8], to: SocketAddr) -> std::io::Result<()> {
+    fn try_send(&self, octets: &[u8], to: SocketAddr) -> io::Result<()> {
         match self.inner.try_send_to(octets, to) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
             _ => Ok(()),
@@ -134,7 +137,7 @@ fn take(port: &Arc<UdpPort>, shared: &Shared, datagram: &[u8], source: SocketAdd
         return;
     }
     let (head, body, found) = cut(datagram);
-    match shared.screen.judge(head, body, source, found) {
+    match shared.screen.judge(&head, body, source, found) {
         Screened::Pass(message) => {
             let arrival = Arrival::Udp(port.clone(), source);
             let message = Ingress::Message(message, arrival);

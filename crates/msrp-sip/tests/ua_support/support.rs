@@ -311,10 +311,9 @@ impl Raw {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for line in request.lines().skip(1) {
             let name = line.split(':').next().unwrap();
-            if ["Via", "From", "Call-ID", "CSeq", "Record-Route"].contains(&name) {
-                text.push_str(line);
-                text.push_str("\r\n");
-            } else if name == "To" && line.contains(";tag=") {
+            let is_tagged_to = name == "To" && line.contains(";tag=");
+            let is_copied = ["Via", "From", "Call-ID", "CSeq", "Record-Route"].contains(&name);
+            if is_copied || is_tagged_to {
                 text.push_str(line);
                 text.push_str("\r\n");
             } else if name == "To" {

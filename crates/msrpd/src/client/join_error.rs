@@ -9,6 +9,8 @@ use super::Refusal;
 pub enum JoinError {
     /// The client's own SIP engine did not start, or ended.
     Engine(String),
+    /// No SIP server answered.
+    Unreachable,
     /// The INVITE was refused.
     Refused {
         /// The SIP status.
@@ -30,6 +32,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Engine(reason) => write!(f, "the SIP client could not run: {reason}"),
+            Self::Unreachable => f.write_str("the SIP server does not answer"),
             Self::Refused {
                 status,
                 reason,

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use msrp_sip::ua::{
-    Answer, Body, DialogEnd, DialogId, Headers, Method, OutRequest, Request, Response, SipUa,
-    TxnId, UaEvent,
+    Answer, Body, DialogEnd, DialogId, Headers, Method, Origin, OutRequest, Request, Response,
+    SipUa, TxnId, UaEvent,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -223,6 +223,10 @@ fn request(invitation: &Invitation, media: &OwnMedia) -> OutRequest {
 }
 
 fn refusal(response: Response) -> JoinError {
+    match response.origin {
+        Origin::Timeout | Origin::Transport => return JoinError::Unreachable,
+        Origin::Peer => {}
+    }
     let warning = sip_head::warnings(&response.headers).join(" ");
     JoinError::Refused {
         status: response.status,

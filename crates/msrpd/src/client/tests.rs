@@ -52,6 +52,7 @@ async fn answer(server: &mut Ua, status: u16, headers: Headers, sdp: Option<Stri
     }
 }
 
+// covers: CLI-7.1.1.1-02, CLI-7.1.1.1-04
 #[tokio::test]
 async fn chat_over_each_transport_joins_sends_and_leaves() {
     for transport in [Transport::Udp, Transport::Tcp] {

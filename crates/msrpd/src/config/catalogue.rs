@@ -336,7 +336,7 @@ pub const KEYS: &[Key] = &[
         kind: "seconds",
         default: |c| number(c.limits.final_report_s),
         effect: "How long a final report waits for the outcome of its legs.",
-        limit: "Legs without an outcome are reported as unknown.",
+        limit: "The report is sent with what is known by then.",
     },
     Key {
         path: "admin.bind",

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use msrp_sip::address::Uri;
 
 /// A SIP transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,10 +97,10 @@ pub(super) fn is_host(text: &str) -> bool {
     text.len() <= HOST_OCTETS_MAX && text.split('.').all(label)
 }
 
-/// Whether this is a `sip:` URI with a user and a host, in its plain form.
-pub(super) fn is_user_uri(text: &str) -> bool {
-    let address = text.strip_prefix("sip:").and_then(|t| t.split_once('@'));
-    matches!(address, Some((user, host)) if is_user(user) && is_host_port(host))
+/// Whether this is a `sip:` URI with a user and a host.
+pub(crate) fn is_user_uri(text: &str) -> bool {
+    let is_complete = |uri: &Uri| uri.user().is_some_and(|user| !user.is_empty());
+    text.starts_with("sip:") && Uri::parse(text).is_ok_and(|uri| is_complete(&uri))
 }
 
 /// Whether this is `sip:HOST`, `sip:HOST:PORT`, each with or without parameters.
@@ -116,11 +117,6 @@ pub(super) fn is_route(text: &str) -> bool {
 pub(super) fn net(text: &str) -> Option<IpNet> {
     let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
     text.parse().ok().or_else(single)
-}
-
-fn is_user(text: &str) -> bool {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&b);
-    !text.is_empty() && text.bytes().all(legal)
 }
 
 fn is_host_port(text: &str) -> bool {

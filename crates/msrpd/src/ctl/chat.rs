@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::client::{Chat, ChatConfig, ChatEvent, Refusal};
+use crate::client::{Chat, ChatConfig, ChatEvent, JoinError, Refusal};
 use crate::signal::Signals;
 use crate::text::{printable, short_name};
 
@@ -17,7 +19,7 @@ pub(super) async fn run(config: &ChatConfig) -> ExitCode {
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
     let joined = tokio::select! {
-        joined = Chat::join(config) => joined,
+        joined = join(config) => joined,
         _ = signals.next() => return ExitCode::FAILURE,
     };
     let chat = match joined {
@@ -42,6 +44,19 @@ pub(super) async fn run(config: &ChatConfig) -> ExitCode {
             ExitCode::SUCCESS
         }
         End::Ended(reason) => refuse(&format!("the chat ended: {}", printable(&reason))),
+    }
+}
+
+/// Joins, and says so when it takes long.
+async fn join(config: &ChatConfig) -> Result<Chat, JoinError> {
+    let joining = Chat::join(config);
+    tokio::pin!(joining);
+    match timeout(PATIENCE, &mut joining).await {
+        Ok(joined) => joined,
+        Err(_) => {
+            eprintln!("waiting for the SIP server at {} ...", config.server);
+            joining.await
+        }
     }
 }
 
@@ -127,6 +142,8 @@ fn refuse(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// How long joining takes before the user is told about it.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Most lines that wait for their answer; reading waits at the limit.
 const SENDING_MAX: usize = 32;
 /// Most characters of a refused line that are shown.

@@ -1,6 +1,7 @@
 //! What the SIP engine tells about the dialogs of a conference.
 
 use crate::focus::conference::engine::reason;
+use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Purpose;
 use crate::focus::headers::wants_privacy;
@@ -27,7 +28,13 @@ impl Conference {
     }
 
     /// A response to an INVITE of ours.
-    pub(crate) fn on_invite_response(&mut self, key: u64, dialog: DialogId, response: Response, env: &mut Env<'_>) {
+    pub(crate) fn on_invite_response(
+        &mut self,
+        key: u64,
+        dialog: DialogId,
+        response: Response,
+        env: &mut Env<'_>,
+    ) {
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -50,24 +57,42 @@ impl Conference {
 
     /// # Spec
     /// CTRL-7.2.2.2-10 to CTRL-7.2.2.2-15; AMB-75.
-    fn on_invite_accepted(&mut self, key: u64, dialog: DialogId, response: Response, interval_s: u32, env: &mut Env<'_>) {
+    fn on_invite_accepted(
+        &mut self,
+        key: u64,
+        dialog: DialogId,
+        response: Response,
+        interval_s: u32,
+        env: &mut Env<'_>,
+    ) {
         let agreement = Agreement::answered(&response.headers, interval_s);
         let body = response.body.filter(|b| media_type(&b.content_type) == SDP);
         let answer = match body {
             Some(body) => Remote::read(&body.octets),
-            None => Err(Refusal::NotAcceptable("The answer has no session description.".into())),
+            None => Err(Refusal::NotAcceptable(
+                "The answer has no session description.".into(),
+            )),
         };
         // The room learned this participant by its address, so it cannot be hidden any more.
         let wants_privacy = wants_privacy(&response.headers);
         match answer {
             Ok(answer) if !wants_privacy => self.accept(key, dialog, answer, agreement, env),
             answer => {
-                let (status, text) = if wants_privacy { (403, "Anonymity not allowed") } else { (488, "Not Acceptable Here") };
-                let word = answer.err().map_or("anonymity_forbidden", |refusal| refusal.word());
-                tracing::info!(room = %self.room, participant = key, reason = word, "invitee released");
+                let (status, text) = if wants_privacy {
+                    (403, "Anonymity not allowed")
+                } else {
+                    (488, "Not Acceptable Here")
+                };
+                let word = answer
+                    .err()
+                    .map_or("anonymity_forbidden", |refusal| refusal.word());
+                tracing::info!(room = %self.room, participant = %participant_id(key), reason = word, "invitee released");
                 self.note_failure(status);
                 if let Some(participant) = self.participants.get_mut(&key) {
-                    participant.state = State::Joined { dialog, is_acknowledged: true };
+                    participant.state = State::Joined {
+                        dialog,
+                        is_acknowledged: true,
+                    };
                 }
                 self.dismiss(key, &Refusal::SessionEnded, reason(status, text), env);
             }
@@ -78,7 +103,14 @@ impl Conference {
     ///
     /// # Spec
     /// RFC 4028 s.7.3.
-    fn on_interval_too_small(&mut self, key: u64, dialog: DialogId, response: &Response, asked_s: u32, env: &mut Env<'_>) {
+    fn on_interval_too_small(
+        &mut self,
+        key: u64,
+        dialog: DialogId,
+        response: &Response,
+        asked_s: u32,
+        env: &mut Env<'_>,
+    ) {
         let wanted_s = read_min_se(&response.headers).unwrap_or(SESSION_INTERVAL_S_MIN);
         env.desk.dialogs.remove(&dialog);
         let is_first = asked_s == env.policy.session_expires_s;
@@ -96,7 +128,9 @@ impl Conference {
             return;
         };
         match &mut participant.state {
-            State::Joined { is_acknowledged, .. } => *is_acknowledged = true,
+            State::Joined {
+                is_acknowledged, ..
+            } => *is_acknowledged = true,
             State::Parting { dialog, headers } => {
                 let (dialog, headers) = (*dialog, std::mem::take(headers));
                 participant.state = State::Leaving { dialog };
@@ -132,7 +166,13 @@ impl Conference {
     }
 
     /// The final response to a request of ours inside a dialog.
-    pub(crate) fn on_response(&mut self, key: u64, purpose: Purpose, response: &Response, env: &mut Env<'_>) {
+    pub(crate) fn on_response(
+        &mut self,
+        key: u64,
+        purpose: Purpose,
+        response: &Response,
+        env: &mut Env<'_>,
+    ) {
         match purpose {
             // Whatever the answer is, the dialog is gone.
             Purpose::Bye => self.remove(key, env),
@@ -148,13 +188,17 @@ impl Conference {
             self.release(crate::focus::release::ReleaseReason::TooLong, env);
             return;
         }
-        let due: Vec<u64> =
-            self.participants.iter().filter(|(_, p)| p.deadline().is_some_and(|at| at <= env.now)).map(|(key, _)| *key).collect();
+        let due: Vec<u64> = self
+            .participants
+            .iter()
+            .filter(|(_, p)| p.deadline().is_some_and(|at| at <= env.now))
+            .map(|(key, _)| *key)
+            .collect();
         for key in due {
             match self.participants.get(&key).map(|p| &p.state) {
                 Some(State::Invited(_)) => {
                     self.note_failure(408);
-                    tracing::info!(room = %self.room, participant = key, status = 408, "invitation failed");
+                    tracing::info!(room = %self.room, participant = %participant_id(key), status = 408, "invitation failed");
                     self.dismiss(key, &Refusal::SessionEnded, Headers::new(), env);
                 }
                 Some(_) => self.on_timer(key, env),

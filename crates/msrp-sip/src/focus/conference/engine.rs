@@ -2,6 +2,7 @@
 
 use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, Reply};
 
+use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
 use crate::focus::headers::{self, ALLOW, SOFTWARE};
@@ -45,7 +46,12 @@ impl Conference {
     }
 
     /// Our offer for an invitee is there, or not.
-    pub(crate) fn on_offer(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+    pub(crate) fn on_offer(
+        &mut self,
+        key: u64,
+        result: Result<Reply, ControlError>,
+        env: &mut Env<'_>,
+    ) {
         match self.participants.get_mut(&key) {
             Some(participant) if matches!(participant.state, State::Offered) => match result {
                 Ok(Reply::Sdp(sdp)) => {
@@ -69,13 +75,26 @@ impl Conference {
     /// CTRL-7.2.2.2-02, CTRL-7.2.2.2-04, CTRL-7.2.2.2-05.
     pub(super) fn send_invitation(&mut self, key: u64, interval_s: u32, env: &mut Env<'_>) {
         let seat = self.seat(key);
-        let (Some(participant), Some(invitee)) = (self.participants.get_mut(&key), self.invitees.get(&key)) else {
+        let (Some(participant), Some(invitee)) =
+            (self.participants.get_mut(&key), self.invitees.get(&key))
+        else {
             return;
         };
         let sdp = participant.local_sdp.as_deref().unwrap_or_default();
-        let request = invitation::build(env.policy, &self.inviter, invitee, self.room.as_str(), sdp, interval_s);
+        let request = invitation::build(
+            env.policy,
+            &self.inviter,
+            invitee,
+            headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
+            sdp,
+            interval_s,
+        );
         let gives_up_ns = env.now.saturating_add(INVITATION_NS_MAX);
-        participant.state = State::Invited(Invitation { dialog: None, gives_up_ns, interval_s });
+        participant.state = State::Invited(Invitation {
+            dialog: None,
+            gives_up_ns,
+            interval_s,
+        });
         env.desk.invite(seat, request);
     }
 
@@ -86,12 +105,15 @@ impl Conference {
     pub(super) fn fail_invitation(&mut self, key: u64, status: u16, env: &mut Env<'_>) {
         let status = invitation::mapped_status(status);
         self.note_failure(status);
-        tracing::info!(room = %self.room, participant = key, status, "invitation failed");
+        tracing::info!(room = %self.room, participant = %participant_id(key), status, "invitation failed");
         self.remove(key, env);
     }
 
     pub(super) fn note_failure(&mut self, status: u16) {
-        self.lowest_failure = Some(self.lowest_failure.map_or(status, |lowest| lowest.min(status)));
+        self.lowest_failure = Some(
+            self.lowest_failure
+                .map_or(status, |lowest| lowest.min(status)),
+        );
     }
 
     /// Gives the answer of an invitee to the engine.
@@ -108,27 +130,56 @@ impl Conference {
             return;
         };
         let accept_types = answer.media.accept_types.clone();
-        participant.state = State::Accepting { dialog, agreement, accept_types };
-        let (room, participant_id, sdp) = (self.room.clone(), participant.id.clone(), answer.sdp.clone());
+        participant.state = State::Accepting {
+            dialog,
+            agreement,
+            accept_types,
+        };
+        let (room, participant_id, sdp) = (
+            self.room.clone(),
+            participant.id.clone(),
+            answer.sdp.clone(),
+        );
         participant.remote = Some(answer);
-        env.desk.command(Asked::Accept(seat), Command::SetAnswer { room, participant: participant_id, sdp });
+        env.desk.command(
+            Asked::Accept(seat),
+            Command::SetAnswer {
+                room,
+                participant: participant_id,
+                sdp,
+            },
+        );
     }
 
     /// The engine took the answer of an invitee, or not. The first acceptance lets the caller in.
     ///
     /// # Spec
     /// CTRL-7.2.1.2-11, CTRL-7.2.1.3-14, CTRL-7.2.2.2-15.
-    pub(crate) fn on_accepted(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+    pub(crate) fn on_accepted(
+        &mut self,
+        key: u64,
+        result: Result<Reply, ControlError>,
+        env: &mut Env<'_>,
+    ) {
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
-        let State::Accepting { dialog, agreement, accept_types } = &mut participant.state else {
+        let State::Accepting {
+            dialog,
+            agreement,
+            accept_types,
+        } = &mut participant.state
+        else {
             return;
         };
         match result {
             Ok(_) => {
-                let (dialog, agreement, types) = (*dialog, *agreement, std::mem::take(accept_types));
-                participant.state = State::Joined { dialog, is_acknowledged: true };
+                let (dialog, agreement, types) =
+                    (*dialog, *agreement, std::mem::take(accept_types));
+                participant.state = State::Joined {
+                    dialog,
+                    is_acknowledged: true,
+                };
                 participant.timer = Some(SessionTimer::start(env.now, agreement));
                 tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
                 self.accepted_types.get_or_insert(types);
@@ -137,14 +188,24 @@ impl Conference {
             Err(error) => {
                 tracing::info!(room = %self.room, participant = %participant.id, code = error.code.as_str(), "the answer cannot be served");
                 self.note_failure(error.code.sip_status());
-                self.dismiss(key, &Refusal::SessionEnded, reason(488, "The answer is not acceptable"), env);
+                self.dismiss(
+                    key,
+                    &Refusal::SessionEnded,
+                    reason(488, "The answer is not acceptable"),
+                    env,
+                );
             }
         }
         self.settle(env);
     }
 
     /// The engine took the offer of a caller, or not.
-    pub(crate) fn on_entered(&mut self, key: u64, result: Result<Reply, ControlError>, env: &mut Env<'_>) {
+    pub(crate) fn on_entered(
+        &mut self,
+        key: u64,
+        result: Result<Reply, ControlError>,
+        env: &mut Env<'_>,
+    ) {
         match self.participants.get_mut(&key) {
             Some(participant) if matches!(participant.state, State::Entering(_)) => match result {
                 Ok(Reply::Sdp(sdp)) => {
@@ -152,7 +213,12 @@ impl Conference {
                     self.enter_waiting(env);
                 }
                 Ok(Reply::Done | Reply::Status(_)) => {
-                    self.dismiss(key, &Refusal::Engine(ErrorCode::Unavailable), Headers::new(), env);
+                    self.dismiss(
+                        key,
+                        &Refusal::Engine(ErrorCode::Unavailable),
+                        Headers::new(),
+                        env,
+                    );
                 }
                 Err(error) => {
                     participant.is_in_room = false;
@@ -173,10 +239,18 @@ impl Conference {
             return;
         };
         knock.2.write(&mut headers);
-        let answer = Answer { status: 200, reason: None, headers, body: Some(sdp_body(&sdp)) };
+        let answer = Answer {
+            status: 200,
+            reason: None,
+            headers,
+            body: Some(sdp_body(&sdp)),
+        };
         env.desk.answer_invite(knock.0, answer);
         if let Some(participant) = self.participants.get_mut(&key) {
-            participant.state = State::Joined { dialog: knock.1, is_acknowledged: false };
+            participant.state = State::Joined {
+                dialog: knock.1,
+                is_acknowledged: false,
+            };
             participant.timer = Some(SessionTimer::start(env.now, knock.2));
             participant.local_sdp = Some(sdp);
             tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
@@ -191,20 +265,32 @@ impl Conference {
         if !env.policy.relay_ringing || std::mem::replace(&mut self.has_rung, true) {
             return;
         }
-        let answer = |headers, body: Option<Body>| Answer { status: 180, reason: None, headers, body };
+        let answer = |headers, body: Option<Body>| Answer {
+            status: 180,
+            reason: None,
+            headers,
+            body,
+        };
         if let Some((knock, headers)) = self.caller_headers(self.originator, env) {
             env.desk.answer(knock.0, answer(headers, None));
         }
     }
 
     /// What is needed to answer a caller, and the header fields that all answers to it share.
-    fn caller_headers(&self, key: u64, env: &Env<'_>) -> Option<((crate::ua::TxnId, DialogId, Agreement), Headers)> {
+    fn caller_headers(
+        &self,
+        key: u64,
+        env: &Env<'_>,
+    ) -> Option<((crate::ua::TxnId, DialogId, Agreement), Headers)> {
         let participant = self.participants.get(&key)?;
         let (State::Waiting(knock) | State::Entering(knock)) = &participant.state else {
             return None;
         };
         let headers = Headers::new()
-            .with("Contact", headers::focus_contact(env.policy, self.room.as_str(), participant.transport))
+            .with(
+                "Contact",
+                headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
+            )
             .with("P-Asserted-Identity", self.asserted_identity())
             .with("Allow", ALLOW)
             .with("Server", SOFTWARE);
@@ -212,8 +298,14 @@ impl Conference {
     }
 
     /// The engine lost the session of a participant: the signalling follows.
-    pub(crate) fn on_participant_lost(&mut self, id: &ParticipantId, why: EndReason, env: &mut Env<'_>) {
-        let Some((key, participant)) = self.participants.iter_mut().find(|(_, p)| p.id == *id) else {
+    pub(crate) fn on_participant_lost(
+        &mut self,
+        id: &ParticipantId,
+        why: EndReason,
+        env: &mut Env<'_>,
+    ) {
+        let Some((key, participant)) = self.participants.iter_mut().find(|(_, p)| p.id == *id)
+        else {
             return;
         };
         let key = *key;

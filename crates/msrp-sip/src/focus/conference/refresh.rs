@@ -4,6 +4,7 @@
 //! CTRL-7.2.1.11; RFC 4028 s.7.4, s.9, s.10; RFC 3261 s.14.2; AMB-20.
 
 use crate::focus::conference::engine::reason;
+use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::headers::{self, ALLOW, SOFTWARE};
 use crate::focus::media::{self, Remote, SDP, sdp_body};
@@ -17,7 +18,12 @@ use crate::ua::{Answer, Headers, Method, Request, Response};
 
 impl Conference {
     /// A request inside a dialog.
-    pub(crate) fn answer_request(&mut self, key: u64, request: &Request, env: &mut Env<'_>) -> Answer {
+    pub(crate) fn answer_request(
+        &mut self,
+        key: u64,
+        request: &Request,
+        env: &mut Env<'_>,
+    ) -> Answer {
         match request.method {
             Method::Invite | Method::Update => self.answer_refresh(key, request, env),
             _ => answer_plain(&request.method),
@@ -42,7 +48,9 @@ impl Conference {
             if let (Some(offer), Some(known)) = (&offer, &participant.remote)
                 && !offer.is_same(known)
             {
-                return Err(Refusal::NotAcceptable("The media of a running session cannot be changed.".into()));
+                return Err(Refusal::NotAcceptable(
+                    "The media of a running session cannot be changed.".into(),
+                ));
             }
             Ok((agreement, offer))
         });
@@ -63,18 +71,35 @@ impl Conference {
             None => None,
         };
         let contact = headers::focus_contact(env.policy, self.room.as_str(), participant.transport);
-        let mut headers = Headers::new().with("Contact", contact).with("Allow", ALLOW).with("Server", SOFTWARE);
+        let mut headers = Headers::new()
+            .with("Contact", contact)
+            .with("Allow", ALLOW)
+            .with("Server", SOFTWARE);
         agreement.write(&mut headers);
-        Answer { status: 200, reason: None, headers, body }
+        Answer {
+            status: 200,
+            reason: None,
+            headers,
+            body,
+        }
     }
 
     /// The session timer of a participant is due.
     pub(super) fn on_timer(&mut self, key: u64, env: &mut Env<'_>) {
-        let due = self.participants.get_mut(&key).and_then(|p| p.timer.as_mut()).and_then(|t| t.take_due(env.now));
+        let due = self
+            .participants
+            .get_mut(&key)
+            .and_then(|p| p.timer.as_mut())
+            .and_then(|t| t.take_due(env.now));
         match due {
             Some(Due::Expired) => {
-                tracing::info!(room = %self.room, participant = key, reason = "session_expired", "participant removed");
-                self.dismiss(key, &Refusal::SessionEnded, reason(408, "Session expired"), env);
+                tracing::info!(room = %self.room, participant = %participant_id(key), reason = "session_expired", "participant removed");
+                self.dismiss(
+                    key,
+                    &Refusal::SessionEnded,
+                    reason(408, "Session expired"),
+                    env,
+                );
             }
             Some(Due::Refresh) => self.send_refresh(key, env),
             None => {}
@@ -86,19 +111,27 @@ impl Conference {
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
-        let (State::Joined { dialog, .. }, Some(timer)) = (&participant.state, &participant.timer) else {
+        let (State::Joined { dialog, .. }, Some(timer)) = (&participant.state, &participant.timer)
+        else {
             return;
         };
         let headers = Headers::new()
-            .with("Contact", headers::focus_contact(env.policy, self.room.as_str(), participant.transport))
-            .with("Session-Expires", format!("{};refresher=uac", timer.interval_s))
+            .with(
+                "Contact",
+                headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
+            )
+            .with(
+                "Session-Expires",
+                format!("{};refresher=uac", timer.interval_s),
+            )
             .with("Min-SE", env.policy.min_se_s.to_string())
             .with("Supported", "timer")
             .with("Allow", ALLOW);
         let body = participant.local_sdp.as_deref().map(sdp_body);
         let dialog = *dialog;
         participant.is_refreshing = true;
-        env.desk.request(seat, dialog, Method::Invite, headers, body);
+        env.desk
+            .request(seat, dialog, Method::Invite, headers, body);
     }
 
     /// The answer to a refresh of ours.
@@ -120,14 +153,24 @@ impl Conference {
                 participant.remember_methods(&response.headers);
             }
             408 | 481 => {
-                tracing::info!(room = %self.room, participant = key, reason = "refresh_failed", "participant removed");
-                self.dismiss(key, &Refusal::SessionEnded, reason(408, "Session refresh failed"), env);
+                tracing::info!(room = %self.room, participant = %participant_id(key), reason = "refresh_failed", "participant removed");
+                self.dismiss(
+                    key,
+                    &Refusal::SessionEnded,
+                    reason(408, "Session refresh failed"),
+                    env,
+                );
             }
             422 => {
-                timer.interval_s = read_min_se(&response.headers).unwrap_or(timer.interval_s).max(timer.interval_s);
+                timer.interval_s = read_min_se(&response.headers)
+                    .unwrap_or(timer.interval_s)
+                    .max(timer.interval_s);
                 timer.retry_later(env.now);
             }
-            491 => timer.retry_after(env.now, GLARE_NS_MIN.saturating_add(env.desk.draw_below(GLARE_NS_SPREAD))),
+            491 => timer.retry_after(
+                env.now,
+                GLARE_NS_MIN.saturating_add(env.desk.draw_below(GLARE_NS_SPREAD)),
+            ),
             _ => timer.retry_later(env.now),
         }
     }
@@ -142,7 +185,12 @@ fn read_refresh_offer(request: &Request) -> Result<Option<Remote>, Refusal> {
 }
 
 fn plain(status: u16) -> Answer {
-    Answer { status, reason: None, headers: Headers::new().with("Server", SOFTWARE), body: None }
+    Answer {
+        status,
+        reason: None,
+        headers: Headers::new().with("Server", SOFTWARE),
+        body: None,
+    }
 }
 
 fn with_retry(mut answer: Answer) -> Answer {

@@ -2,7 +2,9 @@
 
 use msrp_control::{Command, ErrorCode, Media};
 
-use super::world::{FACTORY, World, anonymous, caller, list_body, multipart, policy, sdp, sdp_with};
+use super::world::{
+    FACTORY, World, anonymous, caller, list_body, multipart, policy, sdp, sdp_with,
+};
 use crate::focus::Policy;
 use crate::ua::{DialogEnd, Headers};
 
@@ -19,7 +21,11 @@ fn one_to_one_first_acceptance_answers_the_caller() {
     assert_eq!(answer.status, 200);
     let body = answer.body.unwrap();
     assert_eq!(body.content_type, "application/sdp");
-    assert!(String::from_utf8(body.octets).unwrap().contains("a=path:msrp://192.0.2.1:7654/room-p0;tcp"));
+    assert!(
+        String::from_utf8(body.octets)
+            .unwrap()
+            .contains("a=path:msrp://192.0.2.1:7654/room-p0;tcp")
+    );
     let names: Vec<_> = world.engine.log.iter().map(super::world::name).collect();
     assert_eq!(names, ["create", "offer", "answer", "enter"]);
     assert_eq!(world.participants_count(), 2);
@@ -36,9 +42,20 @@ fn ok_to_the_caller_has_the_fields_of_a_focus() {
     world.accept(bob);
     let headers = world.final_of(call).headers;
     let room = world.room();
-    assert_eq!(headers.first("Contact"), Some(format!("<sip:{room}@192.0.2.9:5060>;isfocus;+g.oma.sip-im").as_str()));
-    assert_eq!(headers.first("P-Asserted-Identity"), Some("<sip:conference-factory@im.example>"));
-    assert!(headers.first("Server").unwrap().starts_with("IM-serv/OMA1.0"));
+    assert_eq!(
+        headers.first("Contact"),
+        Some(format!("<sip:{room}@192.0.2.9:5060>;isfocus;+g.oma.sip-im").as_str())
+    );
+    assert_eq!(
+        headers.first("P-Asserted-Identity"),
+        Some("<sip:conference-factory@im.example>")
+    );
+    assert!(
+        headers
+            .first("Server")
+            .unwrap()
+            .starts_with("IM-serv/OMA1.0")
+    );
     assert_eq!(headers.first("Session-Expires"), Some("1800;refresher=uac"));
     assert_eq!(headers.first("Require"), Some("timer"));
     assert!(headers.first("Allow").unwrap().contains("UPDATE"));
@@ -56,8 +73,14 @@ fn invitation_has_the_fields_of_a_focus_and_no_list() {
     let room = world.room();
     let request = &invites[0].1;
     let inviter = "\"alice pai\" <sip:alice@example.com>";
-    assert_eq!((request.from.as_str(), request.to.as_str()), (inviter, "<sip:bob@example.com>"));
-    assert_eq!(request.contact, Some(format!("<sip:{room}@192.0.2.9:5060>;isfocus;+g.oma.sip-im")));
+    assert_eq!(
+        (request.from.as_str(), request.to.as_str()),
+        (inviter, "<sip:bob@example.com>")
+    );
+    assert_eq!(
+        request.contact,
+        Some(format!("<sip:{room}@192.0.2.9:5060>;isfocus;+g.oma.sip-im"))
+    );
     let expected = [
         ("Accept-Contact", "*;+g.oma.sip-im"),
         ("P-Asserted-Identity", inviter),
@@ -81,7 +104,12 @@ fn invitation_has_the_fields_of_a_focus_and_no_list() {
 #[test]
 fn list_duplicates_and_the_caller_are_not_invited() {
     let mut world = World::new();
-    world.ad_hoc(&["sip:bob@example.com", "sip:bob@EXAMPLE.com;x=y", "sip:alice@example.com", "sip:carol@example.com"]);
+    world.ad_hoc(&[
+        "sip:bob@example.com",
+        "sip:bob@EXAMPLE.com;x=y",
+        "sip:alice@example.com",
+        "sip:carol@example.com",
+    ]);
     let uris: Vec<_> = world.invites().into_iter().map(|(_, r)| r.uri).collect();
     assert_eq!(uris, ["sip:bob@example.com", "sip:carol@example.com"]);
     world.sent.clear();
@@ -95,13 +123,26 @@ fn list_duplicates_and_the_caller_are_not_invited() {
 #[test]
 fn answer_types_are_those_of_caller_and_first_invitee() {
     let mut world = World::new();
-    let body = multipart(&sdp_with("alice", "message/cpim text/plain a/b"), LIST_OF_BOB);
+    let body = multipart(
+        &sdp_with("alice", "message/cpim text/plain a/b"),
+        LIST_OF_BOB,
+    );
     let call = world.invite(FACTORY, caller("alice"), body);
     let (bob, _) = world.invites().remove(0);
-    world.respond(bob, 200, Headers::new(), Some(sdp_with("bob", "message/cpim a/b c/d")));
-    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else { unreachable!() };
+    world.respond(
+        bob,
+        200,
+        Headers::new(),
+        Some(sdp_with("bob", "message/cpim a/b c/d")),
+    );
+    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(local.accept_types.unwrap(), ["message/cpim", "a/b"]);
-    assert_eq!(local.accept_wrapped_types.unwrap(), ["text/plain", "image/png", "a/b"]);
+    assert_eq!(
+        local.accept_wrapped_types.unwrap(),
+        ["text/plain", "image/png", "a/b"]
+    );
     assert_eq!(world.final_of(call).status, 200);
     world.finish();
 }
@@ -110,20 +151,42 @@ fn answer_types_are_those_of_caller_and_first_invitee() {
 #[test]
 fn media_lines_are_repeated_without_the_transport() {
     let mut world = World::new();
-    let text = String::from_utf8(sdp("alice").octets).unwrap() + "a=max-size:5000\r\na=sendonly\r\na=file-selector:name:\"x\"\r\na=fingerprint:sha-1 AA\r\n";
-    let body = multipart(&crate::ua::Body { content_type: String::new(), octets: text.into_bytes() }, LIST_OF_BOB);
+    let text = String::from_utf8(sdp("alice").octets).unwrap()
+        + "a=max-size:5000\r\na=sendonly\r\na=file-selector:name:\"x\"\r\na=fingerprint:sha-1 AA\r\n";
+    let body = multipart(
+        &crate::ua::Body {
+            content_type: String::new(),
+            octets: text.into_bytes(),
+        },
+        LIST_OF_BOB,
+    );
     world.invite(FACTORY, caller("alice"), body);
-    let Command::AddParticipant { local, media, .. } = world.commands("offer").remove(0) else { unreachable!() };
+    let Command::AddParticipant { local, media, .. } = world.commands("offer").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(media, Media::MakeOffer);
     assert_eq!(local.accept_types.unwrap(), ["message/cpim", "text/plain"]);
-    assert_eq!(local.accept_wrapped_types.unwrap(), ["text/plain", "image/png"]);
+    assert_eq!(
+        local.accept_wrapped_types.unwrap(),
+        ["text/plain", "image/png"]
+    );
     assert_eq!(local.max_size, Some(5000));
-    let names: Vec<_> = local.attributes.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = local
+        .attributes
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     assert_eq!(names, ["sendonly", "file-selector"]);
     let (bob, _) = world.invites().remove(0);
     world.accept(bob);
-    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else { unreachable!() };
-    let names: Vec<_> = local.attributes.iter().map(|(name, _)| name.as_str()).collect();
+    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else {
+        unreachable!()
+    };
+    let names: Vec<_> = local
+        .attributes
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     assert_eq!(names, ["recvonly", "file-selector"]);
     world.finish();
 }
@@ -134,31 +197,64 @@ fn asserted_addresses_are_the_identities_of_the_caller() {
     let mut world = World::new();
     let headers = Headers::new()
         .with("From", "<sip:somebody@else.example>;tag=1")
-        .with("P-Asserted-Identity", "<tel:+15551234>, \"Alice\" <sip:alice@example.com>");
-    world.invite(FACTORY, headers, list_body("alice", &["sip:bob@example.com"]));
+        .with(
+            "P-Asserted-Identity",
+            "<tel:+15551234>, \"Alice\" <sip:alice@example.com>",
+        );
+    world.invite(
+        FACTORY,
+        headers,
+        list_body("alice", &["sip:bob@example.com"]),
+    );
     let (bob, invite) = world.invites().remove(0);
     assert_eq!(invite.from, "\"Alice\" <sip:alice@example.com>");
     world.accept(bob);
-    let Command::AddParticipant { config, .. } = world.commands("enter").remove(0) else { unreachable!() };
+    let Command::AddParticipant { config, .. } = world.commands("enter").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(config.entity, "sip:alice@example.com");
-    assert_eq!(config.identities, ["sip:alice@example.com", "tel:+15551234"]);
-    let Command::AddParticipant { config, .. } = world.commands("offer").remove(0) else { unreachable!() };
+    assert_eq!(
+        config.identities,
+        ["sip:alice@example.com", "tel:+15551234"]
+    );
+    let Command::AddParticipant { config, .. } = world.commands("offer").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(config.identities, ["sip:bob@example.com"]);
     world.finish();
+}
+
+#[test]
+fn contact_follows_the_transport_of_the_peer() {
+    let mut world = World::new();
+    world.ad_hoc(&["sip:bob@192.0.2.7;transport=TCP", "sip:carol@192.0.2.7"]);
+    let contacts: Vec<_> = world
+        .invites()
+        .into_iter()
+        .filter_map(|(_, r)| r.contact)
+        .collect();
+    assert!(contacts[0].contains("@192.0.2.9:5061;transport=tcp>;isfocus"));
+    assert!(contacts[1].contains("@192.0.2.9:5060>;isfocus"));
 }
 
 #[test]
 fn room_answers_to_all_forms_of_the_session_identity() {
     let mut world = World::new();
     world.ad_hoc(&["sip:bob@example.com"]);
-    let Command::CreateRoom { room, config } = world.commands("create").remove(0) else { unreachable!() };
+    let Command::CreateRoom { room, config } = world.commands("create").remove(0) else {
+        unreachable!()
+    };
     let expected = [
         format!("sip:{room}@im.example"),
         format!("sip:{room}@192.0.2.9:5060"),
         format!("sip:{room}@192.0.2.9:5061;transport=tcp"),
     ];
     assert_eq!(config.uris, expected);
-    assert!(room.as_str().strip_prefix("im-").is_some_and(|digits| digits.len() == 32));
+    assert!(
+        room.as_str()
+            .strip_prefix("im-")
+            .is_some_and(|digits| digits.len() == 32)
+    );
     world.finish();
 }
 
@@ -187,7 +283,10 @@ fn ringing_is_told_to_the_caller_once() {
     let headers = &provisionals[0].headers;
     assert!(headers.first("Server").is_some() && headers.first("Allow").is_some());
     assert!(headers.first("Contact").unwrap().contains("isfocus"));
-    assert_eq!(headers.first("P-Asserted-Identity"), Some("<sip:conference-factory@im.example>"));
+    assert_eq!(
+        headers.first("P-Asserted-Identity"),
+        Some("<sip:conference-factory@im.example>")
+    );
     assert_eq!(provisionals[0].body, None);
     world.finish();
 }
@@ -196,7 +295,11 @@ fn ringing_is_told_to_the_caller_once() {
 #[test]
 fn all_refused_gives_the_caller_the_lowest_status() {
     let mut world = World::new();
-    let call = world.ad_hoc(&["sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com"]);
+    let call = world.ad_hoc(&[
+        "sip:bob@example.com",
+        "sip:carol@example.com",
+        "sip:dave@example.com",
+    ]);
     let invites = world.invites();
     world.respond(invites[0].0, 603, Headers::new(), None);
     world.respond(invites[1].0, 486, Headers::new(), None);
@@ -217,10 +320,15 @@ fn challenged_invitation_counts_as_forbidden() {
     world.finish();
 }
 
+// covers: CTRL-7.2.2.2-15
 #[test]
 fn later_refusal_does_not_disturb_the_session() {
     let mut world = World::new();
-    let call = world.ad_hoc(&["sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com"]);
+    let call = world.ad_hoc(&[
+        "sip:bob@example.com",
+        "sip:carol@example.com",
+        "sip:dave@example.com",
+    ]);
     let invites = world.invites();
     world.accept(invites[1].0);
     assert_eq!(world.final_of(call).status, 200);
@@ -279,12 +387,20 @@ fn cancel_before_the_engine_answers_leaves_nothing() {
 fn methods_of_the_peers_are_kept() {
     let mut world = World::new();
     let call = world.ad_hoc(&["sip:bob@example.com"]);
-    assert_eq!(world.focus.peer_methods(call.dialog), Some("INVITE, ACK, BYE, CANCEL, UPDATE"));
+    assert_eq!(
+        world.focus.peer_methods(call.dialog),
+        Some("INVITE, ACK, BYE, CANCEL, UPDATE")
+    );
     let bob = world.invites()[0].0;
     assert_eq!(world.focus.peer_methods(bob), None);
     world.respond(bob, 180, Headers::new().with("Allow", "INVITE"), None);
     assert_eq!(world.focus.peer_methods(bob), Some("INVITE"));
-    world.respond(bob, 200, Headers::new().with("Allow", "INVITE, BYE"), Some(sdp("bob")));
+    world.respond(
+        bob,
+        200,
+        Headers::new().with("Allow", "INVITE, BYE"),
+        Some(sdp("bob")),
+    );
     assert_eq!(world.focus.peer_methods(bob), Some("INVITE, BYE"));
     world.finish();
 }
@@ -322,7 +438,13 @@ fn engine_that_refuses_the_caller_releases_the_invitee() {
 
 #[test]
 fn invitee_with_an_unusable_answer_is_released() {
-    for body in [None, Some(crate::ua::Body { content_type: "application/sdp".into(), octets: b"v=0\r\nm=audio 1 RTP/AVP 0\r\n".to_vec() })] {
+    for body in [
+        None,
+        Some(crate::ua::Body {
+            content_type: "application/sdp".into(),
+            octets: b"v=0\r\nm=audio 1 RTP/AVP 0\r\n".to_vec(),
+        }),
+    ] {
         let mut world = World::new();
         let call = world.ad_hoc(&["sip:bob@example.com"]);
         let bob = world.invites()[0].0;
@@ -343,7 +465,10 @@ fn small_interval_of_an_invitee_is_raised_once() {
     world.respond(first, 422, Headers::new().with("Min-SE", "3600"), None);
     let (second, request) = world.invites().remove(0);
     assert_ne!(first, second);
-    assert_eq!(request.headers.first("Session-Expires"), Some("3600;refresher=uas"));
+    assert_eq!(
+        request.headers.first("Session-Expires"),
+        Some("3600;refresher=uas")
+    );
     world.respond(second, 422, Headers::new().with("Min-SE", "7200"), None);
     assert!(world.invites().is_empty());
     assert_eq!(world.final_of(call).status, 422);
@@ -354,15 +479,24 @@ fn small_interval_of_an_invitee_is_raised_once() {
 #[test]
 fn hidden_caller_is_shown_to_nobody() {
     let mut world = World::new();
-    let call = world.invite(FACTORY, anonymous("alice"), list_body("x", &["sip:bob@example.com"]));
+    let call = world.invite(
+        FACTORY,
+        anonymous("alice"),
+        list_body("x", &["sip:bob@example.com"]),
+    );
     let (bob, invite) = world.invites().remove(0);
     assert!(!format!("{invite:?}").contains("alice"), "{invite:?}");
     assert_eq!(invite.from, "\"Joy\" <sip:anonymous@anonymous.invalid>");
     assert_eq!(invite.headers.first("Privacy"), Some("id"));
     assert_eq!(invite.headers.first("P-Asserted-Identity"), None);
-    assert_eq!(invite.headers.first("Referred-By"), Some("\"Joy\" <sip:anonymous@anonymous.invalid>"));
+    assert_eq!(
+        invite.headers.first("Referred-By"),
+        Some("\"Joy\" <sip:anonymous@anonymous.invalid>")
+    );
     world.accept(bob);
-    let Command::AddParticipant { config, .. } = world.commands("enter").remove(0) else { unreachable!() };
+    let Command::AddParticipant { config, .. } = world.commands("enter").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(config.entity, "sip:anonymous@anonymous.invalid");
     assert_eq!(config.identities, ["sip:anonymous@anonymous.invalid"]);
     assert_eq!(world.final_of(call).status, 200);
@@ -372,18 +506,46 @@ fn hidden_caller_is_shown_to_nobody() {
 // covers: CTRL-7.2.1.2-04
 #[test]
 fn hidden_caller_is_refused_where_anonymity_is_off() {
-    let mut world = World::with(Policy { anonymity: false, ..policy() }, []);
-    let call = world.invite(FACTORY, anonymous("alice"), list_body("x", &["sip:bob@example.com"]));
-    assert_eq!(world.refusal(call), (403, Some("399 im.example \"119 Anonymity not allowed\"".into())));
+    let mut world = World::with(
+        Policy {
+            anonymity: false,
+            ..policy()
+        },
+        [],
+    );
+    let call = world.invite(
+        FACTORY,
+        anonymous("alice"),
+        list_body("x", &["sip:bob@example.com"]),
+    );
+    assert_eq!(
+        world.refusal(call),
+        (
+            403,
+            Some("399 im.example \"119 Anonymity not allowed\"".into())
+        )
+    );
     world.finish();
 }
 
 // covers: CTRL-7.2.1.2-09
 #[test]
 fn too_many_invitees_are_refused_and_nobody_is_invited() {
-    let mut world = World::with(Policy { adhoc_participants_max: 2, ..policy() }, []);
+    let mut world = World::with(
+        Policy {
+            adhoc_participants_max: 2,
+            ..policy()
+        },
+        [],
+    );
     let call = world.ad_hoc(&["sip:b@h", "sip:c@h", "sip:d@h"]);
-    assert_eq!(world.refusal(call), (486, Some("399 im.example \"102 Too many participants\"".into())));
+    assert_eq!(
+        world.refusal(call),
+        (
+            486,
+            Some("399 im.example \"102 Too many participants\"".into())
+        )
+    );
     assert!(world.invites().is_empty() && world.engine.log.is_empty());
     let call = world.ad_hoc(&["sip:b@h", "sip:c@h", "sip:alice@example.com"]);
     assert!(world.is_unanswered(call));
@@ -401,10 +563,20 @@ fn user_of_the_list_comes_back_with_the_session_identity() {
     world.acknowledge(call);
     world.end(invites[0].0, DialogEnd::Bye);
     let room = world.room();
-    let back = world.invite(&format!("sip:{room}@192.0.2.9:5060"), caller("bob"), sdp("bob2"));
+    let back = world.invite(
+        &format!("sip:{room}@192.0.2.9:5060"),
+        caller("bob"),
+        sdp("bob2"),
+    );
     let answer = world.final_of(back);
     assert_eq!(answer.status, 200);
-    assert!(answer.headers.first("Contact").unwrap().contains(room.as_str()));
+    assert!(
+        answer
+            .headers
+            .first("Contact")
+            .unwrap()
+            .contains(room.as_str())
+    );
     assert_eq!(world.participants_count(), 3);
     world.finish();
 }
@@ -415,10 +587,30 @@ fn strangers_and_unknown_sessions_are_refused() {
     let mut world = World::new();
     world.one_to_one();
     let room = world.room();
-    let stranger = world.invite(&format!("sip:{room}@im.example"), caller("mallory"), sdp("m"));
-    assert_eq!(world.refusal(stranger), (403, Some("399 im.example \"122 Function not allowed\"".into())));
-    let gone = world.invite(&format!("sip:im-{}@im.example", "0".repeat(32)), caller("bob"), sdp("b"));
-    assert_eq!(world.refusal(gone), (403, Some("399 im.example \"123 Session does not exist\"".into())));
+    let stranger = world.invite(
+        &format!("sip:{room}@im.example"),
+        caller("mallory"),
+        sdp("m"),
+    );
+    assert_eq!(
+        world.refusal(stranger),
+        (
+            403,
+            Some("399 im.example \"122 Function not allowed\"".into())
+        )
+    );
+    let gone = world.invite(
+        &format!("sip:im-{}@im.example", "0".repeat(32)),
+        caller("bob"),
+        sdp("b"),
+    );
+    assert_eq!(
+        world.refusal(gone),
+        (
+            403,
+            Some("399 im.example \"123 Session does not exist\"".into())
+        )
+    );
     world.finish();
 }
 

@@ -17,7 +17,11 @@ fn group() -> Group {
 }
 
 fn inviting() -> Group {
-    Group { invite_members: true, subject: Some("Books".into()), ..group() }
+    Group {
+        invite_members: true,
+        subject: Some("Books".into()),
+        ..group()
+    }
 }
 
 fn world(group: Group) -> World {
@@ -35,14 +39,22 @@ fn group_without_invitations_answers_at_once() {
     let alice = call(&mut world, "alice");
     let answer = world.final_of(alice);
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers.first("P-Asserted-Identity"), Some("\"Book club\" <sip:club@im.example>"));
+    assert_eq!(
+        answer.headers.first("P-Asserted-Identity"),
+        Some("\"Book club\" <sip:club@im.example>")
+    );
     assert!(world.invites().is_empty());
-    let Command::CreateRoom { config, room } = world.commands("create").remove(0) else { unreachable!() };
-    assert_eq!(config.uris[..2], [GROUP.to_owned(), format!("sip:{room}@im.example")]);
+    let Command::CreateRoom { config, room } = world.commands("create").remove(0) else {
+        unreachable!()
+    };
+    assert_eq!(
+        config.uris[..2],
+        [GROUP.to_owned(), format!("sip:{room}@im.example")]
+    );
     world.finish();
 }
 
-// covers: CTRL-7.2.1.3-11, CTRL-7.2.1.3-14, CTRL-7.2.1.3-15, CTRL-7.2.1.3-16, CTRL-7.2.1.3-17, CTRL-7.2.2.3-02, CTRL-7.2.2.2-04, COM-5.1-02
+// covers: CTRL-7.2.1.3-11, CTRL-7.2.1.3-14, CTRL-7.2.1.3-15, CTRL-7.2.1.3-16, CTRL-7.2.1.3-17, CTRL-7.2.2.3-02, CTRL-7.2.2.2-04, CTRL-7.2.1.4-10
 #[test]
 fn group_members_are_invited_and_the_first_answers_the_caller() {
     let mut world = world(inviting());
@@ -51,16 +63,23 @@ fn group_members_are_invited_and_the_first_answers_the_caller() {
     let invites = world.invites();
     let uris: Vec<_> = invites.iter().map(|(_, r)| r.uri.as_str()).collect();
     assert_eq!(uris, ["sip:bob@example.com", "sip:carol@example.com"]);
-    world.respond(invites[0].0, 200, Headers::new(), Some(sdp_with("bob", "message/cpim text/plain x/y")));
+    world.respond(
+        invites[0].0,
+        200,
+        Headers::new(),
+        Some(sdp_with("bob", "message/cpim text/plain x/y")),
+    );
     assert_eq!(world.final_of(alice).status, 200);
-    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else { unreachable!() };
+    let Command::AddParticipant { local, .. } = world.commands("enter").remove(0) else {
+        unreachable!()
+    };
     assert_eq!(local.accept_types.unwrap(), ["message/cpim", "text/plain"]);
     world.accept(invites[1].0);
     assert_eq!(world.participants_count(), 3);
     world.finish();
 }
 
-// covers: CTRL-7.2.2.1-06, CTRL-7.2.2.1-07, CTRL-7.2.2.1-13
+// covers: CTRL-7.2.2.1-06, CTRL-7.2.2.1-07, CTRL-7.2.2.1-13, COM-5.1-02, COM-5.5-05
 #[test]
 fn group_invitation_comes_from_the_group() {
     let mut world = world(inviting());
@@ -71,7 +90,10 @@ fn group_invitation_comes_from_the_group() {
     assert_eq!(request.to, "\"bob of the club\" <sip:bob@example.com>");
     assert_eq!(request.headers.first("P-Asserted-Identity"), Some(group));
     // The name that the group gives its member comes first.
-    assert_eq!(request.headers.first("Referred-By"), Some("\"alice of the club\" <sip:alice@example.com>"));
+    assert_eq!(
+        request.headers.first("Referred-By"),
+        Some("\"alice of the club\" <sip:alice@example.com>")
+    );
     assert_eq!(request.headers.first("Subject"), Some("Books"));
     world.finish();
 }
@@ -89,10 +111,35 @@ fn group_all_refused_gives_the_caller_the_lowest_status() {
     world.finish();
 }
 
+// covers: CTRL-7.2.1.3-19
+#[test]
+fn group_caller_who_was_answered_leaves_when_all_refused() {
+    let mut world = world(inviting());
+    let alice = call(&mut world, "alice");
+    let invites = world.invites();
+    // Bob calls by himself, which lets alice in before any invitation is answered.
+    let bob = call(&mut world, "bob");
+    assert_eq!(world.final_of(alice).status, 200);
+    world.acknowledge(alice);
+    world.acknowledge(bob);
+    world.respond(invites[0].0, 486, Headers::new(), None);
+    world.end(bob.dialog, DialogEnd::Bye);
+    assert!(world.byes().is_empty());
+    world.respond(invites[1].0, 486, Headers::new(), None);
+    let byes = world.byes();
+    assert_eq!((byes.len(), byes[0].0), (1, alice.dialog));
+    world.finish_request(byes[0].1, 200, Headers::new());
+    assert!(world.focus.is_idle());
+    world.finish();
+}
+
 // covers: CTRL-7.2.1.3-02, CTRL-7.2.1.3-01, COM-11.2-01
 #[test]
 fn unknown_groups_and_groups_without_im_are_not_found() {
-    let mut world = world(Group { supports_im: false, ..group() });
+    let mut world = world(Group {
+        supports_im: false,
+        ..group()
+    });
     let alice = call(&mut world, "alice");
     assert_eq!(world.refusal(alice), (404, None));
     let other = world.invite("sip:other@im.example", caller("alice"), sdp("alice"));
@@ -110,8 +157,17 @@ fn group_refuses_a_focus() {
             .with("P-Asserted-Identity", "<sip:alice@example.com>")
             .with("Contact", contact);
         let alice = world.invite(GROUP, headers, sdp("alice"));
-        assert_eq!(world.refusal(alice), (403, Some("399 im.example \"105 isfocus already assigned\"".into())));
-        assert_eq!(world.final_of(alice).headers.first("P-Refused-URI-List"), Some("<sip:club@im.example>"));
+        assert_eq!(
+            world.refusal(alice),
+            (
+                403,
+                Some("399 im.example \"105 isfocus already assigned\"".into())
+            )
+        );
+        assert_eq!(
+            world.final_of(alice).headers.first("P-Refused-URI-List"),
+            Some("<sip:club@im.example>")
+        );
     }
     world.finish();
 }
@@ -121,7 +177,13 @@ fn group_refuses_a_focus() {
 fn group_initiation_needs_the_right() {
     let mut world = world(group());
     let mallory = call(&mut world, "mallory");
-    assert_eq!(world.refusal(mallory), (403, Some("399 im.example \"127 Service not authorised\"".into())));
+    assert_eq!(
+        world.refusal(mallory),
+        (
+            403,
+            Some("399 im.example \"127 Service not authorised\"".into())
+        )
+    );
     assert!(world.engine.log.is_empty());
     world.finish();
 }
@@ -134,9 +196,17 @@ fn group_that_runs_is_joined() {
     let bob = call(&mut world, "bob");
     let answer = world.final_of(bob);
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers.first("Contact"), world.final_of(alice).headers.first("Contact"));
-    assert_eq!((world.engine.rooms.len(), world.participants_count()), (1, 2));
-    let Command::AddParticipant { local, .. } = world.commands("enter").remove(1) else { unreachable!() };
+    assert_eq!(
+        answer.headers.first("Contact"),
+        world.final_of(alice).headers.first("Contact")
+    );
+    assert_eq!(
+        (world.engine.rooms.len(), world.participants_count()),
+        (1, 2)
+    );
+    let Command::AddParticipant { local, .. } = world.commands("enter").remove(1) else {
+        unreachable!()
+    };
     assert_eq!(local.accept_types.unwrap(), ["message/cpim"]);
     world.finish();
 }
@@ -147,28 +217,47 @@ fn group_join_needs_the_right() {
     let mut world = world(group());
     call(&mut world, "alice");
     let mallory = call(&mut world, "mallory");
-    assert_eq!(world.refusal(mallory), (403, Some("399 im.example \"127 Service not authorised\"".into())));
+    assert_eq!(
+        world.refusal(mallory),
+        (
+            403,
+            Some("399 im.example \"127 Service not authorised\"".into())
+        )
+    );
     world.finish();
 }
 
 // covers: CTRL-7.2.1.4-03, CTRL-7.2.1.5-05, CTRL-7.2.1.5-06
 #[test]
 fn group_that_is_full_refuses() {
-    let mut world = world(Group { participants_max: Some(2), ..group() });
+    let mut world = world(Group {
+        participants_max: Some(2),
+        ..group()
+    });
     call(&mut world, "alice");
     call(&mut world, "bob");
-    let full = (486, Some("399 im.example \"102 Too many participants\"".to_owned()));
+    let full = (
+        486,
+        Some("399 im.example \"102 Too many participants\"".to_owned()),
+    );
     let carol = call(&mut world, "carol");
     assert_eq!(world.refusal(carol), full);
     let room = world.room();
-    let carol = world.invite(&format!("sip:{room}@im.example"), caller("carol"), sdp("carol"));
+    let carol = world.invite(
+        &format!("sip:{room}@im.example"),
+        caller("carol"),
+        sdp("carol"),
+    );
     assert_eq!(world.refusal(carol), full);
     world.finish();
 }
 
 #[test]
 fn group_member_who_calls_takes_the_place_of_its_invitation() {
-    let mut world = world(Group { participants_max: Some(3), ..inviting() });
+    let mut world = world(Group {
+        participants_max: Some(3),
+        ..inviting()
+    });
     let alice = call(&mut world, "alice");
     let bob = call(&mut world, "bob");
     assert_eq!(world.final_of(bob).status, 200);
@@ -177,10 +266,21 @@ fn group_member_who_calls_takes_the_place_of_its_invitation() {
     world.finish();
 }
 
+#[test]
+fn group_member_named_twice_is_invited_once() {
+    let twice = uri("sip:bob@EXAMPLE.com");
+    let mut world = world(inviting().with_member(twice, None));
+    call(&mut world, "alice");
+    assert_eq!(world.invites().len(), 2);
+}
+
 // covers: CTRL-7.2.2.3-04
 #[test]
 fn group_invitations_are_capped() {
-    let mut world = world(Group { participants_max: Some(2), ..inviting() });
+    let mut world = world(Group {
+        participants_max: Some(2),
+        ..inviting()
+    });
     call(&mut world, "alice");
     let uris: Vec<_> = world.invites().into_iter().map(|(_, r)| r.uri).collect();
     assert_eq!(uris, ["sip:bob@example.com"]);
@@ -202,10 +302,19 @@ fn group_refuses_unacceptable_media() {
 // covers: ALIAS-7.2.3.2-02, ALIAS-7.2.3.2-03
 #[test]
 fn group_may_forbid_hidden_callers() {
-    let open = Group { rules: Group::open_to_all(uri(GROUP)).rules, ..group() };
+    let open = Group {
+        rules: Group::open_to_all(uri(GROUP)).rules,
+        ..group()
+    };
     let mut world = world(open);
     let hidden = world.invite(GROUP, anonymous("alice"), sdp("a"));
-    assert_eq!(world.refusal(hidden), (403, Some("399 im.example \"119 Anonymity not allowed\"".into())));
+    assert_eq!(
+        world.refusal(hidden),
+        (
+            403,
+            Some("399 im.example \"119 Anonymity not allowed\"".into())
+        )
+    );
     world.finish();
 }
 
@@ -225,7 +334,10 @@ fn group_gives_each_hidden_caller_an_alias_of_its_own() {
             _ => unreachable!(),
         })
         .collect();
-    let expected = [("sip:anonymous@anonymous.invalid".to_owned(), 1), ("sip:anonymous2@anonymous.invalid".to_owned(), 1)];
+    let expected = [
+        ("sip:anonymous@anonymous.invalid".to_owned(), 1),
+        ("sip:anonymous2@anonymous.invalid".to_owned(), 1),
+    ];
     assert_eq!(entities, expected);
     world.finish();
 }
@@ -233,12 +345,27 @@ fn group_gives_each_hidden_caller_an_alias_of_its_own() {
 // covers: CTRL-7.2.2.2-12, CTRL-7.2.2.2-13
 #[test]
 fn group_releases_an_invitee_who_wants_to_be_hidden() {
-    let rights = Rights { initiate: true, join: true, ..Rights::default() };
-    let rules = Some(vec![Rule { conditions: Vec::new(), rights }]);
-    let mut world = world(Group { rules, ..inviting() });
+    let rights = Rights {
+        initiate: true,
+        join: true,
+        ..Rights::default()
+    };
+    let rules = Some(vec![Rule {
+        conditions: Vec::new(),
+        rights,
+    }]);
+    let mut world = world(Group {
+        rules,
+        ..inviting()
+    });
     let alice = call(&mut world, "alice");
     let invites = world.invites();
-    world.respond(invites[0].0, 200, Headers::new().with("Privacy", "id"), Some(sdp("bob")));
+    world.respond(
+        invites[0].0,
+        200,
+        Headers::new().with("Privacy", "id"),
+        Some(sdp("bob")),
+    );
     let byes = world.byes();
     assert_eq!((byes.len(), byes[0].0), (1, invites[0].0));
     assert!(world.is_unanswered(alice));
@@ -255,20 +382,41 @@ fn group_callers_methods_are_kept() {
     let alice = call(&mut world, "alice");
     let bob = call(&mut world, "bob");
     for dialog in [alice.dialog, bob.dialog] {
-        assert_eq!(world.focus.peer_methods(dialog), Some("INVITE, ACK, BYE, CANCEL, UPDATE"));
+        assert_eq!(
+            world.focus.peer_methods(dialog),
+            Some("INVITE, ACK, BYE, CANCEL, UPDATE")
+        );
     }
     world.finish();
 }
 
 #[test]
 fn group_with_conditions_that_are_not_known_is_not_started() {
-    let active_policy = ActivePolicy { has_unknown_condition: true, ..ActivePolicy::default() };
-    let mut world = World::with(policy(), [Group { active_policy, ..group() }]);
+    let active_policy = ActivePolicy {
+        has_unknown_condition: true,
+        ..ActivePolicy::default()
+    };
+    let mut world = World::with(
+        policy(),
+        [Group {
+            active_policy,
+            ..group()
+        }],
+    );
     let alice = call(&mut world, "alice");
     assert_eq!(world.final_of(alice).status, 403);
-    let mut aged = World::with(policy(), [Group { is_age_restricted: true, ..group() }]);
+    let mut aged = World::with(
+        policy(),
+        [Group {
+            is_age_restricted: true,
+            ..group()
+        }],
+    );
     let alice = call(&mut aged, "alice");
-    assert_eq!(aged.refusal(alice).1, Some("399 im.example \"124 Service not allowed due to the age limit\"".into()));
+    assert_eq!(
+        aged.refusal(alice).1,
+        Some("399 im.example \"124 Service not allowed due to the age limit\"".into())
+    );
     world.finish();
     aged.finish();
 }
@@ -287,7 +435,7 @@ fn group_that_ended_starts_anew() {
     world.finish();
 }
 
-// covers: CTRL-7.2.1.5-10, CTRL-7.2.1.5-12
+// covers: CTRL-7.2.1.5-07, CTRL-7.2.1.5-09, CTRL-7.2.1.5-10, CTRL-7.2.1.5-12
 #[test]
 fn group_session_identity_lets_members_back() {
     let mut world = world(group());
@@ -296,9 +444,21 @@ fn group_session_identity_lets_members_back() {
     let target = format!("sip:{room}@im.example");
     let bob = world.invite(&target, caller("bob"), sdp("bob"));
     assert_eq!(world.final_of(bob).status, 200);
+    assert_eq!(
+        world.focus.peer_methods(bob.dialog),
+        Some("INVITE, ACK, BYE, CANCEL, UPDATE")
+    );
+    let Command::AddParticipant { local, .. } = world.commands("enter").remove(1) else {
+        unreachable!()
+    };
+    assert_eq!(local.accept_types.unwrap(), ["message/cpim"]);
     let bad = world.invite(&target, caller("bob"), sdp_with("bob", "text/plain"));
     assert_eq!(world.final_of(bad).status, 488);
     let hidden = world.invite(&target, anonymous("carol"), sdp("carol"));
     assert_eq!(world.final_of(hidden).status, 200);
+    let Command::AddParticipant { config, .. } = world.commands("enter").remove(2) else {
+        unreachable!()
+    };
+    assert_eq!(config.entity, "sip:anonymous@anonymous.invalid");
     world.finish();
 }

@@ -11,12 +11,17 @@ const GROUP: &str = "sip:club@im.example";
 
 fn group() -> Group {
     let members = ["alice", "bob", "carol"].map(|user| format!("sip:{user}@example.com"));
-    members.iter().fold(Group::new(uri(GROUP)), |g, member| g.with_member(uri(member), None))
+    members.iter().fold(Group::new(uri(GROUP)), |g, member| {
+        g.with_member(uri(member), None)
+    })
 }
 
 /// A group session of these users; all dialogs stand.
 fn group_session(world: &mut World, users: &[&str]) -> Vec<Call> {
-    let calls: Vec<Call> = users.iter().map(|user| world.invite(GROUP, caller(user), sdp(user))).collect();
+    let calls: Vec<Call> = users
+        .iter()
+        .map(|user| world.invite(GROUP, caller(user), sdp(user)))
+        .collect();
     for call in &calls {
         world.acknowledge(*call);
     }
@@ -130,7 +135,11 @@ fn caller_who_was_answered_leaves_when_all_invitations_failed() {
     world.acknowledge(call);
     let room = world.room();
     let participant = ParticipantId::new("p1").unwrap();
-    world.engine_event(Event::ParticipantLost { room, participant, reason: EndReason::ConnectFailed });
+    world.engine_event(&Event::ParticipantLost {
+        room,
+        participant,
+        reason: EndReason::ConnectFailed,
+    });
     assert_eq!(bye_dialogs(&mut world), [invites[0].0]);
     world.respond(invites[1].0, 486, Headers::new(), None);
     assert_eq!(bye_dialogs(&mut world), [call.dialog]);
@@ -153,9 +162,22 @@ fn group_goes_on_without_its_originator() {
 // covers: REL-7.2.2.8-02, REL-7.2.2.8-04, REL-7.2.2.8-09
 #[test]
 fn group_with_auto_release_ends_with_its_originator() {
-    for (of_group, of_operator, ends) in [(Some(true), false, true), (None, true, true), (Some(false), true, false)] {
-        let group = Group { auto_release: of_group, ..group() };
-        let mut world = World::with(Policy { auto_release: of_operator, ..policy() }, [group]);
+    for (of_group, of_operator, ends) in [
+        (Some(true), false, true),
+        (None, true, true),
+        (Some(false), true, false),
+    ] {
+        let group = Group {
+            auto_release: of_group,
+            ..group()
+        };
+        let mut world = World::with(
+            Policy {
+                auto_release: of_operator,
+                ..policy()
+            },
+            [group],
+        );
         let calls = group_session(&mut world, &["alice", "bob", "carol"]);
         world.end(calls[0].dialog, DialogEnd::Bye);
         assert_eq!(bye_dialogs(&mut world).len(), if ends { 2 } else { 0 });
@@ -165,8 +187,17 @@ fn group_with_auto_release_ends_with_its_originator() {
 
 #[test]
 fn group_ends_below_its_minimum_once_it_was_reached() {
-    let active_policy = ActivePolicy { participants_min: Some(2), ..ActivePolicy::default() };
-    let mut world = World::with(policy(), [Group { active_policy, ..group() }]);
+    let active_policy = ActivePolicy {
+        participants_min: Some(2),
+        ..ActivePolicy::default()
+    };
+    let mut world = World::with(
+        policy(),
+        [Group {
+            active_policy,
+            ..group()
+        }],
+    );
     let calls = group_session(&mut world, &["alice", "bob"]);
     world.end(calls[0].dialog, DialogEnd::Bye);
     assert_eq!(bye_dialogs(&mut world), [calls[1].dialog]);
@@ -176,10 +207,26 @@ fn group_ends_below_its_minimum_once_it_was_reached() {
 // covers: REL-7.2.2.8-06, REL-7.2.2.8-12
 #[test]
 fn session_ends_at_its_longest() {
-    let active_policy = ActivePolicy { duration_s_max: Some(500), ..ActivePolicy::default() };
-    for (of_group, of_operator, expected) in [(ActivePolicy::default(), 600, 600), (active_policy, 600, 500), (active_policy, 0, 500)] {
-        let group = Group { active_policy: of_group, ..group() };
-        let mut world = World::with(Policy { session_max_s: of_operator, ..policy() }, [group]);
+    let active_policy = ActivePolicy {
+        duration_s_max: Some(500),
+        ..ActivePolicy::default()
+    };
+    for (of_group, of_operator, expected) in [
+        (ActivePolicy::default(), 600, 600),
+        (active_policy, 600, 500),
+        (active_policy, 0, 500),
+    ] {
+        let group = Group {
+            active_policy: of_group,
+            ..group()
+        };
+        let mut world = World::with(
+            Policy {
+                session_max_s: of_operator,
+                ..policy()
+            },
+            [group],
+        );
         group_session(&mut world, &["alice", "bob"]);
         assert_eq!(world.wait(), expected);
         assert_eq!(bye_dialogs(&mut world).len(), 2);
@@ -232,10 +279,17 @@ fn lost_media_end_the_dialog_with_a_reason() {
     let (_, bob, _) = trio(&mut world);
     let room = world.room();
     let participant = ParticipantId::new("p1").unwrap();
-    world.engine_event(Event::ParticipantLost { room, participant, reason: EndReason::Stalled });
+    world.engine_event(&Event::ParticipantLost {
+        room,
+        participant,
+        reason: EndReason::Stalled,
+    });
     let byes = world.byes();
     assert_eq!((byes.len(), byes[0].0), (1, bob));
-    assert_eq!(byes[0].2.first("Reason"), Some("SIP;cause=503;text=\"MSRP session ended: stalled\""));
+    assert_eq!(
+        byes[0].2.first("Reason"),
+        Some("SIP;cause=503;text=\"MSRP session ended: stalled\"")
+    );
     world.finish_request(byes[0].1, 200, Headers::new());
     // The engine said itself that it is gone.
     assert!(world.commands("remove").is_empty());
@@ -247,7 +301,10 @@ fn lost_room_ends_all_dialogs() {
     let mut world = World::new();
     let (call, bob, carol) = trio(&mut world);
     let room = world.room();
-    world.engine_event(Event::RoomLost { room, reason: EndReason::ShardFailed });
+    world.engine_event(&Event::RoomLost {
+        room,
+        reason: EndReason::ShardFailed,
+    });
     assert_eq!(bye_dialogs(&mut world), [call.dialog, bob, carol]);
     assert!(world.commands("close").is_empty());
     assert!(world.focus.is_idle());

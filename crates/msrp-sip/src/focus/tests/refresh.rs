@@ -4,7 +4,9 @@ use super::world::{FACTORY, World, list_body, sdp, sdp_text, sdp_with};
 use crate::ua::{Body, Headers, Method};
 
 fn timer() -> Headers {
-    Headers::new().with("Supported", "timer").with("Session-Expires", "1800;refresher=uac")
+    Headers::new()
+        .with("Supported", "timer")
+        .with("Session-Expires", "1800;refresher=uac")
 }
 
 // covers: CTRL-7.2.1.11-01
@@ -21,7 +23,10 @@ fn refresh_of_a_peer_restarts_the_timer() {
     ] {
         let answer = world.request(Some(call.dialog), method, timer(), body);
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.headers.first("Session-Expires"), Some("1800;refresher=uac"));
+        assert_eq!(
+            answer.headers.first("Session-Expires"),
+            Some("1800;refresher=uac")
+        );
         assert_eq!(answer.headers.first("Require"), Some("timer"));
         assert!(answer.headers.first("Contact").unwrap().contains("isfocus"));
         let sdp = answer.body.map(|b| String::from_utf8(b.octets).unwrap());
@@ -40,7 +45,10 @@ fn peer_that_does_not_refresh_is_removed_before_the_end() {
     assert_eq!(world.wait(), 1768);
     let byes = world.byes();
     assert_eq!(byes[0].0, call.dialog);
-    assert_eq!(byes[0].2.first("Reason"), Some("SIP;cause=408;text=\"Session expired\""));
+    assert_eq!(
+        byes[0].2.first("Reason"),
+        Some("SIP;cause=408;text=\"Session expired\"")
+    );
     assert_eq!(byes[1].0, bob);
     for (_, transaction, _) in byes {
         world.finish_request(transaction, 200, Headers::new());
@@ -56,19 +64,39 @@ fn peer_without_timers_is_refreshed_by_us() {
     let headers = Headers::new()
         .with("From", "<sip:alice@example.com>")
         .with("P-Asserted-Identity", "<sip:alice@example.com>");
-    let call = world.invite(FACTORY, headers, list_body("alice", &["sip:bob@example.com"]));
+    let call = world.invite(
+        FACTORY,
+        headers,
+        list_body("alice", &["sip:bob@example.com"]),
+    );
     let bob = world.invites()[0].0;
-    world.respond(bob, 200, Headers::new().with("Session-Expires", "1200;refresher=uac"), Some(sdp("bob")));
+    world.respond(
+        bob,
+        200,
+        Headers::new().with("Session-Expires", "1200;refresher=uac"),
+        Some(sdp("bob")),
+    );
     world.acknowledge(call);
     let answer = world.final_of(call);
-    assert_eq!(answer.headers.first("Session-Expires"), Some("1800;refresher=uas"));
+    assert_eq!(
+        answer.headers.first("Session-Expires"),
+        Some("1800;refresher=uas")
+    );
     assert_eq!(answer.headers.first("Require"), None);
     assert_eq!(world.wait(), 600);
     let (dialog, transaction, headers, body) = world.requests().remove(0);
     assert_eq!(dialog, bob);
     assert_eq!(headers.first("Session-Expires"), Some("1200;refresher=uac"));
-    assert!(String::from_utf8(body.unwrap().octets).unwrap().contains("/room-p1;tcp"));
-    world.finish_request(transaction, 200, Headers::new().with("Session-Expires", "1200;refresher=uac"));
+    assert!(
+        String::from_utf8(body.unwrap().octets)
+            .unwrap()
+            .contains("/room-p1;tcp")
+    );
+    world.finish_request(
+        transaction,
+        200,
+        Headers::new().with("Session-Expires", "1200;refresher=uac"),
+    );
     assert_eq!(world.wait(), 300);
     let (dialog, transaction, ..) = world.requests().remove(0);
     assert_eq!(dialog, call.dialog);
@@ -113,7 +141,10 @@ fn changed_media_are_refused_and_the_session_goes_on() {
     let (call, _) = world.one_to_one();
     let moved = sdp("alice-moved");
     let held = sdp_text("alice", "message/cpim text/plain", "active") + "a=inactive\r\n";
-    let held = Body { content_type: "application/sdp".into(), octets: held.into_bytes() };
+    let held = Body {
+        content_type: "application/sdp".into(),
+        octets: held.into_bytes(),
+    };
     for body in [moved, held, sdp_with("alice", "message/cpim")] {
         let answer = world.request(Some(call.dialog), Method::Invite, timer(), Some(body));
         assert_eq!(answer.status, 488);
@@ -127,11 +158,23 @@ fn changed_media_are_refused_and_the_session_goes_on() {
 fn refresh_by_an_invitee_is_not_answered_with_actpass() {
     let mut world = World::new();
     let (_, bob) = world.one_to_one();
-    let offer = sdp_text(&format!("peer{}", bob.0), "message/cpim text/plain", "actpass").replace("o=- 1 1", "o=- 1 2");
-    let body = Body { content_type: "application/sdp".into(), octets: offer.into_bytes() };
+    let offer = sdp_text(
+        &format!("peer{}", bob.0),
+        "message/cpim text/plain",
+        "actpass",
+    )
+    .replace("o=- 1 1", "o=- 1 2");
+    let body = Body {
+        content_type: "application/sdp".into(),
+        octets: offer.into_bytes(),
+    };
     let answer = world.request(Some(bob), Method::Invite, timer(), Some(body));
     assert_eq!(answer.status, 200);
-    assert!(String::from_utf8(answer.body.unwrap().octets).unwrap().contains("a=setup:passive\r\n"));
+    assert!(
+        String::from_utf8(answer.body.unwrap().octets)
+            .unwrap()
+            .contains("a=setup:passive\r\n")
+    );
     world.finish();
 }
 
@@ -156,8 +199,16 @@ fn requests_in_dialogs_that_do_not_stand_are_refused() {
     let mut world = World::new();
     let call = world.ad_hoc(&["sip:bob@example.com"]);
     let answer = world.request(Some(call.dialog), Method::Update, timer(), None);
-    assert_eq!((answer.status, answer.headers.first("Retry-After")), (500, Some("5")));
-    let unknown = world.request(Some(crate::ua::DialogId(999)), Method::Invite, timer(), None);
+    assert_eq!(
+        (answer.status, answer.headers.first("Retry-After")),
+        (500, Some("5"))
+    );
+    let unknown = world.request(
+        Some(crate::ua::DialogId(999)),
+        Method::Invite,
+        timer(),
+        None,
+    );
     assert_eq!(unknown.status, 481);
     let small = timer().with("Session-Expires", "10");
     let bob = world.invites()[0].0;
@@ -171,8 +222,13 @@ fn requests_in_dialogs_that_do_not_stand_are_refused() {
 fn small_refresh_interval_is_refused() {
     let mut world = World::new();
     let (call, _) = world.one_to_one();
-    let headers = Headers::new().with("Supported", "timer").with("Session-Expires", "10");
+    let headers = Headers::new()
+        .with("Supported", "timer")
+        .with("Session-Expires", "10");
     let answer = world.request(Some(call.dialog), Method::Update, headers, None);
-    assert_eq!((answer.status, answer.headers.first("Min-SE")), (422, Some("90")));
+    assert_eq!(
+        (answer.status, answer.headers.first("Min-SE")),
+        (422, Some("90"))
+    );
     world.finish();
 }

@@ -9,14 +9,20 @@ fn body() -> Body {
     list_body("alice", &["sip:bob@example.com"])
 }
 
-// covers: COM-5.1-06, COM-5.1-07, COM-5.1-03, COM-5.6-02, COM-5.6-03, COM-5.6-05, CTRL-7.2.1.2-03, COM-5.1-05
+// covers: COM-5.1-06, COM-5.1-07, COM-5.1-03, COM-5.6-02, COM-5.6-03, COM-5.6-05, COM-5.1-05
 #[test]
 fn callers_without_identity_are_refused() {
     let from = || Headers::new().with("From", "<sip:alice@example.com>");
-    let untrusted = Peer { address: "192.0.2.66:5060".parse().unwrap(), transport: Transport::Udp };
+    let untrusted = Peer {
+        address: "192.0.2.66:5060".parse().unwrap(),
+        transport: Transport::Udp,
+    };
     let cases = [
         (peer(), from()),
-        (peer(), from().with("P-Preferred-Identity", "<sip:alice@example.com>")),
+        (
+            peer(),
+            from().with("P-Preferred-Identity", "<sip:alice@example.com>"),
+        ),
         (peer(), from().with("P-Asserted-Identity", "nonsense")),
         (untrusted, caller("alice")),
     ];
@@ -33,9 +39,18 @@ fn callers_without_identity_are_refused() {
 #[test]
 fn other_requests_without_identity_are_refused() {
     let mut world = World::new();
-    for method in [Method::Message, Method::Refer, Method::Subscribe, Method::Publish] {
+    for method in [
+        Method::Message,
+        Method::Refer,
+        Method::Subscribe,
+        Method::Publish,
+    ] {
         let answer = world.request(None, method.clone(), Headers::new(), None);
-        assert_eq!((answer.status, answer.headers.first("Warning")), (403, Some(NOT_AUTHORISED)), "{method:?}");
+        assert_eq!(
+            (answer.status, answer.headers.first("Warning")),
+            (403, Some(NOT_AUTHORISED)),
+            "{method:?}"
+        );
     }
     world.finish();
 }
@@ -56,7 +71,10 @@ fn other_methods_are_answered_honestly() {
     for (method, status) in cases {
         let answer = world.request(None, method.clone(), caller("alice"), None);
         assert_eq!(answer.status, status, "{method:?}");
-        assert_eq!(answer.headers.first("Allow"), Some("INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE"));
+        assert_eq!(
+            answer.headers.first("Allow"),
+            Some("INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE")
+        );
     }
     world.finish();
 }
@@ -65,7 +83,13 @@ fn other_methods_are_answered_honestly() {
 #[test]
 fn unknown_addresses_are_not_found() {
     let mut world = World::new();
-    for uri in ["sip:other-factory@im.example", "sip:bob@elsewhere.example", "sip:im-xyz@im.example", "tel:+1555", "x:y"] {
+    for uri in [
+        "sip:other-factory@im.example",
+        "sip:bob@elsewhere.example",
+        "sip:im-xyz@im.example",
+        "tel:+1555",
+        "x:y",
+    ] {
         let call = world.invite(uri, caller("alice"), body());
         assert_eq!(world.refusal(call), (404, None), "{uri}");
     }
@@ -75,10 +99,21 @@ fn unknown_addresses_are_not_found() {
 #[test]
 fn unknown_extensions_are_named() {
     let mut world = World::new();
-    let call = world.invite(FACTORY, caller("alice").with("Require", "recipient-list-invite, 100rel, foo"), body());
+    let call = world.invite(
+        FACTORY,
+        caller("alice").with("Require", "recipient-list-invite, 100rel, foo"),
+        body(),
+    );
     let answer = world.final_of(call);
-    assert_eq!((answer.status, answer.headers.first("Unsupported")), (420, Some("100rel, foo")));
-    let call = world.invite(FACTORY, caller("alice").with("Require", "Recipient-List-Invite, timer, pref"), body());
+    assert_eq!(
+        (answer.status, answer.headers.first("Unsupported")),
+        (420, Some("100rel, foo"))
+    );
+    let call = world.invite(
+        FACTORY,
+        caller("alice").with("Require", "Recipient-List-Invite, timer, pref"),
+        body(),
+    );
     assert!(world.is_unanswered(call));
     world.finish();
 }
@@ -86,16 +121,27 @@ fn unknown_extensions_are_named() {
 #[test]
 fn small_session_interval_is_refused() {
     let mut world = World::new();
-    let call = world.invite(FACTORY, caller("alice").with("Session-Expires", "60"), body());
+    let call = world.invite(
+        FACTORY,
+        caller("alice").with("Session-Expires", "60"),
+        body(),
+    );
     let answer = world.final_of(call);
-    assert_eq!((answer.status, answer.headers.first("Min-SE")), (422, Some("90")));
+    assert_eq!(
+        (answer.status, answer.headers.first("Min-SE")),
+        (422, Some("90"))
+    );
     world.finish();
 }
 
 #[test]
 fn unreadable_header_fields_are_named() {
     let mut world = World::new();
-    let call = world.invite(FACTORY, caller("alice").with("Session-Expires", "soon"), body());
+    let call = world.invite(
+        FACTORY,
+        caller("alice").with("Session-Expires", "soon"),
+        body(),
+    );
     let warning = "399 im.example \"The header field Session-Expires cannot be read\"";
     assert_eq!(world.refusal(call), (400, Some(warning.into())));
     world.finish();
@@ -104,24 +150,44 @@ fn unreadable_header_fields_are_named() {
 // covers: CTRL-7.2.1.2-08
 #[test]
 fn unacceptable_media_are_refused_with_what_is_supported() {
-    let with_text = |text: &str| multipart(&Body { content_type: String::new(), octets: text.as_bytes().to_vec() }, "<x/>");
+    let with_text = |text: &str| {
+        multipart(
+            &Body {
+                content_type: String::new(),
+                octets: text.as_bytes().to_vec(),
+            },
+            "<x/>",
+        )
+    };
     let good = sdp_text("a", "message/cpim", "active");
     let cases = [
         with_text("v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"),
         with_text(&good.replace("TCP/MSRP", "TCP/FOO")),
         with_text(&good.replace("message/cpim", "text/html")),
-        Body { content_type: "application/resource-lists+xml".into(), octets: b"<x/>".to_vec() },
+        Body {
+            content_type: "application/resource-lists+xml".into(),
+            octets: b"<x/>".to_vec(),
+        },
     ];
     let mut world = World::new();
     for body in cases {
         let call = world.invite(FACTORY, caller("alice"), body);
         let answer = world.final_of(call);
         assert_eq!(answer.status, 488);
-        assert!(answer.headers.first("Warning").unwrap().starts_with("399 im.example \"The "));
+        assert!(
+            answer
+                .headers
+                .first("Warning")
+                .unwrap()
+                .starts_with("399 im.example \"The ")
+        );
         let body = answer.body.unwrap();
         assert_eq!(body.content_type, "application/sdp");
         let text = String::from_utf8(body.octets).unwrap();
-        assert!(text.contains("m=message 0 TCP/MSRP *\r\na=accept-types:message/cpim\r\n"), "{text}");
+        assert!(
+            text.contains("m=message 0 TCP/MSRP *\r\na=accept-types:message/cpim\r\n"),
+            "{text}"
+        );
     }
     let call = world.invite_from(peer(), FACTORY, caller("alice"), None);
     assert_eq!(world.final_of(call).status, 488);
@@ -131,21 +197,44 @@ fn unacceptable_media_are_refused_with_what_is_supported() {
 #[test]
 fn malformed_bodies_are_refused_and_the_fault_is_named() {
     let list = |xml: &str| multipart(&sdp("alice"), xml);
-    let bad_sdp = multipart(&Body { content_type: String::new(), octets: b"nonsense".to_vec() }, "<x/>");
+    let bad_sdp = multipart(
+        &Body {
+            content_type: String::new(),
+            octets: b"nonsense".to_vec(),
+        },
+        "<x/>",
+    );
     let cases = [
         (bad_sdp, "session description"),
         (list("<resource-lists"), "resource list"),
-        (list("<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"/>"), "names nobody"),
-        (list("<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list><external/></list></resource-lists>"), "line 1"),
+        (
+            list("<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"/>"),
+            "names nobody",
+        ),
+        (
+            list(
+                "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list><external/></list></resource-lists>",
+            ),
+            "line 1",
+        ),
         (sdp("alice"), "no resource list"),
-        (Body { content_type: "multipart/mixed;boundary=x".into(), octets: b"zzz".to_vec() }, "multipart"),
+        (
+            Body {
+                content_type: "multipart/mixed;boundary=x".into(),
+                octets: b"zzz".to_vec(),
+            },
+            "multipart",
+        ),
     ];
     let mut world = World::new();
     for (body, part) in cases {
         let call = world.invite(FACTORY, caller("alice"), body);
         let (status, warning) = world.refusal(call);
         let warning = warning.unwrap();
-        assert!(status == 400 && warning.contains(part), "{status} {warning}");
+        assert!(
+            status == 400 && warning.contains(part),
+            "{status} {warning}"
+        );
     }
     assert!(world.engine.log.is_empty());
     world.finish();
@@ -154,13 +243,33 @@ fn malformed_bodies_are_refused_and_the_fault_is_named() {
 #[test]
 fn unknown_bodies_are_refused_with_the_known_ones() {
     let mut world = World::new();
-    let call = world.invite(FACTORY, caller("alice"), Body { content_type: "text/plain".into(), octets: b"hi".to_vec() });
+    let call = world.invite(
+        FACTORY,
+        caller("alice"),
+        Body {
+            content_type: "text/plain".into(),
+            octets: b"hi".to_vec(),
+        },
+    );
     let answer = world.final_of(call);
     assert_eq!(answer.status, 415);
-    assert!(answer.headers.first("Accept").unwrap().contains("multipart/mixed"));
-    let call = world.invite(FACTORY, caller("alice").with("Content-Encoding", "gzip"), body());
+    assert!(
+        answer
+            .headers
+            .first("Accept")
+            .unwrap()
+            .contains("multipart/mixed")
+    );
+    let call = world.invite(
+        FACTORY,
+        caller("alice").with("Content-Encoding", "gzip"),
+        body(),
+    );
     let answer = world.final_of(call);
-    assert_eq!((answer.status, answer.headers.first("Accept-Encoding")), (415, Some("identity")));
+    assert_eq!(
+        (answer.status, answer.headers.first("Accept-Encoding")),
+        (415, Some("identity"))
+    );
     world.finish();
 }
 
@@ -176,16 +285,25 @@ fn draining_node_takes_no_new_sessions() {
 #[test]
 fn refusals_and_answers_are_counted_without_names() {
     let mut world = World::new();
-    world.invite("sip:nobody@im.example", caller("alice"), sdp_with("a", "message/cpim"));
+    world.invite(
+        "sip:nobody@im.example",
+        caller("alice"),
+        sdp_with("a", "message/cpim"),
+    );
     world.one_to_one();
     let samples = world.focus.samples();
     let value = |name: &str, label: Option<&str>| {
-        let found = samples.iter().find(|s| s.name == name && s.labels.first().map(|(_, v)| v.as_str()) == label);
+        let found = samples
+            .iter()
+            .find(|s| s.name == name && s.labels.first().map(|(_, v)| v.as_str()) == label);
         found.map(|s| s.value)
     };
     assert_eq!(value("msrp_sip_invites_total", Some("404")), Some(1));
     assert_eq!(value("msrp_sip_invites_total", Some("200")), Some(1));
-    assert_eq!(value("msrp_sip_refusals_total", Some("unknown_address")), Some(1));
+    assert_eq!(
+        value("msrp_sip_refusals_total", Some("unknown_address")),
+        Some(1)
+    );
     assert_eq!(value("msrp_sip_conferences", None), Some(1));
     assert_eq!(value("msrp_sip_dialogs", None), Some(2));
     assert!(!format!("{samples:?}").contains("alice"));

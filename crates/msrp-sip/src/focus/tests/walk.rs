@@ -1,8 +1,11 @@
-//! Random walks: whatever happens in whatever order, every INVITE has exactly one final answer and nothing is left.
+//! Random walks: whatever happens in whatever order, every INVITE has exactly one final answer and
+//! nothing is left.
 
 use proptest::prelude::*;
 
-use super::world::{FACTORY, Sent, World, anonymous, caller, list_body, multipart, policy, sdp, uri};
+use super::world::{
+    FACTORY, Sent, World, anonymous, caller, list_body, multipart, policy, sdp, uri,
+};
 use crate::groups::Group;
 use crate::ua::{DialogEnd, DialogId, Headers, Method, TxnId};
 use msrp_control::{EndReason, ErrorCode, Event};
@@ -30,7 +33,8 @@ impl Known {
                 }
                 Sent::Request(_, transaction, ..) => self.requests.push(transaction),
                 Sent::Answer(transaction, answer) if answer.status == 200 => {
-                    self.unacknowledged.extend(world.calls.iter().find(|c| c.transaction == transaction));
+                    self.unacknowledged
+                        .extend(world.calls.iter().find(|c| c.transaction == transaction));
                 }
                 Sent::Answer(..) | Sent::Cancel(_) => {}
             }
@@ -42,7 +46,11 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
     let users = ["alice", "bob", "carol"];
     let user = users[pick % 3];
     match action {
-        0 => drop(world.invite(FACTORY, caller(user), list_body(user, &["sip:dave@example.com", "sip:erin@example.com"]))),
+        0 => drop(world.invite(
+            FACTORY,
+            caller(user),
+            list_body(user, &["sip:dave@example.com", "sip:erin@example.com"]),
+        )),
         1 => drop(world.invite(GROUP, caller(user), sdp(user))),
         2 => drop(world.invite(GROUP, anonymous(user), sdp(user))),
         3 | 4 if !known.invited.is_empty() => {
@@ -52,14 +60,21 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
         }
         5 if !known.invited.is_empty() => {
             let dialog = known.invited.swap_remove(pick % known.invited.len());
-            world.respond(dialog, [486, 422, 302, 500][pick % 4], Headers::new().with("Min-SE", "2000"), None);
+            world.respond(
+                dialog,
+                [486, 422, 302, 500][pick % 4],
+                Headers::new().with("Min-SE", "2000"),
+                None,
+            );
         }
         6 if !known.standing.is_empty() => {
             let dialog = known.standing.swap_remove(pick % known.standing.len());
             world.end(dialog, DialogEnd::Bye);
         }
         7 if !known.unacknowledged.is_empty() => {
-            let call = known.unacknowledged.swap_remove(pick % known.unacknowledged.len());
+            let call = known
+                .unacknowledged
+                .swap_remove(pick % known.unacknowledged.len());
             known.standing.push(call.dialog);
             world.acknowledge(call);
         }
@@ -68,28 +83,52 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
             world.finish_request(transaction, [200, 408, 491, 500][pick % 4], Headers::new());
         }
         9 => {
-            let pending: Vec<_> = world.calls.iter().filter(|c| world.is_unanswered(**c)).copied().collect();
+            let pending: Vec<_> = world
+                .calls
+                .iter()
+                .filter(|c| world.is_unanswered(**c))
+                .copied()
+                .collect();
             if !pending.is_empty() {
                 world.end(pending[pick % pending.len()].dialog, DialogEnd::Cancelled);
             }
         }
         10 => drop(world.focus.poll_timeout().map(|_| world.wait())),
-        11 => drop(world.engine.fails.insert(["create", "offer", "enter", "answer"][pick % 4], ErrorCode::Limit)),
-        12 => world.engine.is_held = pick % 2 == 0,
+        11 => drop(world.engine.fails.insert(
+            ["create", "offer", "enter", "answer"][pick % 4],
+            ErrorCode::Limit,
+        )),
+        12 => world.engine.is_held = pick.is_multiple_of(2),
         13 => {
-            let found = world.engine.rooms.iter().find_map(|(r, p)| p.iter().next().map(|p| (r.clone(), p.clone())));
+            let found = world
+                .engine
+                .rooms
+                .iter()
+                .find_map(|(r, p)| p.iter().next().map(|p| (r.clone(), p.clone())));
             if let Some((room, participant)) = found {
-                world.engine_event(Event::ParticipantLost { room, participant, reason: EndReason::ConnectionLost });
+                world.engine_event(&Event::ParticipantLost {
+                    room,
+                    participant,
+                    reason: EndReason::ConnectionLost,
+                });
             }
         }
-        14 if pick % 4 == 0 => {
+        14 if pick.is_multiple_of(4) => {
             if let Some(room) = world.engine.rooms.keys().next().cloned() {
-                world.engine_event(Event::RoomLost { room, reason: EndReason::ShardFailed });
+                world.engine_event(&Event::RoomLost {
+                    room,
+                    reason: EndReason::ShardFailed,
+                });
             }
         }
         15 if !known.standing.is_empty() => {
             let dialog = known.standing[pick % known.standing.len()];
-            world.request(Some(dialog), Method::Update, Headers::new().with("Supported", "timer"), None);
+            world.request(
+                Some(dialog),
+                Method::Update,
+                Headers::new().with("Supported", "timer"),
+                None,
+            );
         }
         _ => {}
     }

@@ -9,8 +9,8 @@ use crate::focus::{CommandId, Focus, Output, Policy};
 use crate::groups::{Group, StaticGroups};
 use crate::limits::NS_PER_S;
 use crate::ua::{
-    Answer, Body, DialogEnd, DialogId, Headers, Method, Origin, OutRequest, Peer, Request, Response, SipUa, Transport,
-    TxnId, UaEvent,
+    Answer, Body, DialogEnd, DialogId, Headers, Method, Origin, OutRequest, Peer, Request,
+    Response, SipUa, Transport, TxnId, UaEvent,
 };
 
 /// Something that the focus sent.
@@ -52,9 +52,16 @@ impl SipUa for FakeUa {
         self.sent.push(Sent::Cancel(dialog));
     }
 
-    fn request(&mut self, dialog: DialogId, method: Method, headers: Headers, body: Option<Body>) -> TxnId {
+    fn request(
+        &mut self,
+        dialog: DialogId,
+        method: Method,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> TxnId {
         let transaction = TxnId(self.next());
-        self.sent.push(Sent::Request(dialog, transaction, method, headers, body));
+        self.sent
+            .push(Sent::Request(dialog, transaction, method, headers, body));
         transaction
     }
 
@@ -85,8 +92,14 @@ pub(super) fn name(command: &Command) -> &'static str {
     match command {
         Command::CreateRoom { .. } => "create",
         Command::CloseRoom { .. } => "close",
-        Command::AddParticipant { media: Media::MakeOffer, .. } => "offer",
-        Command::AddParticipant { media: Media::Offer(_), .. } => "enter",
+        Command::AddParticipant {
+            media: Media::MakeOffer,
+            ..
+        } => "offer",
+        Command::AddParticipant {
+            media: Media::Offer(_),
+            ..
+        } => "enter",
         Command::SetAnswer { .. } => "answer",
         Command::RemoveParticipant { .. } => "remove",
         Command::Status => "status",
@@ -101,7 +114,9 @@ impl FakeEngine {
         }
         match command {
             Command::CreateRoom { room, config } => {
-                assert!(!config.uris.is_empty() && config.uris.len() <= msrp_control::ROOM_URIS_MAX);
+                assert!(
+                    !config.uris.is_empty() && config.uris.len() <= msrp_control::ROOM_URIS_MAX
+                );
                 assert!(self.rooms.insert(room.clone(), HashSet::new()).is_none());
                 Ok(Reply::Done)
             }
@@ -109,22 +124,52 @@ impl FakeEngine {
                 Some(_) => Ok(Reply::Done),
                 None => refused(ErrorCode::NoSuchRoom),
             },
-            Command::AddParticipant { room, participant, media, local, .. } => {
+            Command::AddParticipant {
+                room,
+                participant,
+                media,
+                local,
+                ..
+            } => {
                 let Some(participants) = self.rooms.get_mut(room) else {
                     return refused(ErrorCode::NoSuchRoom);
                 };
                 assert!(participants.insert(participant.clone()));
                 let types = local.accept_types.clone().unwrap_or_default().join(" ");
-                let setup = if matches!(media, Media::MakeOffer) { "actpass" } else { "passive" };
-                Ok(Reply::Sdp(sdp_text(&format!("room-{participant}"), &types, setup)))
+                let setup = if matches!(media, Media::MakeOffer) {
+                    "actpass"
+                } else {
+                    "passive"
+                };
+                Ok(Reply::Sdp(sdp_text(
+                    &format!("room-{participant}"),
+                    &types,
+                    setup,
+                )))
             }
-            Command::SetAnswer { room, participant, .. } => {
-                let is_there = self.rooms.get(room).is_some_and(|p| p.contains(participant));
-                if is_there { Ok(Reply::Done) } else { refused(ErrorCode::NoSuchParticipant) }
+            Command::SetAnswer {
+                room, participant, ..
+            } => {
+                let is_there = self
+                    .rooms
+                    .get(room)
+                    .is_some_and(|p| p.contains(participant));
+                if is_there {
+                    Ok(Reply::Done)
+                } else {
+                    refused(ErrorCode::NoSuchParticipant)
+                }
             }
             Command::RemoveParticipant { room, participant } => {
-                let removed = self.rooms.get_mut(room).is_some_and(|p| p.remove(participant));
-                if removed { Ok(Reply::Done) } else { refused(ErrorCode::NoSuchParticipant) }
+                let removed = self
+                    .rooms
+                    .get_mut(room)
+                    .is_some_and(|p| p.remove(participant));
+                if removed {
+                    Ok(Reply::Done)
+                } else {
+                    refused(ErrorCode::NoSuchParticipant)
+                }
             }
             Command::Status => refused(ErrorCode::WrongState),
         }
@@ -181,12 +226,23 @@ pub(super) fn sdp(session: &str) -> Body {
 }
 
 pub(super) fn sdp_with(session: &str, types: &str) -> Body {
-    Body { content_type: "application/sdp".into(), octets: sdp_text(session, types, "active").into_bytes() }
+    Body {
+        content_type: "application/sdp".into(),
+        octets: sdp_text(session, types, "active").into_bytes(),
+    }
 }
 
 pub(super) fn list_body(session: &str, uris: &[&str]) -> Body {
-    let entries: String = uris.iter().map(|uri| format!("<entry uri=\"{uri}\"/>")).collect();
-    multipart(&sdp(session), &format!("<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>{entries}</list></resource-lists>"))
+    let entries: String = uris
+        .iter()
+        .map(|uri| format!("<entry uri=\"{uri}\"/>"))
+        .collect();
+    multipart(
+        &sdp(session),
+        &format!(
+            "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>{entries}</list></resource-lists>"
+        ),
+    )
 }
 
 pub(super) fn multipart(sdp: &Body, list: &str) -> Body {
@@ -195,15 +251,30 @@ pub(super) fn multipart(sdp: &Body, list: &str) -> Body {
         "--b1\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b1\r\nContent-Type: application/resource-lists+xml\r\n\
          Content-Disposition: recipient-list\r\n\r\n{list}\r\n--b1--\r\n"
     );
-    Body { content_type: "multipart/mixed;boundary=b1".into(), octets: text.into_bytes() }
+    Body {
+        content_type: "multipart/mixed;boundary=b1".into(),
+        octets: text.into_bytes(),
+    }
 }
 
 /// Header fields of a caller: asserted identity, From, and support of timers.
 pub(super) fn caller(user: &str) -> Headers {
     Headers::new()
-        .with("From", format!("\"{user} from\" <sip:{user}@example.com>;tag=1"))
-        .with("P-Asserted-Identity", format!("\"{user} pai\" <sip:{user}@example.com>, <tel:+1555{}>", user.len()))
-        .with("Contact", format!("<sip:{user}@192.0.2.1:5060>;+g.oma.sip-im"))
+        .with(
+            "From",
+            format!("\"{user} from\" <sip:{user}@example.com>;tag=1"),
+        )
+        .with(
+            "P-Asserted-Identity",
+            format!(
+                "\"{user} pai\" <sip:{user}@example.com>, <tel:+1555{}>",
+                user.len()
+            ),
+        )
+        .with(
+            "Contact",
+            format!("<sip:{user}@192.0.2.1:5060>;+g.oma.sip-im"),
+        )
         .with("Supported", "timer")
         .with("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE")
 }
@@ -211,12 +282,18 @@ pub(super) fn caller(user: &str) -> Headers {
 pub(super) fn anonymous(user: &str) -> Headers {
     Headers::new()
         .with("From", "\"Joy\" <sip:anonymous@anonymous.invalid>;tag=1")
-        .with("P-Asserted-Identity", format!("\"{user} pai\" <sip:{user}@example.com>"))
+        .with(
+            "P-Asserted-Identity",
+            format!("\"{user} pai\" <sip:{user}@example.com>"),
+        )
         .with("Privacy", "id")
 }
 
 pub(super) fn peer() -> Peer {
-    Peer { address: "127.0.0.1:5070".parse().unwrap(), transport: Transport::Udp }
+    Peer {
+        address: "127.0.0.1:5070".parse().unwrap(),
+        transport: Transport::Udp,
+    }
 }
 
 impl World {
@@ -228,7 +305,10 @@ impl World {
         Self {
             focus: Focus::new(policy, Box::new(StaticGroups::new(groups)), [7; 32]),
             now: NS_PER_S,
-            ua: FakeUa { last: 1_000_000, sent: Vec::new() },
+            ua: FakeUa {
+                last: 1_000_000,
+                sent: Vec::new(),
+            },
             engine: FakeEngine::default(),
             calls: Vec::new(),
             cancelled: HashSet::new(),
@@ -269,7 +349,10 @@ impl World {
         }
         for sent in std::mem::take(&mut self.ua.sent) {
             if let Sent::Answer(transaction, answer) = &sent {
-                self.answers.entry(*transaction).or_default().push(answer.clone());
+                self.answers
+                    .entry(*transaction)
+                    .or_default()
+                    .push(answer.clone());
             }
             self.sent.push_back(sent);
         }
@@ -280,13 +363,21 @@ impl World {
     fn check(&self) {
         for call in &self.calls {
             let finals = self.finals(*call);
-            let most = if self.cancelled.contains(&call.transaction) { 0 } else { 1 };
+            let most = if self.cancelled.contains(&call.transaction) {
+                0
+            } else {
+                1
+            };
             assert!(finals.len() <= most, "{call:?} has the finals {finals:?}");
         }
     }
 
     fn finals(&self, call: Call) -> Vec<&Answer> {
-        let answers = self.answers.get(&call.transaction).map(Vec::as_slice).unwrap_or_default();
+        let answers = self
+            .answers
+            .get(&call.transaction)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         answers.iter().filter(|a| a.status >= 200).collect()
     }
 
@@ -295,12 +386,31 @@ impl World {
         self.settle();
     }
 
-    pub(super) fn invite_from(&mut self, peer: Peer, uri: &str, headers: Headers, body: Option<Body>) -> Call {
+    pub(super) fn invite_from(
+        &mut self,
+        peer: Peer,
+        uri: &str,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> Call {
         self.next += 1;
-        let call = Call { transaction: TxnId(self.next), dialog: DialogId(self.next) };
+        let call = Call {
+            transaction: TxnId(self.next),
+            dialog: DialogId(self.next),
+        };
         self.calls.push(call);
-        let request = Request { method: Method::Invite, uri: uri.into(), headers, body };
-        self.ua(UaEvent::Invite { transaction: call.transaction, dialog: call.dialog, request, peer });
+        let request = Request {
+            method: Method::Invite,
+            uri: uri.into(),
+            headers,
+            body,
+        };
+        self.ua(UaEvent::Invite {
+            transaction: call.transaction,
+            dialog: call.dialog,
+            request,
+            peer,
+        });
         call
     }
 
@@ -313,33 +423,80 @@ impl World {
         self.invite(FACTORY, caller("alice"), list_body("alice", uris))
     }
 
-    pub(super) fn request(&mut self, dialog: Option<DialogId>, method: Method, headers: Headers, body: Option<Body>) -> Answer {
+    pub(super) fn request(
+        &mut self,
+        dialog: Option<DialogId>,
+        method: Method,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> Answer {
         self.next += 1;
         let transaction = TxnId(self.next);
-        let request = Request { method, uri: "sip:im.example".into(), headers, body };
-        self.ua(UaEvent::Request { transaction, dialog, request, peer: peer() });
-        self.sent.retain(|s| !matches!(s, Sent::Answer(t, _) if *t == transaction));
+        let request = Request {
+            method,
+            uri: "sip:im.example".into(),
+            headers,
+            body,
+        };
+        self.ua(UaEvent::Request {
+            transaction,
+            dialog,
+            request,
+            peer: peer(),
+        });
+        self.sent
+            .retain(|s| !matches!(s, Sent::Answer(t, _) if *t == transaction));
         self.answers.remove(&transaction).unwrap().remove(0)
     }
 
-    pub(super) fn respond(&mut self, dialog: DialogId, status: u16, headers: Headers, body: Option<Body>) {
-        let response = Response { status, reason: String::new(), headers, body, origin: Origin::Peer };
+    pub(super) fn respond(
+        &mut self,
+        dialog: DialogId,
+        status: u16,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
+        let response = Response {
+            status,
+            reason: String::new(),
+            headers,
+            body,
+            origin: Origin::Peer,
+        };
         self.ua(UaEvent::InviteResponse { dialog, response });
     }
 
     /// An invitee accepts.
     pub(super) fn accept(&mut self, dialog: DialogId) {
-        let headers = Headers::new().with("Session-Expires", "1800;refresher=uas").with("Require", "timer");
-        self.respond(dialog, 200, headers, Some(sdp(&format!("peer{}", dialog.0))));
+        let headers = Headers::new()
+            .with("Session-Expires", "1800;refresher=uas")
+            .with("Require", "timer");
+        self.respond(
+            dialog,
+            200,
+            headers,
+            Some(sdp(&format!("peer{}", dialog.0))),
+        );
     }
 
     pub(super) fn finish_request(&mut self, transaction: TxnId, status: u16, headers: Headers) {
-        let response = Response { status, reason: String::new(), headers, body: None, origin: Origin::Peer };
-        self.ua(UaEvent::Response { transaction, response });
+        let response = Response {
+            status,
+            reason: String::new(),
+            headers,
+            body: None,
+            origin: Origin::Peer,
+        };
+        self.ua(UaEvent::Response {
+            transaction,
+            response,
+        });
     }
 
     pub(super) fn acknowledge(&mut self, call: Call) {
-        self.ua(UaEvent::Established { dialog: call.dialog });
+        self.ua(UaEvent::Established {
+            dialog: call.dialog,
+        });
     }
 
     pub(super) fn end(&mut self, dialog: DialogId, why: DialogEnd) {
@@ -351,14 +508,17 @@ impl World {
         self.ua(UaEvent::Ended { dialog, why });
     }
 
-    pub(super) fn engine_event(&mut self, event: Event) {
-        if let Event::ParticipantLost { room, participant, .. } = &event {
+    pub(super) fn engine_event(&mut self, event: &Event) {
+        if let Event::ParticipantLost {
+            room, participant, ..
+        } = event
+        {
             self.engine.rooms.get_mut(room).unwrap().remove(participant);
         }
-        if let Event::RoomLost { room, .. } = &event {
+        if let Event::RoomLost { room, .. } = event {
             self.engine.rooms.remove(room);
         }
-        self.focus.handle_engine_event(self.now, &event);
+        self.focus.handle_engine_event(self.now, event);
         self.settle();
     }
 
@@ -389,7 +549,9 @@ impl World {
 
     pub(super) fn byes(&mut self) -> Vec<(DialogId, TxnId, Headers)> {
         self.take(|s| match s {
-            Sent::Bye(dialog, transaction, headers) => Some((*dialog, *transaction, headers.clone())),
+            Sent::Bye(dialog, transaction, headers) => {
+                Some((*dialog, *transaction, headers.clone()))
+            }
             _ => None,
         })
     }
@@ -421,13 +583,22 @@ impl World {
     }
 
     pub(super) fn provisionals(&self, call: Call) -> Vec<Answer> {
-        let answers = self.answers.get(&call.transaction).map(Vec::as_slice).unwrap_or_default();
+        let answers = self
+            .answers
+            .get(&call.transaction)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         answers.iter().filter(|a| a.status < 200).cloned().collect()
     }
 
     /// The commands of this name so far.
     pub(super) fn commands(&self, wanted: &str) -> Vec<Command> {
-        self.engine.log.iter().filter(|c| name(c) == wanted).cloned().collect()
+        self.engine
+            .log
+            .iter()
+            .filter(|c| name(c) == wanted)
+            .cloned()
+            .collect()
     }
 
     /// The only room.
@@ -443,7 +614,10 @@ impl World {
     /// The refused call: its status and Warning.
     pub(super) fn refusal(&self, call: Call) -> (u16, Option<String>) {
         let answer = self.final_of(call);
-        (answer.status, answer.headers.first("Warning").map(str::to_owned))
+        (
+            answer.status,
+            answer.headers.first("Warning").map(str::to_owned),
+        )
     }
 
     /// Two calls that talk: alice, and bob who was invited.
@@ -464,17 +638,17 @@ impl World {
         self.focus.begin_shutdown(self.now);
         self.settle();
         for call in self.calls.clone() {
-            if !self.cancelled.contains(&call.transaction) {
-                if self.final_of(call).status == 200 {
-                    self.acknowledge(call);
-                }
+            if !self.cancelled.contains(&call.transaction) && self.final_of(call).status == 200 {
+                self.acknowledge(call);
             }
         }
         for _ in 0..4 {
             let sent: Vec<Sent> = self.sent.drain(..).collect();
             for sent in sent {
                 match sent {
-                    Sent::Bye(_, transaction, _) => self.finish_request(transaction, 200, Headers::new()),
+                    Sent::Bye(_, transaction, _) => {
+                        self.finish_request(transaction, 200, Headers::new())
+                    }
                     Sent::Cancel(dialog) => self.respond(dialog, 487, Headers::new(), None),
                     Sent::Answer(..) | Sent::Invite(..) | Sent::Request(..) => {}
                 }

@@ -22,6 +22,7 @@ async fn join(status: &str) -> (Result<Room<FakeUa>, JoinError>, FakeSwitch, Scr
     (room, switch, script)
 }
 
+// covers: CLI-7.1.3.2-01, CLI-7.1.3.2-02
 #[tokio::test]
 async fn room_message_is_sent_and_accepted() {
     let (room, mut switch, _script) = join("200 OK").await;

@@ -30,6 +30,7 @@ fn answer_of(script: &Script) -> Answer {
     }
 }
 
+// covers: CLI-7.1.1.1-01, CLI-7.1.1.1-03, CLI-7.1.1.1-06, CLI-7.1.1.1-07, CLI-7.1.1.1-08
 #[tokio::test]
 async fn invite_has_identity_tags_and_offer() {
     let (_leg, script) = joined(Headers::new()).await;
@@ -46,6 +47,8 @@ async fn invite_has_identity_tags_and_offer() {
     );
     assert_eq!(first("Accept-Contact"), "*;+g.oma.sip-im");
     assert_eq!(first("Supported"), "timer");
+    assert_eq!(first("Session-Expires"), "1800;refresher=uac");
+    assert_eq!(first("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE");
     assert_eq!(request.body.unwrap().content_type, "application/sdp");
 }
 
@@ -60,6 +63,21 @@ async fn invite_refused_tells_status_and_warning() {
         .unwrap();
     let expected = "the room was not joined: 403 Reason. The server says: Forbidden for you";
     assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn invite_without_answer_says_so() {
+    let (ua, events, script) = fake_ua();
+    let timeout = Response {
+        origin: Origin::Timeout,
+        ..response(408, Headers::new(), None)
+    };
+    script.respond(timeout).await;
+    let error = SipLeg::invite(ua, events, &invitation(), media())
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.to_string(), "the SIP server does not answer");
 }
 
 #[tokio::test]
@@ -130,17 +148,23 @@ async fn requests_of_the_room_are_answered() {
     }
 }
 
+// covers: CLI-7.1.1.8-01
 #[tokio::test(start_paused = true)]
 async fn refresh_is_sent_at_half_time_until_the_room_is_gone() {
     let headers = Headers::new().with("Session-Expires", "90;refresher=uac");
     let (mut leg, script) = joined(headers).await;
     let start = Instant::now();
-    let refreshes = |calls: Vec<Call>| {
-        calls
-            .iter()
-            .filter(|c| matches!(c, Call::Request(Method::Invite, _, Some(_))))
-            .count()
+    let offer = Some(sdp(media().offer()));
+    let is_refresh = |call: &Call| match call {
+        Call::Request(Method::Invite, headers, body) => {
+            assert_eq!(headers.first("Session-Expires"), Some("1800;refresher=uac"));
+            assert_eq!(headers.first("Supported"), Some("timer"));
+            assert_eq!(*body, offer);
+            true
+        }
+        _ => false,
     };
+    let refreshes = |calls: Vec<Call>| calls.iter().filter(|call| is_refresh(call)).count();
     assert!(
         timeout(Duration::from_secs(100), leg.ended())
             .await

@@ -1,0 +1,190 @@
+//! The load: one sender and N recipients on one spinning thread, which count octets.
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ring_io::{ConnKey, Epoll, Event, Io, SendOp, SendOutcome};
+
+/// One connection of the load.
+#[derive(Debug, Clone)]
+pub(crate) struct Party {
+    /// What it says first.
+    pub(crate) hello: Vec<u8>,
+    /// Octets that it gets back before the load begins.
+    pub(crate) welcome_octets: usize,
+    /// What a recipient answers to a copy: before and after the transaction id, and the end.
+    pub(crate) response: [Vec<u8>; 3],
+}
+
+/// The connections, and how far each is.
+pub(crate) struct Load {
+    io: Epoll,
+    conns: Vec<ConnKey>,
+    parties: Vec<Party>,
+    /// A message whose id ends with a number to be counted up.
+    frame: Vec<u8>,
+    received: Vec<Vec<u8>>,
+    /// Octets of one copy, by recipient; found in the first.
+    copy_octets: Vec<usize>,
+    copies: Vec<u64>,
+    window: u64,
+    sent: u64,
+}
+
+impl Load {
+    /// Connects everybody; the first party is the sender.
+    pub(crate) fn connect(
+        address: SocketAddr,
+        parties: Vec<Party>,
+        frame: Vec<u8>,
+        window: usize,
+    ) -> Self {
+        let config = ring_io::Config {
+            sndbuf_octets: None,
+            ..ring_io::Config::default()
+        };
+        let mut io = Epoll::open(&config).unwrap();
+        let mut events = Vec::new();
+        let mut conns = Vec::new();
+        let mut received = vec![Vec::new(); parties.len()];
+        for (index, party) in parties.iter().enumerate() {
+            let conn = io.connect(address).unwrap();
+            conns.push(conn);
+            let mut is_up = false;
+            while !is_up || received[index].len() < party.welcome_octets {
+                io.wait(Some(Duration::from_secs(10)), &mut events).unwrap();
+                for event in events.drain(..) {
+                    match event {
+                        Event::Connected { .. } => {
+                            is_up = true;
+                            let mut ops = [SendOp::new(conn, 0..1)];
+                            io.send_batch(&[IoSlice::new(&party.hello)], &mut ops)
+                                .unwrap();
+                        }
+                        Event::Received { data, .. } => received[index].extend_from_slice(&data),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            received[index].clear();
+        }
+        let count = parties.len();
+        Self {
+            io,
+            conns,
+            parties,
+            frame,
+            received,
+            copy_octets: vec![0; count],
+            copies: vec![0; count],
+            window: window as u64,
+            sent: 0,
+        }
+    }
+
+    /// Runs until so many more copies have been delivered; returns how many.
+    pub(crate) fn run(&mut self, copies: usize) -> u64 {
+        let recipients = self.parties.len() as u64 - 1;
+        let start = self.delivered();
+        let goal = start + (copies as u64).div_ceil(recipients);
+        let mut events = Vec::new();
+        self.send_frames(goal);
+        while self.delivered() < goal {
+            self.io.wait(Some(Duration::ZERO), &mut events).unwrap();
+            let mut answers = vec![0_u64; self.parties.len()];
+            for event in events.drain(..) {
+                match event {
+                    Event::Received { conn, data } => self.take(conn, &data, &mut answers),
+                    other => panic!("{other:?}"),
+                }
+            }
+            self.answer(&answers);
+            self.send_frames(goal);
+        }
+        (self.delivered() - start) * recipients
+    }
+
+    /// Messages that every recipient has.
+    fn delivered(&self) -> u64 {
+        self.copies.iter().skip(1).copied().min().unwrap_or(0)
+    }
+
+    fn send_frames(&mut self, goal: u64) {
+        let until = (self.delivered() + self.window).min(goal);
+        let count = until.saturating_sub(self.sent) as usize;
+        let mut octets = Vec::with_capacity(self.frame.len() * count);
+        let place = memchr::memmem::find(&self.frame, b"message0").unwrap();
+        for number in 0..count as u64 {
+            let start = octets.len() + place;
+            octets.extend_from_slice(&self.frame);
+            let id = format!("m{:07}", (self.sent + number) % 10_000_000);
+            octets[start..start + id.len()].copy_from_slice(id.as_bytes());
+        }
+        self.send(0, &octets);
+        self.sent += count as u64;
+    }
+
+    fn take(&mut self, conn: ConnKey, data: &[u8], answers: &mut [u64]) {
+        let index = self.conns.iter().position(|c| *c == conn).unwrap();
+        if index == 0 {
+            return;
+        }
+        let buffer = &mut self.received[index];
+        buffer.extend_from_slice(data);
+        if self.copy_octets[index] == 0 {
+            let Some(end) = end_of_copy(buffer) else {
+                return;
+            };
+            self.copy_octets[index] = end;
+        }
+        let copy = self.copy_octets[index];
+        while buffer.len() >= copy * (answers[index] as usize + 1) {
+            answers[index] += 1;
+        }
+    }
+
+    fn answer(&mut self, answers: &[u64]) {
+        for (index, count) in answers.iter().enumerate() {
+            let mut octets = Vec::new();
+            let copy = self.copy_octets[index];
+            for number in 0..*count as usize {
+                let id = transaction_id(&self.received[index][number * copy..]);
+                let [start, middle, end] = &self.parties[index].response;
+                for part in [start.as_slice(), id, middle, id, end] {
+                    octets.extend_from_slice(part);
+                }
+            }
+            self.received[index].drain(..copy * *count as usize);
+            self.copies[index] += count;
+            self.send(index, &octets);
+        }
+    }
+
+    /// Sends everything, however long the server takes.
+    fn send(&mut self, index: usize, mut octets: &[u8]) {
+        while !octets.is_empty() {
+            let mut ops = [SendOp::new(self.conns[index], 0..1)];
+            self.io
+                .send_batch(&[IoSlice::new(octets)], &mut ops)
+                .unwrap();
+            match ops[0].outcome {
+                SendOutcome::Sent(sent) => octets = &octets[sent..],
+                SendOutcome::WouldBlock => std::thread::yield_now(),
+                SendOutcome::Failed(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// The id in `MSRP id SEND`.
+fn transaction_id(copy: &[u8]) -> &[u8] {
+    copy.split(|octet| *octet == b' ').nth(1).unwrap()
+}
+
+/// Octets of the first copy, once it is whole.
+fn end_of_copy(octets: &[u8]) -> Option<usize> {
+    let start = memchr::memmem::find(octets, b"\r\n-------")?;
+    let end = memchr::memmem::find(&octets[start + 2..], b"\r\n")?;
+    Some(start + 2 + end + 2)
+}
