@@ -46,7 +46,8 @@ pub struct RequestHead<'a> {
     pub(crate) headers: Headers<'a>,
 }
 
-/// Start line and header fields of a response. Header fields other than the paths are not looked at.
+/// Start line and header fields of a response. The header fields are not looked at until they are asked for: there is a
+/// response for each copy of a message, and what it says is in its start line.
 ///
 /// # Spec
 /// RFC 4975 s.7.2, s.9.
@@ -58,10 +59,6 @@ pub struct ResponseHead<'a> {
     pub status: StatusCode,
     /// The text behind the status code.
     pub comment: Option<&'a [u8]>,
-    /// The way back to the sender of the request.
-    pub to_path: Path<'a>,
-    /// Who answers.
-    pub from_path: Path<'a>,
     pub(crate) headers: Headers<'a>,
 }
 
@@ -72,8 +69,8 @@ pub struct ResponseHead<'a> {
 pub struct Rejected<'a> {
     /// Names the request on its connection.
     pub transaction_id: TransactionId,
-    /// What was asked for; `None` for a response, which is never answered.
-    pub method: Option<Method>,
+    /// What was asked for.
+    pub method: Method,
     /// The first From-Path, when it is legal.
     pub from_path: Option<Path<'a>>,
     /// The first To-Path, when it is legal.
@@ -99,6 +96,18 @@ impl<'a> RequestHead<'a> {
 }
 
 impl<'a> ResponseHead<'a> {
+    /// The way back to the sender of the request. `None` when it is missing or not legal.
+    #[must_use]
+    pub fn to_path(&self) -> Option<Path<'a>> {
+        Path::parse(self.headers.value("To-Path")?).ok()
+    }
+
+    /// Who answers. `None` when it is missing or not legal.
+    #[must_use]
+    pub fn from_path(&self) -> Option<Path<'a>> {
+        Path::parse(self.headers.value("From-Path")?).ok()
+    }
+
     /// All header lines in their order.
     #[must_use]
     pub fn headers(&self) -> Headers<'a> {

@@ -57,7 +57,7 @@ impl<I: Io> Shard<I> {
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
             self.insert_unnamed(now, conn, peer);
-            self.received(now, conn, octets.into());
+            self.take_in(now, conn, octets.into());
         }
     }
 

@@ -129,18 +129,22 @@ impl<I: Io> Shard<I> {
         request: &[u8],
         head: &RequestHead<'_>,
     ) -> Fate {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.inbound = Inbound::Idle;
+        }
+        let named = self.find_named(now, conn, head);
+        // The shard that takes the connection over reads the request again, and counts it.
+        if let Named::OnShard(shard) = named
+            && self.hand_over(conn, shard, request)
+        {
+            return Fate::HandedOver;
+        }
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
             Method::Report => Cell::RequestsReport,
             Method::Auth | Method::Nickname | Method::Other(_) => Cell::RequestsOther,
         });
-        if let Some(connection) = self.connections.get_mut(conn) {
-            connection.inbound = Inbound::Idle;
-        }
-        match self.find_named(now, conn, head) {
-            Named::OnShard(shard) if self.hand_over(conn, shard, request) => {
-                return Fate::HandedOver;
-            }
+        match named {
             Named::Here(leg) => self.handle_named(conn, leg, head),
             Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
             Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
@@ -297,7 +301,7 @@ impl<I: Io> Shard<I> {
 
     fn handle_rejected(&mut self, conn: ConnKey, rejected: &Rejected<'_>) {
         self.environment.counters.count(Cell::RequestsRejected);
-        let is_answered = !matches!(rejected.method, None | Some(Method::Report));
+        let is_answered = rejected.method != Method::Report;
         let failure_report = rejected.failure_report.unwrap_or(FailureReport::Yes);
         if !is_answered || !answering::is_response_due(failure_report, StatusCode::BAD_REQUEST) {
             return;

@@ -50,12 +50,17 @@ impl Intake {
 impl<I: Io> Shard<I> {
     /// Octets arrived on a connection.
     pub(super) fn received(&mut self, now: Timestamp, conn: ConnKey, octets: Bytes) {
-        let Some(connection) = self.connections.get_mut(conn) else {
-            return;
-        };
         self.environment
             .counters
             .add(Cell::OctetsReceived, octets.len() as u64);
+        self.take_in(now, conn, octets);
+    }
+
+    /// Octets of a connection are to be read. Those that another shard received were counted there.
+    pub(super) fn take_in(&mut self, now: Timestamp, conn: ConnKey, octets: Bytes) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
         if connection.is_read() {
             let was_waiting = !connection.intake.unread.is_empty();
             connection.intake.unread.push_back(octets);

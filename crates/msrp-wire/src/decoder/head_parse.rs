@@ -9,7 +9,7 @@ use crate::malformed::{Malformed, Place};
 use crate::method::Method;
 use crate::path::Path;
 use crate::report_flags::{FailureReport, SuccessReport};
-use crate::status::{Status, StatusCode};
+use crate::status::Status;
 
 /// What a header section turned out to be.
 pub(super) enum Head<'a> {
@@ -27,15 +27,21 @@ impl<'a> Head<'a> {
                 .get(section_start..found.section_end)
                 .unwrap_or_default(),
         );
-        let parsed = match found.start.kind {
-            StartKind::Request(method) => request(found, method, headers).map(Head::Request),
-            StartKind::Response(status) => {
-                response(found, status, headers, octets).map(Head::Response)
-            }
-        };
-        parsed.unwrap_or_else(|reason| {
-            Head::Rejected(salvage(found, headers, reason.moved_by(section_start)))
-        })
+        match found.start.kind {
+            StartKind::Request(method) => match request(found, method, headers) {
+                Ok(head) => Self::Request(head),
+                Err(reason) => {
+                    let reason = reason.moved_by(section_start);
+                    Self::Rejected(salvage(found, method, headers, reason))
+                }
+            },
+            StartKind::Response(status) => Self::Response(ResponseHead {
+                transaction_id: found.start.tid,
+                status,
+                comment: found.start.comment(octets),
+                headers,
+            }),
+        }
     }
 }
 
@@ -44,7 +50,7 @@ fn request<'a>(
     method: Method,
     headers: Headers<'a>,
 ) -> Result<RequestHead<'a>, Malformed> {
-    let fields = Fields::read(headers, Fields::take_request_line)?;
+    let fields = Fields::read(headers)?;
     if method == Method::Send && fields.message_id.is_none() {
         return Err(Malformed::new(Place::MessageIdMissing, 0));
     }
@@ -69,33 +75,13 @@ fn request<'a>(
     })
 }
 
-fn response<'a>(
-    found: &FoundHead,
-    status: StatusCode,
-    headers: Headers<'a>,
-    octets: &'a [u8],
-) -> Result<ResponseHead<'a>, Malformed> {
-    let fields = Fields::read(headers, Fields::take_path_line)?;
-    Ok(ResponseHead {
-        transaction_id: found.start.tid,
-        status,
-        comment: found.start.comment(octets),
-        to_path: fields
-            .to_path
-            .ok_or(Malformed::new(Place::ToPathMissing, 0))?,
-        from_path: fields
-            .from_path
-            .ok_or(Malformed::new(Place::FromPathMissing, 0))?,
-        headers,
-    })
-}
-
 /// Takes from an illegal header section what an answer to it needs.
-fn salvage<'a>(found: &FoundHead, headers: Headers<'a>, reason: Malformed) -> Rejected<'a> {
-    let method = match found.start.kind {
-        StartKind::Request(method) => Some(method),
-        StartKind::Response(_) => None,
-    };
+fn salvage<'a>(
+    found: &FoundHead,
+    method: Method,
+    headers: Headers<'a>,
+    reason: Malformed,
+) -> Rejected<'a> {
     let path = |name| {
         headers
             .value(name)
@@ -125,10 +111,8 @@ struct Fields<'a> {
     use_nickname: Option<&'a [u8]>,
 }
 
-type TakeLine<'a> = fn(&mut Fields<'a>, HeaderLine<'a>) -> Result<(), Malformed>;
-
 impl<'a> Fields<'a> {
-    fn read(headers: Headers<'a>, take: TakeLine<'a>) -> Result<Self, Malformed> {
+    fn read(headers: Headers<'a>) -> Result<Self, Malformed> {
         let mut fields = Self::default();
         let mut lines = headers;
         let section_octets = lines.octets_left();
@@ -137,31 +121,18 @@ impl<'a> Fields<'a> {
             match lines.next_line() {
                 None => return Ok(fields),
                 Some(line) => line
-                    .and_then(|line| take(&mut fields, line))
+                    .and_then(|line| fields.take_line(line))
                     .map_err(|m| m.moved_by(offset))?,
             }
         }
     }
 
-    fn take_path_line(&mut self, line: HeaderLine<'a>) -> Result<(), Malformed> {
+    fn take_line(&mut self, line: HeaderLine<'a>) -> Result<(), Malformed> {
         match line.field() {
-            Field::ToPath => once(&mut self.to_path, path(line.value, Place::ToPath)?),
-            Field::FromPath => once(&mut self.from_path, path(line.value, Place::FromPath)?),
-            Field::MessageId
-            | Field::ByteRange
-            | Field::SuccessReport
-            | Field::FailureReport
-            | Field::Status
-            | Field::ContentType
-            | Field::UseNickname
-            | Field::Hop
-            | Field::Relayed => Ok(()),
-        }
-    }
-
-    fn take_request_line(&mut self, line: HeaderLine<'a>) -> Result<(), Malformed> {
-        match line.field() {
-            Field::ToPath | Field::FromPath => return self.take_path_line(line),
+            Field::ToPath => return once(&mut self.to_path, path(line.value, Place::ToPath)?),
+            Field::FromPath => {
+                return once(&mut self.from_path, path(line.value, Place::FromPath)?);
+            }
             Field::MessageId => return once(&mut self.message_id, MessageId::parse(line.value)?),
             Field::ByteRange => return once(&mut self.byte_range, ByteRange::parse(line.value)?),
             Field::SuccessReport => {

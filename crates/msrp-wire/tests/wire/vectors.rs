@@ -163,7 +163,7 @@ fn summary(name: &str, text: &[u8]) -> String {
             Event::Body(Body::Carried(octets)) => panic!("carried {octets:?} from a whole text"),
             Event::End(end) => flag = flag_text(end),
             Event::Response(head) => {
-                let to = head.to_path.len().to_string();
+                let to = head.to_path().unwrap().len().to_string();
                 let columns = [
                     "response".into(),
                     head.transaction_id.to_string(),
@@ -171,12 +171,12 @@ fn summary(name: &str, text: &[u8]) -> String {
                     to,
                 ];
                 row.extend(columns);
-                row.push(head.from_path.last().to_string());
+                row.push(head.from_path().unwrap().last().to_string());
                 row.extend(["-"; 6].map(str::to_owned));
                 return row.join("\t");
             }
             Event::Rejected(rejected) => {
-                let method = rejected.method.unwrap().to_string();
+                let method = rejected.method.to_string();
                 row.extend([
                     "rejected".into(),
                     rejected.transaction_id.to_string(),

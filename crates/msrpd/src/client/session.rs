@@ -306,8 +306,8 @@ impl Core {
     }
 
     fn on_rejected(&mut self, rejected: &Rejected<'_>) {
-        let is_owed = matches!(rejected.method, Some(method) if method != Method::Report)
-            && rejected.failure_report != Some(FailureReport::No);
+        let is_owed =
+            rejected.method != Method::Report && rejected.failure_report != Some(FailureReport::No);
         if let Some(from) = rejected.from_path.filter(|_| is_owed) {
             let tid = rejected.transaction_id;
             let status = StatusCode::BAD_REQUEST;
