@@ -41,3 +41,23 @@ impl IdSource {
         MessageId::from_random(self.bits())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // covers: MSRP-4975-7.1-02, MSRP-4975-7.1.1-01
+    #[test]
+    fn ids_of_one_seed_differ_from_each_other_and_are_the_same_again() {
+        let draw = || {
+            let mut ids = IdSource::from_seed([3; 32]);
+            (0..1000)
+                .map(|_| ids.transaction_id())
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(draw().len(), 1000);
+        assert_eq!(draw(), draw());
+        let mut other = IdSource::from_seed([4; 32]);
+        assert!(!draw().contains(&other.transaction_id()));
+    }
+}

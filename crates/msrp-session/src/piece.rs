@@ -227,6 +227,8 @@ const LINES_OCTETS_USUAL: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fields(flag: ContinuationFlag) -> PieceFields {
@@ -298,6 +300,34 @@ mod tests {
                 ids.next().unwrap()
             });
             assert_eq!(piece.id().as_bytes(), b"second00");
+        }
+    }
+
+    proptest! {
+        // covers: MSRP-4975-7.1-14
+        #[test]
+        fn piece_id_is_found_in_a_body_however_it_is_split(
+            before in proptest::collection::vec(any::<u8>(), 0..40),
+            keep in 0_usize..=15,
+            after in proptest::collection::vec(any::<u8>(), 0..40),
+            cuts in proptest::collection::vec(0_usize..100, 0..8),
+        ) {
+            let id = TransactionId::parse(b"abcd1234").unwrap();
+            let end_line = b"-------abcd1234";
+            let whole = [&before[..], &end_line[..keep], &after[..]].concat();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (whole.len() + 1)).collect();
+            cuts.extend([0, whole.len()]);
+            cuts.sort_unstable();
+            let body: Vec<Bytes> = cuts
+                .windows(2)
+                .map(|cut| Bytes::copy_from_slice(&whole[cut[0]..cut[1]]))
+                .collect();
+            if whole.windows(end_line.len()).any(|window| window == end_line) {
+                prop_assert!(occurs(&id, &body));
+            }
+            if !whole.windows(8).any(|window| window == id.as_bytes()) {
+                prop_assert!(!occurs(&id, &body));
+            }
         }
     }
 

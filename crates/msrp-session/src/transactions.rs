@@ -95,9 +95,9 @@ impl<T> Transactions<T> {
         self.pending.iter().find_map(|p| p.deadline)
     }
 
-    /// What the outstanding transactions are about, oldest first.
-    pub fn contexts(&self) -> impl Iterator<Item = &T> {
-        self.pending.iter().map(|p| &p.context)
+    /// What the outstanding transactions are about, to change it.
+    pub fn contexts_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.pending.iter_mut().map(|p| &mut p.context)
     }
 
     /// How many are outstanding.
@@ -174,5 +174,22 @@ mod tests {
         }
         assert_eq!(t.len(), UNASKED_MAX);
         assert_eq!(t.answer(&id(999)), Some(999));
+    }
+
+    #[test]
+    fn transaction_asked_for_is_kept_behind_those_that_are_not() {
+        let mut t = Transactions::new();
+        for n in 0..10 {
+            assert_eq!(t.open(id(n), None, n), None);
+        }
+        for n in 10..1000 {
+            assert_eq!(t.open(id(n), Some(Timestamp::from_ns(30)), n), None);
+        }
+        assert_eq!(t.len(), 990, "the others made room");
+        assert_eq!(t.answer(&id(10)), Some(10));
+        t.retain(|n| n % 2 == 0);
+        assert_eq!(t.answer(&id(11)), None);
+        assert_eq!(t.contexts_mut().next(), Some(&mut 12));
+        assert!(!t.is_empty());
     }
 }

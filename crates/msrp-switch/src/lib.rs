@@ -24,6 +24,7 @@ mod refused;
 mod relay;
 mod room;
 mod switch;
+mod wrapper;
 
 pub use acceptance::Acceptance;
 pub use ledger::{Outcome, Sums};

@@ -2,7 +2,8 @@
 
 pub use msrp_wire::limits::CPIM_HEAD_OCTETS_MAX;
 
-/// Most unfinished messages of one session. One more is refused with 413.
+/// Most unfinished messages of one session. One more is refused with 413. Each keeps at most
+/// 32 KiB while its headers are not complete, and its last piece after that.
 pub const UNFINISHED_MESSAGES_MAX: usize = 64;
 
 /// How long octets of an open chunk may wait for more of it before they leave as a piece of their
@@ -15,3 +16,8 @@ pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;
 
 /// Most participants that one message may name as recipients. More are refused with 403.
 pub const NAMED_RECIPIENTS_MAX: usize = 256;
+
+/// How long the sender of an unfinished message may be silent, in nanoseconds: 540 s (RFC 7701
+/// s.6.1, the chunk reception timer). The message is aborted then, at most an eighth of this time
+/// later.
+pub const SILENCE_NS: u64 = 540_000_000_000;

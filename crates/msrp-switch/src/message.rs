@@ -1,7 +1,7 @@
 //! A message on its way through the switch.
 //!
 //! ```text
-//!   first chunk --> Gathering --CPIM headers complete--> Relaying --last octet, every copy
+//!   first chunk --> Gathering ----headers complete----> Relaying --last octet, every copy
 //!                       |                                    |       settled--> gone
 //!                       +--refused--> Refused <--too large---+
 //!                                        |
@@ -10,7 +10,7 @@
 
 use std::rc::Rc;
 
-use msrp_session::{Coverage, Key};
+use msrp_session::{Coverage, Key, Timestamp};
 use msrp_wire::{
     ContentTypeBuf, FailureReport, MessageId, RelayedHeadersBuf, StatusCode, SuccessReport,
 };
@@ -42,6 +42,8 @@ pub(crate) struct Message {
     pub(crate) held: Held,
     /// Whether octets arrived in this turn and wait for its end.
     pub(crate) is_dirty: bool,
+    /// The end of the last turn in which its sender was heard; `None` in the first one.
+    pub(crate) heard: Option<Timestamp>,
     pub(crate) stage: Stage,
 }
 
@@ -68,6 +70,11 @@ impl Message {
     pub(crate) fn has_arrived(&self) -> bool {
         self.counted_total
             .is_some_and(|total| self.coverage.covers(total))
+    }
+
+    /// Whether more of it may come.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.relay().is_none_or(|relay| !relay.is_complete)
     }
 
     pub(crate) fn relay(&self) -> Option<&Relay> {

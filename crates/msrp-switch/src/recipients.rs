@@ -7,6 +7,7 @@ use crate::leg::{Leg, LegKey};
 use crate::limits::NAMED_RECIPIENTS_MAX;
 use crate::refused::Refused;
 use crate::room::Room;
+use crate::wrapper::Wrapper;
 
 /// The decision.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,8 +22,7 @@ pub(crate) struct Recipients {
     pub(crate) smallest_max_size: Option<u64>,
 }
 
-/// Decides from the wrapper. `inner` is the type of what it wraps, `total` the announced size of
-/// the message.
+/// Decides from the wrapper. `total` is the announced size of the message.
 ///
 /// The sender's From is checked first; nothing else is looked at for a false one.
 ///
@@ -36,12 +36,11 @@ pub(crate) fn decide(
     room: &Room,
     legs: &Arena<Leg>,
     sender: LegKey,
-    wrapper: &cpim::Parsed<'_>,
-    inner: Option<&ContentType<'_>>,
+    wrapper: &Wrapper<'_>,
     total: Option<u64>,
 ) -> Result<Recipients, Refused> {
-    check_from(legs, sender, wrapper)?;
-    let named = named(room, wrapper)?;
+    check_from(legs, sender, &wrapper.cpim)?;
+    let named = named(room, &wrapper.cpim)?;
     let mut recipients = Recipients::default();
     let mut is_anybody_named = false;
     for &key in &room.legs {
@@ -53,7 +52,7 @@ pub(crate) fn decide(
         };
         is_anybody_named |= leg.is_joined || key == sender;
         if key != sender && leg.is_joined {
-            recipients.add(key, leg, inner, total);
+            recipients.add(key, leg, wrapper.inner.as_ref(), total);
         }
     }
     if named.is_some() && !is_anybody_named {

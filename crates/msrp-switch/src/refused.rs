@@ -34,6 +34,8 @@ pub enum Refused {
     TooManyHoles,
     /// The session has too many unfinished messages.
     TooManyUnfinished,
+    /// The sender was silent for too long in the middle of the message.
+    SenderSilent,
     /// Every recipient has refused the message.
     NobodyTakesIt,
     /// A later chunk of a message that was refused before.
@@ -58,7 +60,7 @@ impl Refused {
             | Self::TooManyRecipients
             | Self::NoPrivateMessages => StatusCode::FORBIDDEN,
             Self::NoSuchRecipient => StatusCode::NOT_FOUND,
-            Self::TooLarge | Self::TooManyUnfinished | Self::NobodyTakesIt => {
+            Self::TooLarge | Self::TooManyUnfinished | Self::SenderSilent | Self::NobodyTakesIt => {
                 StatusCode::STOP_SENDING
             }
             Self::StillRefused(status) => status,
@@ -82,6 +84,7 @@ impl Refused {
             Self::BeyondTheEnd => "beyond_the_end",
             Self::TooManyHoles => "too_many_holes",
             Self::TooManyUnfinished => "too_many_unfinished",
+            Self::SenderSilent => "sender_silent",
             Self::NobodyTakesIt => "nobody_takes_it",
             Self::StillRefused(_) => "still_refused",
         }

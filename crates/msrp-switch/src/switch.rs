@@ -16,6 +16,7 @@
 
 mod chunk;
 mod relaying;
+mod silence;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -94,6 +95,8 @@ pub struct Switch {
     dirty: Vec<MessageKey>,
     /// Messages that hold octets over a turn, earliest deadline first.
     holding: VecDeque<(Timestamp, MessageKey)>,
+    /// When to look for messages whose sender is silent.
+    silence_walk: Option<Timestamp>,
     failure_report: FailureReport,
     ids: IdSource,
     sums: Sums,
@@ -110,6 +113,7 @@ impl Switch {
             outputs: VecDeque::new(),
             dirty: Vec::new(),
             holding: VecDeque::new(),
+            silence_walk: None,
             failure_report: config.failure_report,
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
@@ -208,7 +212,9 @@ impl Switch {
     /// The earliest moment at which [`Switch::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.holding.front().map(|(deadline, _)| *deadline)
+        let walk = self.silence_walk.filter(|_| !self.messages.is_empty());
+        let held = self.holding.front().map(|(deadline, _)| *deadline);
+        held.into_iter().chain(walk).min()
     }
 
     /// The next thing to do.
@@ -240,7 +246,7 @@ impl Switch {
     }
 
     /// The ledger is whole: every copy that was opened is settled or known to be open at both
-    /// ends.
+    /// ends, and every message is known to its sender or waits for a copy.
     ///
     /// # Panics
     /// When it is not: a defect of the switch.
@@ -268,12 +274,29 @@ impl Switch {
                     self.messages
                         .get(message.0)
                         .is_some_and(|message| message.relay().is_some())
-                });
+                })
+            && self
+                .messages
+                .iter()
+                .all(|(key, message)| self.is_kept_for_a_reason(MessageKey(key), message));
         if !sound {
             panic!(
                 "ledger: {:?}, open {open}, receiving {receiving}",
                 self.sums
             );
+        }
+    }
+
+    fn is_kept_for_a_reason(&self, key: MessageKey, message: &Message) -> bool {
+        let is_sending = self
+            .legs
+            .get(message.sender.0)
+            .is_some_and(|leg| leg.sending.iter().any(|(_, other)| *other == key));
+        let has_open_copies = message.relay().is_some_and(|relay| relay.open_copies > 0);
+        if message.is_unfinished() {
+            is_sending
+        } else {
+            has_open_copies && !is_sending
         }
     }
 

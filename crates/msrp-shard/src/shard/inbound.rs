@@ -287,7 +287,11 @@ impl<I: Io> Shard<I> {
             Some((leg, Asked::Piece { message, is_last })) => {
                 if !head.status.is_success() {
                     self.switch.settle(leg, message, Outcome::Refused);
-                } else if is_last && !self.is_piece_open(leg, message) {
+                } else if self
+                    .sessions
+                    .get_mut(leg)
+                    .is_some_and(|session| session.completes_copy(message, is_last))
+                {
                     self.switch.settle(leg, message, Outcome::Delivered);
                 }
             }

@@ -248,15 +248,6 @@ impl<I: Io> Shard<I> {
         self.mark_dirty(conn);
     }
 
-    /// Whether an answer to a piece of this message is still outstanding.
-    pub(super) fn is_piece_open(&self, leg: LegKey, message: MessageKey) -> bool {
-        self.sessions.get(leg).is_some_and(|session| {
-            session.transactions.contexts().any(
-                |asked| matches!(asked, Asked::Piece { message: other, .. } if *other == message),
-            )
-        })
-    }
-
     pub(super) fn mark_dirty(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get_mut(conn)
             && !connection.is_dirty

@@ -108,6 +108,29 @@ impl Session {
         self.peer = Some(peer);
     }
 
+    /// A piece was answered with 200. Whether that was the last answer that its copy waited for.
+    ///
+    /// When the last piece is answered before an earlier one, the earlier one takes over its mark.
+    pub(super) fn completes_copy(&mut self, message: MessageKey, is_last: bool) -> bool {
+        let open = self
+            .transactions
+            .contexts_mut()
+            .find_map(|asked| match asked {
+                Asked::Piece {
+                    message: other,
+                    is_last,
+                } if *other == message => Some(is_last),
+                Asked::Piece { .. } | Asked::Opening => None,
+            });
+        match open {
+            Some(earlier) => {
+                *earlier |= is_last;
+                false
+            }
+            None => is_last,
+        }
+    }
+
     pub(super) fn session_id(&self) -> &[u8] {
         self.own.as_uri().session_id().unwrap_or_default()
     }

@@ -5,16 +5,17 @@ use std::rc::Rc;
 use bytes::Bytes;
 use msrp_session::{Coverage, Timestamp};
 use msrp_wire::{
-    ByteRange, ContentType, ContentTypeBuf, ContinuationFlag, RequestHead, StatusCode, cpim,
+    ByteRange, ContentType, ContentTypeBuf, ContinuationFlag, RequestHead, StatusCode,
 };
 
 use super::{Output, Switch};
 use crate::leg::{LegKey, OpenChunk};
-use crate::limits::{CPIM_HEAD_OCTETS_MAX, UNFINISHED_MESSAGES_MAX};
+use crate::limits::UNFINISHED_MESSAGES_MAX;
 use crate::message::{Message, MessageKey, Stage};
 use crate::recipients;
 use crate::refused::Refused;
 use crate::relay::Held;
+use crate::wrapper::Wrapper;
 
 impl Switch {
     /// A SEND begins on a leg. A refusal is answered at once; the octets that follow are dropped.
@@ -32,8 +33,16 @@ impl Switch {
                 if let Some(sender) = self.legs.get_mut(leg.0) {
                     sender.chunk = chunk;
                 }
+                if let OpenChunk::Of { message, .. } = chunk {
+                    self.mark_dirty(message);
+                }
             }
-            Err((message, refused)) => self.refuse(leg, message, refused),
+            Err((message, refused)) => {
+                if let Some(message) = message {
+                    self.mark_dirty(message);
+                }
+                self.refuse(leg, message, refused);
+            }
         }
         self.check_invariants_in_debug();
     }
@@ -86,6 +95,7 @@ impl Switch {
             self.flush_open(key, now);
         }
         self.dirty = dirty;
+        self.watch_silence(now);
         self.check_invariants_in_debug();
     }
 
@@ -187,6 +197,7 @@ impl Switch {
             counted_total: None,
             held: Held::default(),
             is_dirty: false,
+            heard: None,
             stage: Stage::Gathering,
         };
         let key = MessageKey(
@@ -217,16 +228,25 @@ impl Switch {
         Ok(())
     }
 
-    fn forget_refused(&mut self, leg: LegKey, message: MessageKey) {
+    pub(super) fn forget_refused(&mut self, leg: LegKey, message: MessageKey) {
         if let Some(sender) = self.legs.get_mut(leg.0) {
             sender.forget_sending(message);
         }
         self.messages.remove(message.0);
     }
 
+    /// The end of the turn has to look at this message.
+    fn mark_dirty(&mut self, key: MessageKey) {
+        if let Some(message) = self.messages.get_mut(key.0)
+            && !std::mem::replace(&mut message.is_dirty, true)
+        {
+            self.dirty.push(key);
+        }
+    }
+
     /// Answers the open chunk with an error, drops the rest of it, and ends what has left of the
     /// message already.
-    fn refuse(&mut self, leg: LegKey, message: Option<MessageKey>, refused: Refused) {
+    pub(super) fn refuse(&mut self, leg: LegKey, message: Option<MessageKey>, refused: Refused) {
         self.respond(leg, refused.status(), Some(refused));
         if let Some(key) = message {
             self.stop_relay(key);
@@ -266,12 +286,10 @@ impl Switch {
                 Stage::Relaying(_) | Stage::Refused(_) => self.flush(key, ContinuationFlag::More),
             }
         }
+        self.mark_dirty(key);
         let Some(message) = self.messages.get_mut(key.0) else {
             return Ok(());
         };
-        if !std::mem::replace(&mut message.is_dirty, true) {
-            self.dirty.push(key);
-        }
         message.held.push(start, octets);
         match &message.stage {
             Stage::Gathering => self.read_wrapper(key, false),
@@ -298,29 +316,11 @@ impl Switch {
         };
         let recipients = {
             let octets = message.held.contiguous();
-            let wrapper = match cpim::Wrapper::parse(&octets) {
-                Ok(wrapper) => wrapper,
-                Err(cpim::Error::NeedMore) if !is_whole => return Ok(()),
-                Err(error) if error.names_no_sender_or_recipient() => {
-                    return Err(Refused::NoSenderOrRecipient);
-                }
-                Err(cpim::Error::NeedMore | cpim::Error::Malformed { .. }) => {
-                    return Err(Refused::MalformedCpim);
-                }
-            };
-            let is_typed = is_whole || wrapper.inner_body_offset.is_some();
-            let content_octets = octets.len().saturating_sub(wrapper.head_octets);
-            if !is_typed && content_octets < CPIM_HEAD_OCTETS_MAX {
+            let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
-            }
-            let inner = if is_typed {
-                wrapper.content_type
-            } else {
-                Some(UNKNOWN_TYPE)
             };
-            let inner = inner.and_then(|value| ContentType::parse(value).ok());
             let (sender, total) = (message.sender, message.announced_total);
-            recipients::decide(room, &self.legs, sender, &wrapper, inner.as_ref(), total)?
+            recipients::decide(room, &self.legs, sender, &wrapper, total)?
         };
         let end = message.held.end();
         self.start_relay(key, recipients);
@@ -440,7 +440,3 @@ impl Switch {
         self.complete(key);
     }
 }
-
-/// What content counts as whose headers are too long to look for its type: only who takes
-/// everything takes it.
-const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";

@@ -101,6 +101,7 @@ impl Switch {
             return;
         };
         message.is_dirty = false;
+        message.heard = Some(now);
         let is_only_end_missing = message.announced_total == Some(message.held.end());
         let octets = message.held.octets();
         if message.relay().is_some() && octets > PIECE_OCTETS_MIN && !is_only_end_missing {
@@ -122,7 +123,8 @@ impl Switch {
         }
     }
 
-    /// The time of held octets is over: they leave although their chunk is open.
+    /// The time of held octets is over: they leave although their chunk is open. Messages whose
+    /// sender was silent for too long are aborted.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some(&(deadline, key)) = self.holding.front()
             && deadline <= now
@@ -137,6 +139,7 @@ impl Switch {
                 self.write_held_but_one(key);
             }
         }
+        self.end_silent(now);
         self.check_invariants_in_debug();
     }
 

@@ -1,0 +1,14 @@
+//! Chat rooms from the outside: what participants say, and what each of them gets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests stop the test where it goes wrong"
+)]
+
+mod addressing;
+mod answers;
+mod chunks;
+mod ending;
+mod harness;
+mod model;
+mod sizes;
