@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
+pub use binary::program;
 pub use config::{Config, Toml};
 use directory::Directory;
 use log::Log;

@@ -1,11 +1,11 @@
-//! Where the `msrpd` binary is.
+//! Where the programs under test are.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// The binary: `MSRPD_BIN`, or the one next to the running test, built when it is missing or older than its sources.
+/// `msrpd`: `MSRPD_BIN`, or the one next to the running test, built when it is missing or older than its sources.
 pub(super) fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| match std::env::var_os("MSRPD_BIN") {
@@ -14,14 +14,25 @@ pub(super) fn path() -> &'static Path {
     })
 }
 
+/// Another program of the project, such as `msrpctl`: the one next to `msrpd`.
+///
+/// # Panics
+/// When there is none.
+pub fn program(name: &str) -> PathBuf {
+    let program = path().with_file_name(name);
+    assert!(program.exists(), "there is no {}", program.display());
+    program
+}
+
 fn built() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test");
     let profile = profile_directory(&test);
-    let binary = profile.join("msrpd");
-    if !is_fresh(&binary) {
+    let binaries = ["msrpd", "msrpctl"].map(|name| profile.join(name));
+    if !binaries.iter().all(|binary| is_fresh(binary)) {
         build(profile);
-        assert!(binary.exists(), "cargo built no {}", binary.display());
     }
+    let [binary, _] = binaries;
+    assert!(binary.exists(), "cargo built no {}", binary.display());
     binary
 }
 
@@ -75,8 +86,7 @@ fn build(profile: &Path) {
         "--quiet",
         "-p",
         "msrpd",
-        "--bin",
-        "msrpd",
+        "--bins",
         "--profile",
         name,
     ]);

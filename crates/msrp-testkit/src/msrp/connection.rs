@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) mode: watch::Sender<Mode>,
     pub(super) outgoing: Mutex<Option<mpsc::UnboundedSender<Outgoing>>>,
     pub(super) unwritten_octets: AtomicUsize,
+    pub(super) written_octets: AtomicUsize,
     pub(super) uris: Mutex<Vec<String>>,
 }
 
@@ -158,6 +159,9 @@ pub(super) async fn write(
                 shared
                     .unwritten_octets
                     .fetch_sub(octets.len(), Ordering::AcqRel);
+                shared
+                    .written_octets
+                    .fetch_add(octets.len(), Ordering::AcqRel);
             }
             Outgoing::Flushed(sender) => {
                 let _gone = sender.send(());

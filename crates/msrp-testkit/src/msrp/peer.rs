@@ -42,6 +42,7 @@ impl MsrpPeer {
             mode: watch::Sender::new(Mode::Auto),
             outgoing: Mutex::new(Some(outgoing)),
             unwritten_octets: AtomicUsize::new(0),
+            written_octets: AtomicUsize::new(0),
             uris: Mutex::new(vec![uri.into()]),
         });
         let mut tasks = JoinSet::new();
@@ -113,6 +114,11 @@ impl MsrpPeer {
     /// Octets that are queued and that the kernel has not taken.
     pub fn unwritten_octets(&self) -> usize {
         self.shared.unwritten_octets.load(Ordering::Acquire)
+    }
+
+    /// Octets that the kernel has taken since the connection began.
+    pub fn written_octets(&self) -> usize {
+        self.shared.written_octets.load(Ordering::Acquire)
     }
 
     /// Queues all chunks of a message.
