@@ -371,3 +371,24 @@ async fn sip_message_that_arrives_in_single_octets_is_served() {
         .unwrap();
     assert_eq!(&answer, b"SIP/2.0 200 ");
 }
+
+// covers: CTRL-7.2.1.2-08, CTRL-7.2.1.3-09
+#[tokio::test]
+async fn offer_for_tls_is_refused_with_a_reason_before_anybody_is_invited() {
+    for way in WAYS {
+        let proxy = way.proxy().await;
+        let config = config_with_friends().outbound_proxy(&proxy.proxy_uri());
+        let daemon = way.start(config).await;
+        let agent = way.agent(&daemon).await;
+        let media = Media::new("msrps://127.0.0.1:9/offer;tcp");
+        let calls = [
+            Invite::new(FACTORY, ALICE).media(&media).list(&[BOB]),
+            Invite::new(FRIENDS, ALICE).media(&media),
+        ];
+        for call in calls {
+            let refused = agent.invite(&call).await.expect_failure(488).await;
+            assert!(refused.header("Warning").is_some());
+        }
+        proxy.assert_no_request_left();
+    }
+}

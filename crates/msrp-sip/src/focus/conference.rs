@@ -133,11 +133,12 @@ impl Conference {
 
     /// A conference that nobody takes part in.
     fn empty(room: RoomId, kind: Kind, knock: &Knock, invitees: &[Entry], env: &Env<'_>) -> Self {
-        let duration_s = [
-            kind.group().and_then(|g| g.active_policy.duration_s_max),
-            Some(env.policy.session_max_s),
-        ];
-        let duration_s = duration_s.into_iter().flatten().filter(|s| *s > 0).min();
+        // What the group's document says takes the place of the operator's value.
+        let of_group = kind.group().and_then(|g| g.active_policy.duration_s_max);
+        let duration_s = of_group
+            .filter(|s| *s > 0)
+            .or(Some(env.policy.session_max_s))
+            .filter(|s| *s > 0);
         Self {
             ends_ns: duration_s.map(|s| env.now.saturating_add(s.saturating_mul(NS_PER_S))),
             inviter: Inviter {

@@ -5,7 +5,7 @@
 //! AMB-23, AMB-71; RFC 4975 s.8.
 
 use msrp_control::LocalMedia;
-use msrp_sdp::{Description, Direction, MessageMedia};
+use msrp_sdp::{Description, Direction, MessageMedia, Protocol};
 
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
@@ -37,6 +37,11 @@ impl Remote {
                     Refusal::NotAcceptable(error.to_string())
                 }
             })?;
+        if media.protocol != Protocol::TcpMsrp {
+            return Err(Refusal::NotAcceptable(
+                "The message media is TCP/TLS/MSRP and this server takes TCP/MSRP.".into(),
+            ));
+        }
         if !media.accepts(CPIM) {
             return Err(Refusal::NotAcceptable(
                 "The accept-types attribute lacks message/cpim.".into(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use msrp_control::ErrorCode;
+use msrp_control::{ControlError, ErrorCode};
 
 use crate::focus::headers;
 use crate::focus::media;
@@ -84,6 +84,16 @@ fn warned(status: u16, word: &'static str, warning: impl Into<Cow<'static, str>>
 }
 
 impl Refusal {
+    /// What the engine said to a description or an address, for the one who wrote it; of its other
+    /// troubles only the kind.
+    pub(crate) fn of_engine(error: ControlError) -> Self {
+        match error.code {
+            ErrorCode::NotAcceptable => Self::NotAcceptable(error.detail),
+            ErrorCode::MalformedSdp => Self::MalformedBody(error.detail),
+            code => Self::Engine(code),
+        }
+    }
+
     /// The table.
     ///
     /// # Spec
@@ -157,9 +167,7 @@ impl Refusal {
             }
             Self::UnsupportedBody => headers.push("Accept", headers::ACCEPT),
             Self::UnsupportedEncoding => headers.push("Accept-Encoding", "identity"),
-            Self::NotAcceptable(_) | Self::Engine(ErrorCode::NotAcceptable) => {
-                body = Some(media::supported(policy))
-            }
+            Self::NotAcceptable(_) => body = Some(media::supported(policy)),
             _ => {}
         }
         Answer {

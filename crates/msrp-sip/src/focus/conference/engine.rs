@@ -222,7 +222,7 @@ impl Conference {
                 }
                 Err(error) => {
                     participant.is_in_room = false;
-                    self.dismiss(key, &Refusal::Engine(error.code), Headers::new(), env);
+                    self.dismiss(key, &Refusal::of_engine(error), Headers::new(), env);
                 }
             },
             Some(_) | None => {}

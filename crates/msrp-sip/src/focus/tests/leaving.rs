@@ -204,7 +204,7 @@ fn group_ends_below_its_minimum_once_it_was_reached() {
     world.finish();
 }
 
-// covers: REL-7.2.2.8-06, REL-7.2.2.8-12
+// covers: REL-7.2.2.8-02, REL-7.2.2.8-06, REL-7.2.2.8-12
 #[test]
 fn session_ends_at_its_longest() {
     let active_policy = ActivePolicy {
@@ -214,6 +214,7 @@ fn session_ends_at_its_longest() {
     for (of_group, of_operator, expected) in [
         (ActivePolicy::default(), 600, 600),
         (active_policy, 600, 500),
+        (active_policy, 400, 500),
         (active_policy, 0, 500),
     ] {
         let group = Group {
