@@ -5,6 +5,9 @@ use msrp_testkit::{
 };
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FACTORY, WAYS, Way, accept, person, seated};
 
+/// The switch lists it in each of its descriptions (AMB-01).
+const FINAL_REPORT: &str = "application/vnd.oma.poc.final-report+xml";
+
 /// A daemon whose requests go to the agent.
 async fn node(way: Way) -> (Daemon, SipPeer) {
     node_with(way, Config::new()).await
@@ -104,7 +107,7 @@ async fn ad_hoc_invitation_carries_what_the_focus_has_to_say() {
             let offer = request.media();
             assert_eq!(
                 offer.accept_types,
-                ["message/cpim", "text/plain", "image/png"]
+                ["message/cpim", FINAL_REPORT, "text/plain", "image/png"]
             );
             assert_eq!(offer.max_size, Some(70_000));
             assert_eq!(offer.setup.as_deref(), Some("actpass"));
@@ -164,7 +167,10 @@ async fn ad_hoc_first_acceptance_answers_the_caller_and_the_next_joins() {
             "{contact}"
         );
         let media = response.media();
-        assert_eq!(media.accept_types, ["message/cpim", "image/png"]);
+        assert_eq!(
+            media.accept_types,
+            ["message/cpim", FINAL_REPORT, "image/png"]
+        );
         assert_eq!(media.address(), daemon.msrp_addr());
         alice.say("before carol").await;
         bob.expect_text(ALICE, "before carol").await;

@@ -959,3 +959,38 @@ async fn small_message_does_not_wait_for_a_large_one() {
         carol.expect_text(ALICE, &text).await;
     }
 }
+
+// covers: UPS-7.2.3.3-10, FR-5.7.1-01
+#[tokio::test]
+async fn message_that_asks_for_a_final_report_gets_one_leg_for_each_recipient() {
+    for way in WAYS {
+        let daemon = way.start(config_with_friends()).await;
+        let alice = way.join(&daemon, FRIENDS, ALICE).await;
+        let bob = way.join(&daemon, FRIENDS, BOB).await;
+        let carol = way.join(&daemon, FRIENDS, CAROL).await;
+        let (from, to) = (format!("<{ALICE}>"), format!("<{FRIENDS}>"));
+        let headers = [
+            ("From", from.as_str()),
+            ("To", &to),
+            ("NS", "fr <urn:oma:xml:poc:final-report>"),
+            ("fr.Final-Report", "yes"),
+        ];
+        let draft =
+            Draft::wrapped_with(&headers, "text/plain", b"did you get it?").success_report("yes");
+        let sent = alice.msrp.send_ok(&draft).await;
+        for recipient in [&bob, &carol] {
+            let message = recipient.msrp.expect_message().await;
+            let octets = message.body.len();
+            recipient
+                .msrp
+                .report(&message, &format!("1-{octets}/{octets}"), "000 200 OK");
+        }
+        let report = alice.msrp.expect_report_of(&sent.message_id, 200).await;
+        let document = String::from_utf8(report.body.unwrap()).unwrap();
+        for person in [BOB, CAROL] {
+            let leg = format!("uri=\"{person}\" status=\"200\"");
+            assert!(document.contains(&leg), "{document}");
+        }
+        assert!(document.contains("last=\"true\"") && !document.contains(ALICE));
+    }
+}

@@ -41,7 +41,7 @@ pub struct EngineLimits {
     pub unbound_ns: u64,
     /// How long a recipient may take nothing before it is shed, in nanoseconds.
     pub stall_ns: u64,
-    /// How long final reports wait for recipients, in nanoseconds.
+    /// How long final reports wait for recipients once everything is written to them, in nanoseconds.
     pub final_report_ns: u64,
     /// Most rooms. One more is refused.
     pub rooms_max: usize,
@@ -56,7 +56,7 @@ impl Default for EngineLimits {
             message_octets_max: msrp_switch::limits::MESSAGE_OCTETS_MAX,
             unbound_ns: 30_000_000_000,
             stall_ns: 30_000_000_000,
-            final_report_ns: 30_000_000_000,
+            final_report_ns: msrp_switch::limits::FINAL_REPORT_NS,
             rooms_max: 100_000,
             participants_per_room_max: 10_000,
         }

@@ -22,6 +22,7 @@ use msrp_control::{
     ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
 };
 use msrp_switch::RoomSpec;
+use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
 use msrp_wire::Identity;
 
 use crate::config::{EngineConfig, EngineLimits};
@@ -287,6 +288,7 @@ impl ShardEngine {
         }
         let own = self.limits.message_octets_max;
         Ok(RoomSpec {
+            uri: config.uris.first().cloned().unwrap_or_default(),
             addresses: identities(&config.uris, ROOM_URIS_MAX)?,
             message_octets_max: config.message_octets_max.map_or(own, |max| max.min(own)),
             private_messages: config.private_messages,
@@ -445,7 +447,11 @@ fn identities(uris: &[String], max: usize) -> Result<Vec<Identity>, ControlError
     uris.iter().map(parse).collect()
 }
 
-/// The addresses of a participant.
+/// The addresses of a participant, whose entity has to fit into a final report.
 fn participant_identities(config: &ParticipantConfig) -> Result<Vec<Identity>, ControlError> {
+    if config.entity.len() > REPORT_URI_OCTETS_MAX {
+        let detail = format!("an entity has at most {REPORT_URI_OCTETS_MAX} octets");
+        return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
+    }
     identities(&config.identities, IDENTITIES_MAX)
 }

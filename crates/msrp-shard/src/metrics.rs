@@ -59,6 +59,8 @@ cells! {
     CopiesRefused => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "refused";
     CopiesFailed => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "failed";
     CopiesAborted => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "aborted";
+    FinalReportsSent => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "sent";
+    FinalReportsSkipped => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "skipped";
     SendersPaused => "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter;
     EndRemoved => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "removed";
     EndRoomClosed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "room_closed";

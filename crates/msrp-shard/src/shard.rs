@@ -19,6 +19,7 @@ mod intake;
 mod outbound;
 mod outbox;
 mod pacing;
+mod reporting;
 mod session;
 mod timers;
 
@@ -104,6 +105,8 @@ impl<I: Io> Shard<I> {
             } else {
                 FailureReport::Partial
             },
+            final_report_ns: environment.limits.final_report_ns,
+            interim_reports: false,
             seed: seed()?,
         };
         Ok(Self {
@@ -215,6 +218,8 @@ impl<I: Io> Shard<I> {
         counters.set(Cell::CopiesFailed, sums.failed);
         counters.set(Cell::CopiesAborted, sums.aborted);
         counters.set(Cell::CopiedHeld, sums.held_octets_copied);
+        counters.set(Cell::FinalReportsSent, sums.final_reports_sent);
+        counters.set(Cell::FinalReportsSkipped, sums.final_reports_skipped);
         counters.set(Cell::Connections, self.connections.count() as u64);
         counters.set(Cell::Participants, self.sessions.count() as u64);
         let pool = self.io.pool();

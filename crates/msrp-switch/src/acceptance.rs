@@ -2,14 +2,54 @@
 
 use msrp_wire::{ContentType, ContentTypeBuf, Malformed, MediaRange};
 
+use crate::final_report::MEDIA_TYPE as REGISTERED;
+
 /// Types and sizes that a session takes.
 #[derive(Debug, Clone)]
 pub struct Acceptance {
     wrapped: Types,
     takes_cpim: bool,
+    final_report: Form,
     /// `a=max-size` in octets of the whole CPIM message.
     pub(crate) max_size: Option<u64>,
 }
+
+/// How a final report is given to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) content_type: &'static str,
+    /// Whether the session takes it without a wrapper.
+    pub(crate) is_bare: bool,
+}
+
+impl Form {
+    /// The registered type where it is welcome or none is; else the spelling that is listed.
+    ///
+    /// # Spec
+    /// AMB-01, AMB-02.
+    fn choose(root: &Types, wrapped: &Types) -> Self {
+        let listed = |types: &Types| {
+            let is_listed = |spelling: &&&'static str| {
+                let parsed = ContentType::parse(spelling.as_bytes());
+                parsed.is_ok_and(|parsed| types.contains(&parsed))
+            };
+            SPELLINGS.iter().find(is_listed).copied()
+        };
+        let bare = listed(root);
+        Self {
+            content_type: bare.or_else(|| listed(wrapped)).unwrap_or(REGISTERED),
+            is_bare: bare.is_some(),
+        }
+    }
+}
+
+/// The spellings of the specification, the one that is sent first.
+const SPELLINGS: [&str; 4] = [
+    REGISTERED,
+    "application/vnd.oma.final-report+xml",
+    "application/vnd.oma.final+xml",
+    "application/vnd.oma.poc.final-report",
+];
 
 #[derive(Debug, Clone)]
 enum Types {
@@ -70,6 +110,7 @@ impl Acceptance {
         )?;
         Ok(Self {
             takes_cpim: root.contains(&ContentType::MESSAGE_CPIM),
+            final_report: Form::choose(&root, &wrapped),
             wrapped,
             max_size,
         })
@@ -81,6 +122,7 @@ impl Acceptance {
         Self {
             wrapped: Types::All,
             takes_cpim: true,
+            final_report: Form::choose(&Types::All, &Types::All),
             max_size: None,
         }
     }
@@ -92,6 +134,11 @@ impl Acceptance {
             && self
                 .wrapped
                 .contains(inner.unwrap_or(&ContentType::TEXT_PLAIN))
+    }
+
+    /// How a final report is given to the session.
+    pub(crate) fn final_report_form(&self) -> Form {
+        self.final_report
     }
 
     /// Whether a message of this many octets may be sent; equal is allowed (AMB-07).
@@ -134,6 +181,44 @@ mod tests {
                 takes,
                 "{types} / {wrapped} / {inner:?}"
             );
+        }
+    }
+
+    // covers: FR-O.1-10
+    #[test]
+    fn acceptance_chooses_the_spelling_of_the_final_report() {
+        let other = "application/vnd.oma.final-report+xml";
+        let table = [
+            ("message/cpim", "*", REGISTERED, false),
+            ("*", "", REGISTERED, true),
+            ("message/cpim application/*", "", REGISTERED, true),
+            (
+                "message/cpim application/vnd.oma.final+xml",
+                "",
+                "application/vnd.oma.final+xml",
+                true,
+            ),
+            (
+                "message/cpim",
+                "text/plain APPLICATION/vnd.oma.final-report+xml",
+                other,
+                false,
+            ),
+            ("message/cpim", "text/plain", REGISTERED, false),
+            (
+                "message/cpim application/vnd.oma.final-report+xml",
+                REGISTERED,
+                other,
+                true,
+            ),
+        ];
+        for (types, wrapped, content_type, is_bare) in table {
+            let acceptance = Acceptance::new(&list(types), &list(wrapped), None).unwrap();
+            let form = Form {
+                content_type,
+                is_bare,
+            };
+            assert_eq!(acceptance.final_report_form(), form, "{types} / {wrapped}");
         }
     }
 

@@ -42,6 +42,10 @@ pub struct Sums {
     pub failed: u64,
     /// [`Outcome::Aborted`].
     pub aborted: u64,
+    /// Final reports that were sent.
+    pub final_reports_sent: u64,
+    /// Final reports that were not sent because their sender was gone or does not receive.
+    pub final_reports_skipped: u64,
     /// Body octets that were copied in user space because their chunk was still open at the end
     /// of a turn.
     pub held_octets_copied: u64,

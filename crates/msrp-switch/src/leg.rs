@@ -1,10 +1,13 @@
 //! A leg: one participant's MSRP session with the switch.
 
+use std::rc::Rc;
+
 use msrp_session::{Key, Timestamp};
 use msrp_wire::{FailureReport, Identity, MessageId};
 use smallvec::SmallVec;
 
 use crate::acceptance::Acceptance;
+use crate::final_report::ReportKey;
 use crate::message::MessageKey;
 use crate::room::RoomKey;
 
@@ -25,6 +28,9 @@ impl LegKey {
 pub struct LegSpec {
     /// The addresses that its CPIM From may have, and by which others name it.
     pub identities: Vec<Identity>,
+    /// The address by which the others know it, at most
+    /// [`REPORT_URI_OCTETS_MAX`](crate::limits::REPORT_URI_OCTETS_MAX) octets. Final reports name it.
+    pub entity: String,
     /// Types and sizes it takes.
     pub acceptance: Acceptance,
     /// Whether its session description lets it send.
@@ -38,6 +44,7 @@ pub struct LegSpec {
 pub struct Leg {
     pub(crate) room: RoomKey,
     pub(crate) identities: Box<[Identity]>,
+    pub(crate) entity: Rc<str>,
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
@@ -51,6 +58,20 @@ pub struct Leg {
     pub(crate) sending: SmallVec<[(MessageId, MessageKey); 1]>,
     /// Messages of which it has an open copy.
     pub(crate) receiving: SmallVec<[MessageKey; 2]>,
+    /// What it has still to report.
+    pub(crate) awaited: Vec<Awaited>,
+    /// Final reports that it is to get.
+    pub(crate) reports: Vec<ReportKey>,
+}
+
+/// A message of which a recipient has still to report what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Awaited {
+    /// The id under which the recipient got it.
+    pub(crate) id: MessageId,
+    pub(crate) report: ReportKey,
+    /// The recipient's place in the report.
+    pub(crate) index: usize,
 }
 
 /// The chunk that is arriving on a leg.
@@ -77,6 +98,7 @@ impl Leg {
         Self {
             room,
             identities: spec.identities.into_boxed_slice(),
+            entity: spec.entity.into(),
             acceptance: spec.acceptance,
             may_send: spec.may_send,
             may_receive: spec.may_receive,
@@ -85,6 +107,8 @@ impl Leg {
             chunk_failure_report: FailureReport::Yes,
             sending: SmallVec::new(),
             receiving: SmallVec::new(),
+            awaited: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
@@ -103,6 +127,20 @@ impl Leg {
 
     pub(crate) fn forget_sending(&mut self, message: MessageKey) {
         self.sending.retain(|(_, key)| *key != message);
+    }
+
+    /// What it has still to report under this id.
+    pub(crate) fn awaited_under(&self, id: MessageId) -> Option<Awaited> {
+        self.awaited.iter().find(|a| a.id == id).copied()
+    }
+
+    /// What it has still to report in this report.
+    pub(crate) fn awaited_in(&self, report: ReportKey) -> Option<Awaited> {
+        self.awaited.iter().find(|a| a.report == report).copied()
+    }
+
+    pub(crate) fn forget_awaited(&mut self, report: ReportKey) {
+        self.awaited.retain(|awaited| awaited.report != report);
     }
 
     /// Whether the leg has an open copy of this message.

@@ -15,6 +15,7 @@
 )]
 
 mod acceptance;
+mod final_report;
 mod ledger;
 mod leg;
 pub mod limits;
@@ -27,6 +28,7 @@ mod switch;
 mod wrapper;
 
 pub use acceptance::Acceptance;
+pub use final_report::MEDIA_TYPE as FINAL_REPORT_TYPE;
 pub use ledger::{Outcome, Sums};
 pub use leg::{Leg, LegKey, LegSpec};
 pub use message::MessageKey;

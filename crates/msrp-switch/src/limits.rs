@@ -6,6 +6,24 @@ pub use msrp_wire::limits::CPIM_HEAD_OCTETS_MAX;
 /// 32 KiB while its headers are not complete, and its last piece after that.
 pub const UNFINISHED_MESSAGES_MAX: usize = 64;
 
+/// Most messages of one session whose final report is being collected. One more that asks for a
+/// report is refused with 413. Each keeps an entry for each recipient.
+pub const FINAL_REPORTS_MAX: usize = 16;
+
+/// Longest document of a final report in octets: it fits into a REPORT (RFC 4975 s.7.1). Longer ones
+/// are split.
+pub const REPORT_OCTETS_MAX: usize = 10_239;
+
+/// Longest address of a leg in a final report, in octets, so that one always fits into a document
+/// whatever has to be escaped. Longer entities are refused where they come in; longer addresses of
+/// unknown recipients are cut.
+pub const REPORT_URI_OCTETS_MAX: usize = 1024;
+
+/// How long a final report waits after the last octet was written to the slowest recipient, when
+/// nothing else is configured, in nanoseconds: 30 s (AMB-05). Those that have not reported count as
+/// 408 then.
+pub const FINAL_REPORT_NS: u64 = 30_000_000_000;
+
 /// How long octets of an open chunk may wait for more of it before they leave as a piece of their
 /// own, in nanoseconds: 5 ms.
 pub const HOLD_NS: u64 = 5_000_000;

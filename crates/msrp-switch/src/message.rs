@@ -15,6 +15,7 @@ use msrp_wire::{
     ContentTypeBuf, FailureReport, MessageId, RelayedHeadersBuf, StatusCode, SuccessReport,
 };
 
+use crate::final_report::ReportKey;
 use crate::leg::LegKey;
 use crate::relay::{Held, Relay};
 
@@ -44,6 +45,8 @@ pub(crate) struct Message {
     pub(crate) is_dirty: bool,
     /// The end of the last turn in which its sender was heard; `None` in the first one.
     pub(crate) heard: Option<Timestamp>,
+    /// The final report that its sender asked for.
+    pub(crate) report: Option<ReportKey>,
     pub(crate) stage: Stage,
 }
 

@@ -1,8 +1,11 @@
 //! Who gets a message: decided once, from its CPIM headers, before the first octet leaves.
 
-use msrp_session::Arena;
-use msrp_wire::{ContentType, Identity, cpim};
+use std::collections::BTreeSet;
 
+use msrp_session::Arena;
+use msrp_wire::{ContentType, Identity, StatusCode, cpim};
+
+use crate::final_report::{ReportLeg, Status};
 use crate::leg::{Leg, LegKey};
 use crate::limits::NAMED_RECIPIENTS_MAX;
 use crate::refused::Refused;
@@ -20,6 +23,8 @@ pub(crate) struct Recipients {
     pub(crate) oversize_count: usize,
     /// The smallest max-size among `to`.
     pub(crate) smallest_max_size: Option<u64>,
+    /// Everybody addressed but the sender, when the sender asks for a final report.
+    pub(crate) report: Option<Vec<ReportLeg>>,
 }
 
 /// Decides from the wrapper. `total` is the announced size of the message.
@@ -41,7 +46,10 @@ pub(crate) fn decide(
 ) -> Result<Recipients, Refused> {
     check_from(legs, sender, &wrapper.cpim)?;
     let named = named(room, &wrapper.cpim)?;
-    let mut recipients = Recipients::default();
+    let mut recipients = Recipients {
+        report: wrapper.asks_for_final_report().then(Vec::new),
+        ..Recipients::default()
+    };
     let mut is_anybody_named = false;
     for &key in &room.legs {
         let Some(leg) = legs
@@ -58,7 +66,43 @@ pub(crate) fn decide(
     if named.is_some() && !is_anybody_named {
         return Err(Refused::NoSuchRecipient);
     }
+    if let Some((report, named)) = recipients.report.as_mut().zip(named.as_deref()) {
+        add_unknown(report, room, legs, (sender, named), &wrapper.cpim);
+    }
     Ok(recipients)
+}
+
+/// Appends the named addresses that nobody here has, each once.
+///
+/// # Spec
+/// FR-5.7.3-17.
+fn add_unknown(
+    report: &mut Vec<ReportLeg>,
+    room: &Room,
+    legs: &Arena<Leg>,
+    (sender, named): (LegKey, &[Identity]),
+    wrapper: &cpim::Parsed<'_>,
+) {
+    let known: BTreeSet<&Identity> = room
+        .legs
+        .iter()
+        .filter_map(|key| {
+            legs.get(key.0)
+                .filter(|leg| leg.is_joined || *key == sender)
+        })
+        .filter(|leg| is_addressed(leg, Some(named)))
+        .flat_map(|leg| &leg.identities)
+        .collect();
+    let (mut seen, mut unreadable) = (BTreeSet::new(), BTreeSet::new());
+    for mbox in wrapper.to.iter().chain(&wrapper.cc) {
+        let is_new = match Identity::parse(mbox.uri) {
+            Ok(identity) => !known.contains(&identity) && seen.insert(identity),
+            Err(_) => unreadable.insert(mbox.uri),
+        };
+        if is_new {
+            report.push(ReportLeg::unknown(mbox.uri));
+        }
+    }
 }
 
 fn check_from(
@@ -109,13 +153,22 @@ fn is_addressed(leg: &Leg, named: Option<&[Identity]>) -> bool {
 
 impl Recipients {
     fn add(&mut self, key: LegKey, leg: &Leg, inner: Option<&ContentType<'_>>, total: Option<u64>) {
-        if !leg.may_receive || !leg.acceptance.takes(inner) {
+        let withheld = if !leg.may_receive || !leg.acceptance.takes(inner) {
             self.unfit_count = self.unfit_count.saturating_add(1);
+            Some(Status::Code(StatusCode::UNSUPPORTED_MEDIA_TYPE))
         } else if total.is_some_and(|total| !leg.acceptance.fits(total)) {
             self.oversize_count = self.oversize_count.saturating_add(1);
+            leg.acceptance.max_size.map(Status::TooLarge)
         } else {
             self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
             self.to.push(key);
+            None
+        };
+        if let Some(report) = &mut self.report {
+            report.push(match withheld {
+                Some(status) => ReportLeg::withheld(&leg.entity, status),
+                None => ReportLeg::open(key, &leg.entity),
+            });
         }
     }
 }

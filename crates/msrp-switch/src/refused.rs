@@ -34,6 +34,8 @@ pub enum Refused {
     TooManyHoles,
     /// The session has too many unfinished messages.
     TooManyUnfinished,
+    /// Too many final reports are being collected for the session.
+    TooManyReports,
     /// The sender was silent for too long in the middle of the message.
     SenderSilent,
     /// Every recipient has refused the message.
@@ -60,9 +62,11 @@ impl Refused {
             | Self::TooManyRecipients
             | Self::NoPrivateMessages => StatusCode::FORBIDDEN,
             Self::NoSuchRecipient => StatusCode::NOT_FOUND,
-            Self::TooLarge | Self::TooManyUnfinished | Self::SenderSilent | Self::NobodyTakesIt => {
-                StatusCode::STOP_SENDING
-            }
+            Self::TooLarge
+            | Self::TooManyUnfinished
+            | Self::TooManyReports
+            | Self::SenderSilent
+            | Self::NobodyTakesIt => StatusCode::STOP_SENDING,
             Self::StillRefused(status) => status,
         }
     }
@@ -84,6 +88,7 @@ impl Refused {
             Self::BeyondTheEnd => "beyond_the_end",
             Self::TooManyHoles => "too_many_holes",
             Self::TooManyUnfinished => "too_many_unfinished",
+            Self::TooManyReports => "too_many_reports",
             Self::SenderSilent => "sender_silent",
             Self::NobodyTakesIt => "nobody_takes_it",
             Self::StillRefused(_) => "still_refused",

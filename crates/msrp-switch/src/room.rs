@@ -20,6 +20,8 @@ impl RoomKey {
 /// The rules of a room.
 #[derive(Debug, Clone)]
 pub struct RoomSpec {
+    /// The conference URI as a text: From of the messages that the switch writes itself.
+    pub uri: String,
     /// The addresses that mean everybody in a CPIM To.
     pub addresses: Vec<Identity>,
     /// Longest message in octets of the whole CPIM message.
@@ -30,6 +32,7 @@ pub struct RoomSpec {
 
 #[derive(Debug)]
 pub(crate) struct Room {
+    pub(crate) uri: Box<str>,
     pub(crate) addresses: Box<[Identity]>,
     pub(crate) message_octets_max: u64,
     pub(crate) private_messages: bool,
@@ -40,6 +43,7 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(spec: RoomSpec) -> Self {
         Self {
+            uri: spec.uri.into(),
             addresses: spec.addresses.into_boxed_slice(),
             message_octets_max: spec.message_octets_max,
             private_messages: spec.private_messages,

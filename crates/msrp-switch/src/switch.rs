@@ -5,7 +5,10 @@
 //! One input, then [`Switch::poll_output`] until `None`. For each request that is a SEND on a
 //! leg: [`Switch::handle_chunk`], [`Switch::handle_body`] for each run of its octets in order,
 //! [`Switch::handle_end`]. When all input of a turn has been handled, [`Switch::end_turn`]. The
-//! caller settles each copy that an [`Output::Piece`] ended: [`Switch::settle`].
+//! caller settles each copy that an [`Output::Piece`] ended: [`Switch::settle`], or
+//! [`Switch::settle_refused`] with the status of an error response. REPORTs of recipients go to
+//! [`Switch::handle_report`]. Of a piece whose `success_report` is `Yes` a final report is made:
+//! when the last one is written, [`Switch::handle_written`] starts its time.
 //!
 //! # What stays in memory
 //!
@@ -16,15 +19,18 @@
 
 mod chunk;
 mod relaying;
+mod reporting;
 mod silence;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use bytes::Bytes;
 use msrp_session::{Arena, IdSource, PieceBody, PieceFields, Timestamp};
-use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode};
+use msrp_wire::{ByteRange, ContentTypeBuf, FailureReport, MessageId, StatusCode};
 
 use crate::acceptance::Acceptance;
+use crate::final_report::{FinalReport, ReportKey, Status};
 use crate::ledger::{Outcome, Sums};
 use crate::leg::{Leg, LegKey, LegSpec, OpenChunk};
 use crate::message::{Message, MessageKey};
@@ -71,6 +77,17 @@ pub enum Output {
         byte_range: ByteRange,
         /// What became of them.
         status: StatusCode,
+        /// A document of a final report, with its type.
+        body: Option<(ContentTypeBuf, Bytes)>,
+    },
+    /// Write a SEND of the switch itself to this leg. No answer comes to it.
+    OwnMessage {
+        /// The leg.
+        leg: LegKey,
+        /// Its header fields.
+        fields: PieceFields,
+        /// Its body.
+        body: PieceBody,
     },
 }
 
@@ -80,6 +97,12 @@ pub struct SwitchConfig {
     /// The Failure-Report value of what leaves: `Partial` spares the recipients their 200
     /// (AMB-28), `Yes` asks for it.
     pub failure_report: FailureReport,
+    /// How long a final report waits for REPORTs after the last octet was written to the slowest
+    /// recipient, in nanoseconds.
+    pub final_report_ns: u64,
+    /// Whether results are told at the end of each turn in which some came, in documents of their
+    /// own; else all together when the report is complete (AMB-05).
+    pub interim_reports: bool,
     /// The seed of the Message-IDs that the switch makes.
     pub seed: [u8; 32],
 }
@@ -98,6 +121,15 @@ pub struct Switch {
     /// When to look for messages whose sender is silent.
     silence_walk: Option<Timestamp>,
     failure_report: FailureReport,
+    /// Final reports that are being collected.
+    reports: Arena<FinalReport>,
+    /// Those of which every copy is written and that have no deadline yet.
+    untimed_reports: Vec<ReportKey>,
+    report_deadlines: BTreeSet<(Timestamp, ReportKey)>,
+    final_report_ns: u64,
+    /// Reports of which something may be told at the end of the turn.
+    interim_reports: Vec<ReportKey>,
+    has_interim_reports: bool,
     ids: IdSource,
     sums: Sums,
 }
@@ -115,6 +147,12 @@ impl Switch {
             holding: VecDeque::new(),
             silence_walk: None,
             failure_report: config.failure_report,
+            reports: Arena::new(),
+            untimed_reports: Vec::new(),
+            report_deadlines: BTreeSet::new(),
+            final_report_ns: config.final_report_ns,
+            interim_reports: Vec::new(),
+            has_interim_reports: config.interim_reports,
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
         }
@@ -123,6 +161,22 @@ impl Switch {
     /// Makes a room. `None` when no more rooms fit into memory.
     pub fn create_room(&mut self, spec: RoomSpec) -> Option<RoomKey> {
         self.rooms.insert(Room::new(spec)).map(RoomKey)
+    }
+
+    /// Ends every unfinished message of a room: those who got a part of it get `#`. For a room that
+    /// is about to close, so that nobody is left with half a message because it was served first.
+    pub fn end_messages(&mut self, room: RoomKey) {
+        let legs = self.rooms.get(room.0).map(|room| room.legs.clone());
+        for key in legs.unwrap_or_default() {
+            let Some(leg) = self.legs.get_mut(key.0) else {
+                continue;
+            };
+            leg.chunk = OpenChunk::Closed;
+            for (_, message) in std::mem::take(&mut leg.sending) {
+                self.abort(message);
+            }
+        }
+        self.check_invariants_in_debug();
     }
 
     /// Ends a room: every leg leaves, then the room is gone.
@@ -181,12 +235,21 @@ impl Switch {
         leg.chunk = OpenChunk::Closed;
         let sending = std::mem::take(&mut leg.sending);
         let receiving = std::mem::take(&mut leg.receiving);
+        let awaited = std::mem::take(&mut leg.awaited);
         let room = leg.room;
         for (_, message) in sending {
             self.abort(message);
         }
         for message in receiving {
             self.drop_copy(message, Outcome::Failed);
+        }
+        for awaited in awaited {
+            let ended = Status::Code(StatusCode::NO_SESSION);
+            self.close_report_leg((awaited.report, awaited.index), ended);
+        }
+        if let Some(leg) = self.legs.get_mut(key.0) {
+            let reports = std::mem::take(&mut leg.reports);
+            self.skip_reports(reports);
         }
         self.legs.remove(key.0);
         if let Some(room) = self.rooms.get_mut(room.0) {
@@ -199,12 +262,35 @@ impl Switch {
     /// itself, changes nothing. After an outcome other than delivered and sent the leg gets
     /// nothing more of the message.
     pub fn settle(&mut self, leg: LegKey, message: MessageKey, outcome: Outcome) {
+        let awaited = self.awaited(leg, message);
+        if !self.take_copy(leg, message) {
+            return;
+        }
+        match outcome {
+            Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
+            Outcome::Refused | Outcome::Failed | Outcome::Aborted => {
+                self.drop_copy(message, outcome);
+            }
+        }
+        let Some(awaited) = awaited else { return };
+        let status = match outcome {
+            Outcome::Delivered | Outcome::Sent => return self.note_answered(awaited),
+            Outcome::Refused => StatusCode::STOP_SENDING,
+            Outcome::Failed => StatusCode::TIMEOUT,
+            // The message ends, and its report with it.
+            Outcome::Aborted => return,
+        };
+        self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
+    }
+
+    /// Settles a copy that the recipient refused with this status. As [`Switch::settle`] with
+    /// [`Outcome::Refused`], for which a final report says 413.
+    pub fn settle_refused(&mut self, leg: LegKey, message: MessageKey, status: StatusCode) {
+        let awaited = self.awaited(leg, message);
         if self.take_copy(leg, message) {
-            match outcome {
-                Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
-                Outcome::Refused | Outcome::Failed | Outcome::Aborted => {
-                    self.drop_copy(message, outcome);
-                }
+            self.drop_copy(message, Outcome::Refused);
+            if let Some(awaited) = awaited {
+                self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
             }
         }
     }
@@ -214,7 +300,8 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let walk = self.silence_walk.filter(|_| !self.messages.is_empty());
         let held = self.holding.front().map(|(deadline, _)| *deadline);
-        held.into_iter().chain(walk).min()
+        let report = self.report_deadlines.first().map(|(deadline, _)| *deadline);
+        held.into_iter().chain(walk).chain(report).min()
     }
 
     /// The next thing to do.
@@ -227,10 +314,11 @@ impl Switch {
         None
     }
 
-    /// Whether no message is on its way: none is arriving, no copy is open, nothing is left to do.
+    /// Whether no message is on its way: none is arriving, no copy is open, no final report waits,
+    /// nothing is left to do.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.messages.is_empty() && self.outputs.is_empty()
+        self.messages.is_empty() && self.reports.is_empty() && self.outputs.is_empty()
     }
 
     /// Copies by outcome.
@@ -266,6 +354,7 @@ impl Switch {
         let sound = open == receiving
             && unsettled == open as u64
             && self.sums.settled() <= self.sums.opened
+            && self.are_reports_sound()
             && self
                 .legs
                 .iter()

@@ -2,6 +2,7 @@
 
 use msrp_wire::{ContentType, cpim};
 
+use crate::final_report::NAMESPACE;
 use crate::limits::CPIM_HEAD_OCTETS_MAX;
 use crate::refused::Refused;
 
@@ -44,6 +45,18 @@ impl<'a> Wrapper<'a> {
         };
         let inner = inner.and_then(|value| ContentType::parse(value).ok());
         Ok(Some(Self { cpim, inner }))
+    }
+}
+
+impl Wrapper<'_> {
+    /// Whether the sender asks for a final report. A value that is not `yes` means no.
+    ///
+    /// # Spec
+    /// FR-5.7.1-03, FR-5.7.1-04; AMB-06.
+    pub(crate) fn asks_for_final_report(&self) -> bool {
+        self.cpim
+            .other(NAMESPACE, "Final-Report")
+            .is_some_and(|header| header.value.eq_ignore_ascii_case("yes"))
     }
 }
 

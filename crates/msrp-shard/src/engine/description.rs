@@ -7,7 +7,7 @@ use msrp_control::{
     RoomId,
 };
 use msrp_sdp::{Description, Local, MessageMedia, Protocol, SdpError, Setup, offerer_connects};
-use msrp_switch::{Acceptance, LegSpec};
+use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
@@ -80,6 +80,7 @@ impl Advertised {
         };
         let spec = LegSpec {
             identities,
+            entity: request.config.entity.clone(),
             acceptance: Acceptance::everything(),
             // Who answers our offer may connect and send before its answer has come to us.
             may_send: true,
@@ -182,16 +183,13 @@ impl Advertised {
     }
 }
 
-/// `message/cpim` first, then what the controller wants.
+/// `message/cpim` first, then the type of final reports (AMB-01), then what the controller wants.
 fn accept_types(wanted: Option<&[String]>) -> Vec<String> {
-    let cpim = "message/cpim";
-    let others = wanted
-        .unwrap_or_default()
-        .iter()
-        .filter(|t| !t.eq_ignore_ascii_case(cpim));
-    std::iter::once(cpim.to_owned())
-        .chain(others.cloned())
-        .collect()
+    let own = ["message/cpim", FINAL_REPORT_TYPE];
+    let is_own = |token: &String| own.iter().any(|own| token.eq_ignore_ascii_case(own));
+    let others = wanted.unwrap_or_default().iter();
+    let others = others.filter(|token| !is_own(token)).cloned();
+    own.map(str::to_owned).into_iter().chain(others).collect()
 }
 
 /// Two hexadecimal digits for the shard, then 128 random bits.
@@ -233,6 +231,17 @@ fn malformed(detail: &str) -> ControlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accept_types_name_the_wrapper_and_final_reports_first_and_once() {
+        let own = ["message/cpim", FINAL_REPORT_TYPE];
+        assert_eq!(accept_types(None), own);
+        let wanted = [FINAL_REPORT_TYPE, "Message/CPIM", "text/plain"].map(str::to_owned);
+        assert_eq!(
+            accept_types(Some(&wanted)),
+            [&own[..], &["text/plain"]].concat()
+        );
+    }
 
     #[test]
     fn session_id_names_its_shard() {

@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use msrp_control::{EndReason, Event};
 use msrp_session::Timestamp;
 use msrp_session::limits::TRANSACTION_NS;
-use msrp_switch::LegKey;
+use msrp_switch::{LegKey, Outcome};
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, SuccessReport, encode,
 };
@@ -136,11 +136,21 @@ impl<I: Io> Shard<I> {
         self.environment
             .hub
             .publish(&Event::ParticipantBound { room, participant });
-        self.send_early(conn, &early);
+        self.send_early(now, conn, leg, early);
         true
     }
 
-    fn send_early(&mut self, conn: ConnKey, early: &Early) {
+    fn send_early(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey, early: Early) {
+        if let Some(session) = self.sessions.get_mut(leg) {
+            for (id, asked) in early.asked {
+                let deadline = Some(now.after(TRANSACTION_NS));
+                let forgotten = session.transactions.open(id, deadline, asked);
+                if let Some(Asked::Piece { message, .. }) = forgotten {
+                    self.switch.settle(leg, message, Outcome::Failed);
+                }
+            }
+            self.time_transactions(leg);
+        }
         if !early.octets.is_empty()
             && let Some(connection) = self.connections.get_mut(conn)
         {

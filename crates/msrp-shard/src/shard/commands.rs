@@ -72,6 +72,11 @@ impl<I: Io> Shard<I> {
             return Err(no_such_room());
         };
         let (key, started) = (running.key, running.started);
+        self.switch.end_messages(key);
+        self.carry_out(now);
+        let Some(running) = self.rooms.get(room) else {
+            return Err(no_such_room());
+        };
         for leg in running.participants.values().copied().collect::<Vec<_>>() {
             self.end_session(now, leg, EndReason::RoomClosed);
         }

@@ -214,11 +214,21 @@ impl<I: Io> Shard<I> {
                 }
                 self.switch.handle_chunk(leg, head);
             }
-            // Recipients' REPORTs end here (RFC 7701 s.6.3), and no REPORT is answered.
-            Method::Report => {}
+            Method::Report => self.handle_report(leg, head),
             Method::Auth | Method::Nickname | Method::Other(_) => {
                 self.answer(conn, head, StatusCode::UNKNOWN_METHOD);
             }
+        }
+    }
+
+    /// A recipient's REPORT ends here (RFC 7701 s.6.3): a final report may wait for it. One of a
+    /// status namespace that we do not know says nothing (RFC 4975 s.7.1.2).
+    fn handle_report(&mut self, leg: LegKey, head: &RequestHead<'_>) {
+        if let Some((message_id, status)) = head.message_id.zip(head.status)
+            && status.namespace == 0
+        {
+            self.switch
+                .handle_report(leg, message_id, head.byte_range, status.code);
         }
     }
 
@@ -286,7 +296,7 @@ impl<I: Io> Shard<I> {
         match answered {
             Some((leg, Asked::Piece { message, is_last })) => {
                 if !head.status.is_success() {
-                    self.switch.settle(leg, message, Outcome::Refused);
+                    self.switch.settle_refused(leg, message, head.status);
                 } else if self
                     .sessions
                     .get_mut(leg)

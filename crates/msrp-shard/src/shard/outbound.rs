@@ -8,7 +8,7 @@ use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
 use msrp_switch::{LegKey, MessageKey, Outcome, Output, Refused};
 use msrp_wire::{
-    ByteRange, ContinuationFlag, FailureReport, MsrpUriBuf, Status, StatusCode, encode,
+    ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, encode,
 };
 use ring_io::{ConnKey, Io, SendOp, SendOutcome};
 
@@ -57,6 +57,7 @@ impl<I: Io> Shard<I> {
                     message_id,
                     byte_range,
                     status,
+                    body,
                 } => {
                     self.report(
                         leg,
@@ -65,10 +66,13 @@ impl<I: Io> Shard<I> {
                             byte_range: Some(byte_range),
                             status: Status::new(status),
                             comment: Some(status.phrase()),
-                            body: None,
+                            body: body.as_ref().map(|(content_type, body)| {
+                                (content_type.as_content_type(), body.as_ref())
+                            }),
                         },
                     );
                 }
+                Output::OwnMessage { leg, fields, body } => self.send_own(leg, &fields, body),
             }
         }
     }
@@ -160,8 +164,11 @@ impl<I: Io> Shard<I> {
         let copy = CopyRef {
             leg,
             message: *message,
+            is_asked,
         };
-        let done = (*is_last && !is_asked).then_some(copy);
+        // A final report counts its time from the moment when everything is written.
+        let is_reported = fields.success_report == SuccessReport::Yes;
+        let done = (*is_last && (!is_asked || is_reported)).then_some(copy);
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };
@@ -169,6 +176,12 @@ impl<I: Io> Shard<I> {
             Link::Bound(conn) => *conn,
             Link::Waiting(early) | Link::Opening(_, early) => {
                 if early.push(piece, &session.paths, done) {
+                    if is_asked {
+                        let (message, is_last) = (*message, *is_last);
+                        early
+                            .asked
+                            .push((piece.id(), Asked::Piece { message, is_last }));
+                    }
                     let copied = piece.body_octets() as u64;
                     self.environment.counters.add(Cell::CopiedEarly, copied);
                 } else {
@@ -227,25 +240,6 @@ impl<I: Io> Shard<I> {
         {
             early.push_unbounded(&abort, &session.paths);
         }
-    }
-
-    fn report(&mut self, leg: LegKey, report: encode::Report<'_>) {
-        let Some(session) = self.sessions.get(leg) else {
-            return;
-        };
-        let Some((conn, peer)) = session.bound().zip(session.peer.as_ref()) else {
-            return;
-        };
-        let Some(connection) = self.connections.get_mut(conn) else {
-            return;
-        };
-        let id = self.ids.transaction_id();
-        let own: &MsrpUriBuf = &session.own;
-        connection
-            .outbox
-            .push_control(|out| encode::report(out, id, peer, own, &report));
-        self.environment.counters.count(Cell::ReportsSent);
-        self.mark_dirty(conn);
     }
 
     pub(super) fn mark_dirty(&mut self, conn: ConnKey) {
@@ -329,7 +323,7 @@ impl<I: Io> Shard<I> {
         let counters = &self.environment.counters;
         counters.add(Cell::OctetsSent, octets as u64);
         counters.add(Cell::CopiedBacklog, copied);
-        self.settle_written(op.conn);
+        self.settle_written(now, op.conn);
         self.after_send(now, op.conn);
     }
 
@@ -369,11 +363,15 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn settle_written(&mut self, conn: ConnKey) {
+    fn settle_written(&mut self, now: Timestamp, conn: ConnKey) {
         while let Some(connection) = self.connections.get_mut(conn)
             && let Some(copy) = connection.outbox.written_copy()
         {
-            self.switch.settle(copy.leg, copy.message, Outcome::Sent);
+            if copy.is_asked {
+                self.switch.handle_written(now, copy.leg, copy.message);
+            } else {
+                self.switch.settle(copy.leg, copy.message, Outcome::Sent);
+            }
         }
     }
 

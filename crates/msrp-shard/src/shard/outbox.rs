@@ -24,6 +24,8 @@ use crate::limits::SLICES_PER_SEND_MAX;
 pub(super) struct CopyRef {
     pub(super) leg: LegKey,
     pub(super) message: MessageKey,
+    /// Whether an answer settles it, so that being written does not.
+    pub(super) is_asked: bool,
 }
 
 #[derive(Debug)]

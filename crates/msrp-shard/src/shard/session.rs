@@ -6,7 +6,7 @@ use std::rc::Rc;
 use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{Piece, Timestamp, Transactions};
 use msrp_switch::{LegKey, MessageKey};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, encode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
@@ -55,6 +55,8 @@ pub(super) enum Asked {
 pub(super) struct Early {
     pub(super) octets: Vec<u8>,
     pub(super) marks: Vec<(usize, CopyRef)>,
+    /// Requests whose answers have to be waited for once they are written.
+    pub(super) asked: Vec<(TransactionId, Asked)>,
 }
 
 impl Early {

@@ -5,6 +5,9 @@
 )]
 
 mod binding;
+mod final_report;
 mod node;
 mod relaying;
+#[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
+mod report_document;
 mod slow;

@@ -95,6 +95,8 @@ impl Switch {
             self.flush_open(key, now);
         }
         self.dirty = dirty;
+        self.time_reports(now);
+        self.send_interim_reports();
         self.watch_silence(now);
         self.check_invariants_in_debug();
     }
@@ -198,6 +200,7 @@ impl Switch {
             held: Held::default(),
             is_dirty: false,
             heard: None,
+            report: None,
             stage: Stage::Gathering,
         };
         let key = MessageKey(
@@ -314,16 +317,22 @@ impl Switch {
         let Some(room) = self.rooms.get(leg.room.0) else {
             return Ok(());
         };
-        let recipients = {
+        let (recipients, from) = {
             let octets = message.held.contiguous();
             let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
             };
             let (sender, total) = (message.sender, message.announced_total);
-            recipients::decide(room, &self.legs, sender, &wrapper, total)?
+            let recipients = recipients::decide(room, &self.legs, sender, &wrapper, total)?;
+            let from = recipients
+                .report
+                .as_ref()
+                .map(|_| wrapper.cpim.from.uri.into());
+            (recipients, from)
         };
+        self.admit_report(recipients.report.as_ref(), message.sender)?;
         let end = message.held.end();
-        self.start_relay(key, recipients);
+        self.start_relay(key, recipients, from);
         self.withhold_oversize(key, end);
         self.cut_full_pieces(key);
         Ok(())
@@ -407,7 +416,7 @@ impl Switch {
     /// # Spec
     /// RFC 4975 s.7.1.3; AMB-04, AMB-07 (c).
     fn finish(&mut self, key: MessageKey) {
-        let Some(message) = self.messages.get_mut(key.0) else {
+        let Some(message) = self.messages.get(key.0) else {
             return;
         };
         let total = message.counted_total.unwrap_or_default();
@@ -420,18 +429,20 @@ impl Switch {
         } else {
             (message.success_report == msrp_wire::SuccessReport::Yes).then_some(StatusCode::OK)
         };
-        if let Some(status) = status {
+        let message_id = message.id;
+        let is_reported = self.finish_report(key, total);
+        if let Some(status) = status.filter(|_| !is_reported) {
             let byte_range = ByteRange {
                 start: 1,
                 end: Some(total),
                 total: Some(total),
             };
-            let message_id = message.id;
             self.outputs.push_back(Output::Report {
                 leg: sender,
                 message_id,
                 byte_range,
                 status,
+                body: None,
             });
         }
         if let Some(sender) = self.legs.get_mut(sender.0) {

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use msrp_session::limits::{PIECE_OCTETS_MAX, PIECE_OCTETS_MIN};
 use msrp_session::{Arena, PieceBody, PieceFields, Timestamp};
-use msrp_wire::{ByteRange, ContinuationFlag, MessageId, SuccessReport};
+use msrp_wire::{ByteRange, ContinuationFlag, FailureReport, MessageId, SuccessReport};
 
 use super::{Output, Switch};
+use crate::final_report::Status;
 use crate::ledger::Outcome;
 use crate::leg::{Leg, LegKey};
 use crate::limits::HOLD_NS;
@@ -16,7 +17,12 @@ use crate::relay::Relay;
 
 impl Switch {
     /// Opens a copy for each recipient.
-    pub(super) fn start_relay(&mut self, key: MessageKey, recipients: Recipients) {
+    pub(super) fn start_relay(
+        &mut self,
+        key: MessageKey,
+        recipients: Recipients,
+        from: Option<Box<str>>,
+    ) {
         let id = self.free_id(key, &recipients.to);
         for leg in &recipients.to {
             if let Some(leg) = self.legs.get_mut(leg.0) {
@@ -47,19 +53,25 @@ impl Switch {
             is_complete: false,
             hold_deadline: None,
         });
+        if let Some((legs, from)) = recipients.report.zip(from) {
+            self.start_report(key, legs, from);
+        }
     }
 
     /// The sender's Message-ID, or a fresh one when a recipient is getting another unfinished
-    /// message under it (AMB-28).
+    /// message under it, or has still to report on one (AMB-28).
     fn free_id(&mut self, key: MessageKey, to: &[LegKey]) -> MessageId {
         let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
             return self.ids.message_id();
         };
         let collides = to.iter().filter_map(|leg| self.legs.get(leg.0)).any(|leg| {
-            leg.receiving
-                .iter()
-                .filter_map(|other| self.messages.get(other.0))
-                .any(|other| other.relayed_id == id)
+            let is_awaited = leg.awaited_under(id).is_some();
+            is_awaited
+                || leg
+                    .receiving
+                    .iter()
+                    .filter_map(|other| self.messages.get(other.0))
+                    .any(|other| other.relayed_id == id)
         });
         if collides { self.ids.message_id() } else { id }
     }
@@ -139,6 +151,7 @@ impl Switch {
                 self.write_held_but_one(key);
             }
         }
+        self.end_late_reports(now);
         self.end_silent(now);
         self.check_invariants_in_debug();
     }
@@ -163,9 +176,12 @@ impl Switch {
         flag: ContinuationFlag,
     ) {
         self.strike_out(key);
-        let failure_report = self.failure_report;
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
+        };
+        let (success_report, failure_report) = match message.report {
+            Some(_) => (SuccessReport::Yes, FailureReport::Yes),
+            None => (SuccessReport::No, self.failure_report),
         };
         let Some(relay) = message.relay_mut() else {
             return;
@@ -185,7 +201,7 @@ impl Switch {
         let fields = PieceFields {
             message_id: message.relayed_id,
             byte_range,
-            success_report: SuccessReport::No,
+            success_report,
             failure_report,
             relayed: Rc::clone(&message.relayed),
             content_type: Rc::clone(&message.content_type),
@@ -272,9 +288,18 @@ impl Switch {
             relay.to = Rc::new(fits);
         }
         for leg in over.iter() {
-            if self.take_copy(*leg, key) {
-                self.close_copy(key, Outcome::Refused);
-            }
+            self.withhold(*leg, key);
+        }
+    }
+
+    fn withhold(&mut self, leg: LegKey, key: MessageKey) {
+        let awaited = self.awaited(leg, key);
+        if self.take_copy(leg, key) {
+            self.close_copy(key, Outcome::Refused);
+        }
+        let max_size = self.legs.get(leg.0).and_then(|leg| leg.acceptance.max_size);
+        if let Some((awaited, max)) = awaited.zip(max_size) {
+            self.close_report_leg((awaited.report, awaited.index), Status::TooLarge(max));
         }
     }
 
@@ -291,6 +316,7 @@ impl Switch {
         for &leg in to.iter() {
             self.settle(leg, key, Outcome::Aborted);
         }
+        self.discard_report(key);
     }
 
     /// Every octet has left; the message goes when its copies are settled.

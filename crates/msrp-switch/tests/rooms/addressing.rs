@@ -152,6 +152,7 @@ fn private_message_with_too_many_names_is_forbidden() {
 #[test]
 fn private_message_in_a_room_without_them_is_forbidden() {
     let spec = RoomSpec {
+        uri: ROOM.to_owned(),
         addresses: vec![identity(ROOM)],
         message_octets_max: 1_000_000,
         private_messages: false,
@@ -281,6 +282,21 @@ fn participant_that_leaves_in_the_middle_gets_no_more() {
     assert!(house.switch.is_idle());
 }
 
+// covers: UPS-7.2.3.1-03
+#[test]
+fn participant_that_left_is_known_no_more() {
+    let mut house = room_of(&["a", "b", "c"]);
+    let to_b = wrapped("a", &["sip:b@example.com"], "psst");
+    house.say(0, &whole("mess1", &to_b));
+    assert_eq!(house.getters(&to_b), [1]);
+    house.leave(1);
+    let again = wrapped("a", &["sip:b@example.com"], "still there?");
+    let before = house.told.len();
+    house.say(0, &whole("mess2", &again));
+    assert_eq!(house.answers_since(before), [404]);
+    assert_eq!(house.switch.legs_count(house.room), 2);
+}
+
 #[test]
 fn leg_that_has_not_joined_gets_nothing() {
     let mut house = room_of(&["a", "b"]);
@@ -295,6 +311,7 @@ fn leg_that_has_not_joined_gets_nothing() {
 fn rooms_do_not_hear_each_other() {
     let mut house = room_of(&["a", "b"]);
     let spec = RoomSpec {
+        uri: ROOM.to_owned(),
         addresses: vec![identity(ROOM)],
         message_octets_max: 1_000_000,
         private_messages: true,

@@ -77,6 +77,20 @@ fn leaver_ends_all_its_messages_and_none_of_others() {
 }
 
 #[test]
+fn room_about_to_close_ends_half_a_message_for_everybody() {
+    let mut house = three();
+    let message = wrapped("c", &[ROOM], "x".repeat(300));
+    house.say(2, &chunk("mess1", &message, 0..200, None, More));
+    house.switch.end_messages(house.room);
+    house.drain();
+    for who in [0, 1] {
+        assert_eq!(house.flags(who).last(), Some(&Abort));
+    }
+    assert_eq!(house.switch.sums().aborted, 2);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
 fn room_that_closes_ends_everything() {
     let mut house = three();
     let message = wrapped("a", &[ROOM], "x".repeat(300));
@@ -103,6 +117,7 @@ fn room_that_closes_ends_everything() {
 fn settling_twice_changes_nothing() {
     for failure_report in [FailureReport::Partial, FailureReport::Yes] {
         let spec = RoomSpec {
+            uri: ROOM.to_owned(),
             addresses: vec![identity(ROOM)],
             message_octets_max: 1_000_000,
             private_messages: true,

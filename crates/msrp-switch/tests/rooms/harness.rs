@@ -6,14 +6,16 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
-use msrp_session::{IdSource, Piece, Timestamp};
+use msrp_session::{IdSource, Piece, PieceFields, Timestamp};
+use msrp_switch::limits::FINAL_REPORT_NS;
 use msrp_switch::{
     Acceptance, LegKey, LegSpec, MessageKey, Outcome, Output, Refused, RoomKey, RoomSpec, Switch,
     SwitchConfig,
 };
 use msrp_wire::{
-    Body, ByteRange, ContinuationFlag, Decoder, Event, FailureReport, Identity, Limits, Method,
-    MsrpUriBuf, RequestHead, StatusCode, Step, SuccessReport, TransactionId, encode,
+    Body, ByteRange, ContentTypeBuf, ContinuationFlag, Decoder, Event, FailureReport, Identity,
+    Limits, Method, MsrpUriBuf, RequestHead, StatusCode, Step, SuccessReport, TransactionId,
+    encode,
 };
 
 pub(crate) const ROOM: &str = "sip:room@example.com";
@@ -40,6 +42,21 @@ pub(crate) enum Told {
         id: String,
         range: String,
         status: u16,
+    },
+}
+
+/// What the switch sent of its own.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    Report {
+        who: Who,
+        status: StatusCode,
+        body: Option<(ContentTypeBuf, Bytes)>,
+    },
+    Message {
+        who: Who,
+        fields: PieceFields,
+        body: Vec<u8>,
     },
 }
 
@@ -92,6 +109,7 @@ struct Participant {
     hears: Decoder,
     inbox: Vec<Got>,
     pieces: Vec<GotPiece>,
+    pub(crate) success_reports: Vec<SuccessReport>,
 }
 
 /// What becomes of a copy once its last piece was written.
@@ -112,6 +130,8 @@ pub(crate) struct House {
     pub(crate) told: Vec<Told>,
     pub(crate) settling: Settling,
     pub(crate) unsettled: VecDeque<(Who, MessageKey)>,
+    /// REPORTs and messages of the switch itself.
+    pub(crate) outputs_seen: Vec<Seen>,
     failure_report: FailureReport,
     ids: IdSource,
 }
@@ -125,6 +145,7 @@ pub(crate) fn guest(name: &str) -> Guest {
     Guest {
         spec: LegSpec {
             identities: vec![identity(&address(name))],
+            entity: address(name),
             acceptance: Acceptance::everything(),
             may_send: true,
             may_receive: true,
@@ -289,6 +310,7 @@ pub(crate) enum Given<'a> {
 impl House {
     pub(crate) fn new(guests: impl IntoIterator<Item = Guest>) -> Self {
         let spec = RoomSpec {
+            uri: ROOM.to_owned(),
             addresses: vec![identity(ROOM), identity(GROUP)],
             message_octets_max: 1_000_000,
             private_messages: true,
@@ -301,8 +323,19 @@ impl House {
         failure_report: FailureReport,
         guests: impl IntoIterator<Item = Guest>,
     ) -> Self {
+        Self::with_reports(spec, failure_report, false, guests)
+    }
+
+    pub(crate) fn with_reports(
+        spec: RoomSpec,
+        failure_report: FailureReport,
+        interim_reports: bool,
+        guests: impl IntoIterator<Item = Guest>,
+    ) -> Self {
         let mut switch = Switch::new(&SwitchConfig {
             failure_report,
+            final_report_ns: FINAL_REPORT_NS,
+            interim_reports,
             seed: [7; 32],
         });
         let room = switch.create_room(spec).unwrap();
@@ -314,6 +347,7 @@ impl House {
             told: Vec::new(),
             settling: Settling::AtOnce,
             unsettled: VecDeque::new(),
+            outputs_seen: Vec::new(),
             failure_report,
             ids: IdSource::from_seed([9; 32]),
         };
@@ -332,6 +366,7 @@ impl House {
             hears: Decoder::new(Limits::default()),
             inbox: Vec::new(),
             pieces: Vec::new(),
+            success_reports: Vec::new(),
         });
         self.participants.len() - 1
     }
@@ -502,6 +537,7 @@ impl House {
                     message_id,
                     byte_range,
                     status,
+                    body,
                 } => {
                     let told = Told::Report {
                         who: self.who(leg),
@@ -510,6 +546,15 @@ impl House {
                         status: status.value(),
                     };
                     self.told.push(told);
+                    self.outputs_seen.push(Seen::Report {
+                        who: self.who(leg),
+                        status,
+                        body,
+                    });
+                }
+                Output::OwnMessage { leg, fields, body } => {
+                    let (who, body) = (self.who(leg), body.concat());
+                    self.outputs_seen.push(Seen::Message { who, fields, body });
                 }
                 Output::Piece {
                     fields,
@@ -520,7 +565,13 @@ impl House {
                     sender,
                 } => {
                     assert!(!to.contains(&sender), "no echo");
-                    assert_eq!(fields.failure_report, self.failure_report);
+                    let is_reported = fields.success_report == SuccessReport::Yes;
+                    let failure = if is_reported {
+                        FailureReport::Yes
+                    } else {
+                        self.failure_report
+                    };
+                    assert_eq!(fields.failure_report, failure);
                     let piece = Piece::compose(&fields, body, || self.ids.transaction_id());
                     for &leg in to.iter() {
                         self.hear(leg, &piece, message, is_last);
@@ -601,6 +652,11 @@ impl House {
         self.pieces(who).iter().map(|piece| piece.flag).collect()
     }
 
+    /// The Success-Report values of the pieces that a participant got.
+    pub(crate) fn success_reports(&self, who: Who) -> &[SuccessReport] {
+        &self.participants[who].success_reports
+    }
+
     /// The complete messages of a participant.
     pub(crate) fn texts(&self, who: Who) -> Vec<Vec<u8>> {
         let complete = self.inbox(who).iter().filter(|got| got.is_complete());
@@ -630,7 +686,7 @@ impl Participant {
                         h.byte_range.expect("a Byte-Range in every chunk"),
                         extra.map(|value| String::from_utf8(value.to_vec()).unwrap()),
                     ));
-                    assert_eq!(h.success_report, SuccessReport::No);
+                    self.success_reports.push(h.success_report);
                 }
                 Event::Body(Body::Input(range)) => body.extend_from_slice(&rest[range]),
                 Event::End(flag) => {

@@ -9,6 +9,8 @@ mod addressing;
 mod answers;
 mod chunks;
 mod ending;
+mod final_report;
 mod harness;
 mod model;
+mod report_document;
 mod sizes;

@@ -1,0 +1,839 @@
+//! Final delivery reports.
+
+use msrp_switch::limits::{FINAL_REPORT_NS, FINAL_REPORTS_MAX};
+use msrp_switch::{FINAL_REPORT_TYPE, MessageKey, Outcome, RoomSpec};
+use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode, SuccessReport};
+use proptest::prelude::*;
+
+use crate::harness::*;
+use crate::report_document::{ReportDocument, ReportedLeg};
+
+const ASKS: &str = "NS: Rep <urn:oma:xml:poc:final-report>\r\nRep.Final-Report: yes\r\n";
+
+/// A wrapped text with these header lines.
+fn with_lines(from: &str, to: &[&str], lines: &str, octets: usize) -> Vec<u8> {
+    let plain = String::from_utf8(wrapped(from, to, "x".repeat(octets))).unwrap();
+    plain
+        .replacen("\r\n\r\n", &format!("\r\n{lines}\r\n"), 1)
+        .into_bytes()
+}
+
+fn asking(from: &str, to: &[&str]) -> Vec<u8> {
+    with_lines(from, to, ASKS, 100)
+}
+
+fn house(guests: impl IntoIterator<Item = Guest>) -> House {
+    let mut house = House::new(guests);
+    house.settling = Settling::ByTest;
+    house
+}
+
+fn three() -> House {
+    house([guest("a"), guest("b"), guest("c")])
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::new(status).unwrap()
+}
+
+fn leg(name: &str, status: u16) -> ReportedLeg {
+    ReportedLeg {
+        uri: address(name),
+        status,
+        max_size: None,
+    }
+}
+
+/// A recipient reports on octets of the message that it got last.
+fn report_range(house: &mut House, who: Who, range: Option<&str>, status: u16) -> bool {
+    let id = house.pieces(who).last().unwrap().id.clone();
+    report_on(house, who, &id, range, status)
+}
+
+fn report_on(house: &mut House, who: Who, id: &str, range: Option<&str>, status: u16) -> bool {
+    let range = range.map(|range| ByteRange::parse(range.as_bytes()).unwrap());
+    let id = MessageId::parse(id.as_bytes()).unwrap();
+    let is_awaited = house
+        .switch
+        .handle_report(house.key(who), id, range, code(status));
+    house.drain();
+    is_awaited
+}
+
+fn report(house: &mut House, who: Who, status: u16) -> bool {
+    let total = house.pieces(who).last().unwrap().range.total.unwrap();
+    report_range(house, who, Some(&format!("1-{total}/{total}")), status)
+}
+
+fn key_of(house: &House, who: Who) -> MessageKey {
+    house.pieces(who).last().unwrap().key
+}
+
+fn refuse(house: &mut House, who: Who, status: u16) {
+    let key = key_of(house, who);
+    house
+        .switch
+        .settle_refused(house.key(who), key, code(status));
+    house.drain();
+}
+
+fn deliver_all(house: &mut House) {
+    while house.settle_next().is_some() {}
+    house.end_turn();
+}
+
+/// The documents of REPORTs with bodies, with their status.
+fn documents(house: &House) -> Vec<(u16, ReportDocument)> {
+    let documents = house.outputs_seen.iter().filter_map(|seen| match seen {
+        Seen::Report {
+            who,
+            status,
+            body: Some((content_type, body)),
+        } => {
+            assert_eq!(*who, 0);
+            assert!(content_type.as_content_type().is(FINAL_REPORT_TYPE));
+            assert!(body.len() < 10_240);
+            Some((status.value(), ReportDocument::parse(body)))
+        }
+        Seen::Report { body: None, .. } | Seen::Message { .. } => None,
+    });
+    documents.collect()
+}
+
+/// The one document there is.
+fn document(house: &House) -> (u16, ReportDocument) {
+    assert_eq!(house.outputs_seen.len(), 1, "{:?}", house.outputs_seen);
+    let documents = documents(house);
+    assert!(documents[0].1.is_last);
+    documents[0].clone()
+}
+
+// covers: FR-5.7.1-03, FR-5.7.1-04, FR-5.7.3-01, FR-5.7.3-18, UPS-7.2.3.3-10
+#[test]
+fn final_report_is_asked_for_by_the_header_in_its_namespace() {
+    let table = [
+        (ASKS, true),
+        (
+            "NS: x < urn:oma:xml:poc:final-report >\r\nx.Final-Report: YES\r\n",
+            true,
+        ),
+        (
+            "NS: <urn:oma:xml:poc:final-report>\r\nFinal-Report: Yes\r\n",
+            true,
+        ),
+        (
+            "NS: Rep <urn:oma:xml:poc:final-report>\r\nRep.Final-Report: no\r\n",
+            false,
+        ),
+        (
+            "NS: Rep <urn:oma:xml:poc:final-report>\r\nRep.Final-Report: maybe\r\n",
+            false,
+        ),
+        (
+            "NS: Rep <urn:oma:xml:poc:final-report>\r\nRep.Other: yes\r\n",
+            false,
+        ),
+        ("NS: Rep <urn:other>\r\nRep.Final-Report: yes\r\n", false),
+        ("Rep.Final-Report: yes\r\n", false),
+        ("Final-Report: yes\r\n", false),
+        ("", false),
+    ];
+    for (lines, is_asked) in table {
+        let mut house = three();
+        let message = with_lines("a", &[ROOM], lines, 100);
+        assert_eq!(house.say(0, &whole("mess1", &message).success()), [200]);
+        deliver_all(&mut house);
+        let asked = if is_asked {
+            SuccessReport::Yes
+        } else {
+            SuccessReport::No
+        };
+        for who in [1, 2] {
+            assert_eq!(house.success_reports(who), [asked], "{lines}");
+            assert_eq!(report(&mut house, who, 200), is_asked, "{lines}");
+        }
+        assert_eq!(house.getters(&message), [1, 2]);
+        assert_eq!(documents(&house).len(), usize::from(is_asked), "{lines}");
+        assert_eq!(house.reports().len(), 1);
+        assert!(house.switch.is_idle());
+    }
+}
+
+// covers: FR-5.7.1-01, FR-5.7.1-02, FR-5.7.1-05, FR-5.7.3-02, FR-5.7.3-03, FR-5.7.3-04
+// covers: FR-5.7.3-06, FR-5.7.3-08, FR-5.7.3-09, FR-5.7.3-10, FR-5.7.3-11, FR-5.7.3-12
+// covers: FR-5.7.3-17, FR-5.7.3-19, FR-O.1-01, FR-O.1-02, FR-O.1-03, FR-O.1-04, FR-O.1-05
+// covers: FR-O.1-06, FR-O.1-07, FR-O.1-11
+#[test]
+fn final_report_of_a_delivered_message_is_one_report_in_place_of_the_plain_one() {
+    let mut house = three();
+    let message = asking("a", &[ROOM]);
+    let n = message.len();
+    house.say(0, &whole("mess1", &message).success());
+    deliver_all(&mut house);
+    assert!(report(&mut house, 2, 200));
+    assert!(house.reports().is_empty());
+    assert!(report(&mut house, 1, 200));
+    assert!(!report(&mut house, 1, 413), "a leg is final once");
+    let range = format!("1-{n}/{n}");
+    assert_eq!(house.reports(), [(0, "mess1", range.as_str(), 200)]);
+    let (_, document) = document(&house);
+    assert_eq!(document.message_id, "mess1");
+    assert_eq!(document.legs, [leg("b", 200), leg("c", 200)]);
+    assert!(house.switch.is_idle());
+    let sums = house.switch.sums();
+    assert_eq!((sums.opened, sums.sent, sums.final_reports_sent), (2, 2, 1));
+}
+
+// covers: FR-5.7.3-13, FR-5.7.3-14, FR-5.7.3-15, FR-5.7.3-16
+#[test]
+fn final_report_without_success_report_is_a_message_of_the_switch() {
+    let other = "application/vnd.oma.final-report+xml";
+    let table = [
+        ("*", "", FINAL_REPORT_TYPE, true),
+        (
+            "message/cpim application/vnd.oma.final-report+xml",
+            "*",
+            other,
+            true,
+        ),
+        ("message/cpim", "*", FINAL_REPORT_TYPE, false),
+        ("message/cpim", "text/plain", FINAL_REPORT_TYPE, false),
+        (
+            "message/cpim",
+            "application/vnd.oma.final-report+xml",
+            other,
+            false,
+        ),
+    ];
+    for (types, wrapped, content_type, is_bare) in table {
+        let mut house = house([guest("a").takes(types, wrapped, None), guest("b")]);
+        house.say(0, &whole("mess1", &asking("a", &[ROOM])));
+        deliver_all(&mut house);
+        report(&mut house, 1, 200);
+        assert!(house.reports().is_empty());
+        let [Seen::Message { who, fields, body }] = &house.outputs_seen[..] else {
+            panic!("{:?}", house.outputs_seen);
+        };
+        assert_eq!(*who, 0);
+        assert_ne!(fields.message_id.as_str(), "mess1");
+        assert_eq!(fields.failure_report, FailureReport::No);
+        assert_eq!(fields.success_report, SuccessReport::No);
+        assert_eq!(fields.flag, Last);
+        let octets = body.len();
+        assert_eq!(
+            fields.byte_range.to_string(),
+            format!("1-{octets}/{octets}")
+        );
+        let sent = fields.content_type.as_content_type();
+        let document = if is_bare {
+            assert!(sent.is(content_type));
+            ReportDocument::parse(body)
+        } else {
+            assert!(sent.is("message/cpim"));
+            let cpim = msrp_wire::cpim::Wrapper::parse(body).unwrap();
+            assert_eq!((cpim.from.uri, cpim.to[0].uri), (ROOM, "sip:a@example.com"));
+            assert_eq!(cpim.content_type, Some(content_type.as_bytes()));
+            ReportDocument::parse(&body[cpim.inner_body_offset.unwrap()..])
+        };
+        assert_eq!(document.legs, [leg("b", 200)]);
+        assert!(document.is_last);
+        assert!(house.switch.is_idle());
+    }
+}
+
+// covers: FR-5.7.3-04, FR-5.7.3-05, FR-5.7.3-17, FR-5.7.3-19, FR-O.1-07, FR-O.1-08
+#[test]
+fn final_report_names_everybody_addressed_with_what_became_of_the_message() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut guests: Vec<Guest> = names.iter().map(|name| guest(name)).collect();
+    guests[5] = guest("f").takes("message/cpim", "image/*", None);
+    guests[6] = guest("g").max_size(50);
+    guests[7] = guest("h").may(true, false);
+    let mut house = house(guests);
+    let nobody = ["sip:nobody@example.com", "SIP:nobody@example.com", "im:x&y"];
+    let named: Vec<String> = names.iter().map(|name| address(name)).collect();
+    let to: Vec<&str> = named.iter().map(String::as_str).chain(nobody).collect();
+    let message = asking("a", &to);
+    let n = message.len();
+    house.say(0, &whole("mess1", &message).success());
+    let outputs = house.outputs_seen.len();
+    assert_eq!(outputs, 0);
+    refuse(&mut house, 1, 413);
+    house.leave(2);
+    let key = key_of(&house, 3);
+    house.settle(3, key, Outcome::Failed);
+    report_range(&mut house, 4, None, 403);
+    let range = format!("1-{n}/{n}");
+    assert_eq!(house.reports(), [(0, "mess1", range.as_str(), 413)]);
+    let (_, document) = document(&house);
+    let mut expected = vec![
+        leg("b", 413),
+        leg("c", 481),
+        leg("d", 408),
+        leg("e", 403),
+        leg("f", 415),
+        leg("g", 9999),
+        leg("h", 415),
+    ];
+    expected[5].max_size = Some(50);
+    for uri in ["sip:nobody@example.com", "im:x&y"] {
+        expected.push(ReportedLeg {
+            uri: uri.to_owned(),
+            status: 404,
+            max_size: None,
+        });
+    }
+    assert_eq!(document.legs, expected);
+    deliver_all(&mut house);
+    assert!(house.switch.is_idle());
+    let sums = house.switch.sums();
+    assert_eq!((sums.refused, sums.failed, sums.settled()), (5, 2, 7));
+}
+
+#[test]
+fn final_report_status_is_that_of_the_first_failed_leg() {
+    let table = [
+        ([200, 200], 200),
+        ([200, 415], 415),
+        ([403, 415], 403),
+        ([202, 200], 200),
+    ];
+    for (statuses, overall) in table {
+        let mut house = three();
+        house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+        report(&mut house, 1, statuses[0]);
+        report(&mut house, 2, statuses[1]);
+        assert_eq!(document(&house).0, overall, "{statuses:?}");
+    }
+    let mut house = house([guest("a"), guest("b").max_size(10)]);
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    assert_eq!(document(&house).0, 413);
+}
+
+#[test]
+fn final_report_counts_its_time_from_the_last_octet_written() {
+    let mut house = three();
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    let key = key_of(&house, 1);
+    let (b, c) = (house.key(1), house.key(2));
+    house.switch.handle_written(house.now, b, key);
+    house.pass_ns(FINAL_REPORT_NS);
+    assert!(house.reports().is_empty(), "one copy is not written");
+    house.switch.handle_written(house.now, c, key);
+    assert_eq!(
+        house.switch.poll_timeout(),
+        Some(house.now.after(FINAL_REPORT_NS))
+    );
+    report(&mut house, 2, 200);
+    house.pass_ns(FINAL_REPORT_NS - 1);
+    assert!(house.reports().is_empty());
+    house.pass_ns(1);
+    let (status, document) = document(&house);
+    assert_eq!(status, 408);
+    assert_eq!(document.legs, [leg("b", 408), leg("c", 200)]);
+    assert!(!report(&mut house, 1, 200), "too late");
+    deliver_all(&mut house);
+    assert!(house.switch.is_idle());
+}
+
+// covers: FR-5.7.3-05
+#[test]
+fn final_report_of_answers_without_report_is_408_in_time() {
+    let mut house = house([guest("a"), guest("b")]);
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    deliver_all(&mut house);
+    house.pass_ns(FINAL_REPORT_NS);
+    assert_eq!(document(&house).1.legs, [leg("b", 408)]);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn final_report_waits_for_the_last_chunk_of_its_sender() {
+    let mut house = three();
+    let message = asking("a", &[ROOM]);
+    let n = message.len();
+    house.say(
+        0,
+        &chunk("mess1", &message, 0..n - 50, Some(n), More).success(),
+    );
+    house.say(
+        0,
+        &chunk("mess1", &message, n - 50..n - 20, Some(n), More).success(),
+    );
+    report_range(&mut house, 1, None, 200);
+    report_range(&mut house, 2, None, 413);
+    house.pass_ns(FINAL_REPORT_NS);
+    assert!(house.outputs_seen.is_empty());
+    house.say(
+        0,
+        &chunk("mess1", &message, n - 20..n, Some(n), Last).success(),
+    );
+    assert_eq!(document(&house).1.legs, [leg("b", 200), leg("c", 413)]);
+    assert_eq!(
+        house.flags(2).last(),
+        Some(&More),
+        "nothing more for who refused"
+    );
+}
+
+#[test]
+fn final_report_needs_reports_on_every_octet() {
+    let mut house = house([guest("a"), guest("b")]);
+    let message = asking("a", &[ROOM]);
+    let n = message.len();
+    house.say(0, &whole("mess1", &message).success());
+    deliver_all(&mut house);
+    for range in [format!("1-100/{n}"), format!("120-{n}/{n}")] {
+        assert!(report_range(&mut house, 1, Some(&range), 200));
+        assert!(house.outputs_seen.is_empty());
+    }
+    assert!(!report_on(&mut house, 1, "other", None, 200));
+    assert!(!report_on(&mut house, 0, "mess1", None, 200));
+    assert!(house.outputs_seen.is_empty());
+    report_range(&mut house, 1, Some(&format!("101-119/{n}")), 200);
+    assert_eq!(document(&house).1.legs, [leg("b", 200)]);
+}
+
+// covers: FR-O.1-08
+#[test]
+fn final_report_takes_the_place_of_the_report_that_a_message_is_too_large() {
+    for total in [true, false] {
+        let mut house = house([
+            guest("a"),
+            guest("b").max_size(200),
+            guest("c").max_size(210),
+        ]);
+        let message = asking("a", &[ROOM]);
+        let n = message.len();
+        for (start, end, flag) in [(0, 190, More), (190, n, Last)] {
+            let part = chunk("mess1", &message, start..end, total.then_some(n), flag);
+            house.say(0, &part.success());
+        }
+        let (status, document) = document(&house);
+        assert_eq!(status, 413);
+        let sizes: Vec<_> = document
+            .legs
+            .iter()
+            .map(|leg| (leg.status, leg.max_size))
+            .collect();
+        assert_eq!(sizes, [(9999, Some(200)), (9999, Some(210))]);
+        assert!(house.switch.is_idle());
+        assert_eq!(house.switch.sums().refused, 2);
+    }
+}
+
+#[test]
+fn final_report_of_a_message_to_nobody_else_is_empty() {
+    let mut house = house([guest("a")]);
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    let (status, document) = document(&house);
+    assert_eq!((status, document.legs), (200, Vec::new()));
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn final_report_is_not_sent_for_what_was_refused_or_given_up() {
+    let message = asking("a", &[ROOM]);
+    let n = message.len();
+    for end in ["abort", "leave", "all refuse"] {
+        let mut house = three();
+        house.say(
+            0,
+            &chunk("mess1", &message, 0..n - 20, None, More).success(),
+        );
+        house.say(
+            0,
+            &chunk("mess1", &message, n - 20..n - 10, None, More).success(),
+        );
+        match end {
+            "abort" => {
+                house.say(
+                    0,
+                    &chunk("mess1", &message, n - 10..n, None, Abort).success(),
+                );
+            }
+            "leave" => house.leave(0),
+            _ => {
+                refuse(&mut house, 1, 413);
+                refuse(&mut house, 2, 413);
+                let last = chunk("mess1", &message, n - 10..n, None, Last).success();
+                assert_eq!(house.say(0, &last), [413]);
+            }
+        }
+        assert!(!report_range(&mut house, 1, None, 200));
+        assert!(house.outputs_seen.is_empty(), "{end}");
+        assert!(house.switch.is_idle(), "{end}");
+    }
+}
+
+#[test]
+fn final_report_whose_sender_is_gone_is_skipped_and_counted() {
+    let mut house = three();
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    house.leave(0);
+    assert!(!report(&mut house, 1, 200));
+    deliver_all(&mut house);
+    assert!(house.outputs_seen.is_empty());
+    assert!(house.switch.is_idle());
+    assert_eq!(house.switch.sums().final_reports_skipped, 1);
+    assert_eq!(house.switch.poll_timeout(), None);
+}
+
+#[test]
+fn final_reports_of_one_session_are_bounded() {
+    let mut house = house([guest("a"), guest("b")]);
+    let message = asking("a", &[ROOM]);
+    for index in 0..FINAL_REPORTS_MAX {
+        assert_eq!(
+            house.say(0, &whole(&format!("mess{index}"), &message)),
+            [200]
+        );
+    }
+    assert_eq!(house.say(0, &whole("more1", &message)), [413]);
+    let plain = wrapped("a", &[ROOM], "hello");
+    assert_eq!(house.say(0, &whole("more2", &plain)), [200]);
+    report_on(&mut house, 1, "mess3", None, 200);
+    assert_eq!(house.say(0, &whole("more3", &message)), [200]);
+}
+
+#[test]
+fn final_reports_of_two_messages_with_one_id_do_not_mix() {
+    let mut house = three();
+    house.say(0, &whole("mess1", &asking("a", &[ROOM])).success());
+    deliver_all(&mut house);
+    house.say(1, &whole("mess1", &asking("b", &[ROOM])).success());
+    deliver_all(&mut house);
+    let ids: Vec<String> = house
+        .pieces(2)
+        .iter()
+        .map(|piece| piece.id.clone())
+        .collect();
+    assert_eq!(ids[0], "mess1");
+    assert_ne!(ids[1], "mess1");
+    report_on(&mut house, 2, &ids[1], None, 415);
+    report_on(&mut house, 2, "mess1", None, 200);
+    report_on(&mut house, 1, "mess1", None, 200);
+    assert_eq!(document(&house).1.legs, [leg("b", 200), leg("c", 200)]);
+    let id = house.pieces(0)[0].id.clone();
+    report_on(&mut house, 0, &id, None, 200);
+    let reports: Vec<_> = house.reports().iter().map(|r| (r.0, r.1, r.3)).collect();
+    assert_eq!(reports, [(0, "mess1", 200), (1, "mess1", 415)]);
+}
+
+// covers: FR-5.7.3-07, FR-5.7.3-11, FR-5.7.3-17, FR-O.1-05
+#[test]
+fn final_report_of_a_large_room_is_split() {
+    let long = |index: usize| format!("sip:p{index}@{}.example.com", "y".repeat(900));
+    let guests = (0..100).map(|index| {
+        let mut guest = guest(&format!("p{index}"));
+        guest.spec.entity = long(index);
+        guest
+    });
+    let mut house = house(guests);
+    house.say(0, &whole("mess1", &asking("p0", &[ROOM])).success());
+    for who in 1..100 {
+        report(&mut house, who, 200);
+    }
+    let documents = documents(&house);
+    assert_eq!(documents.len(), 10);
+    let lasts: Vec<bool> = documents
+        .iter()
+        .map(|(_, document)| document.is_last)
+        .collect();
+    assert_eq!(lasts.iter().position(|is_last| *is_last), Some(9));
+    let uris = documents
+        .iter()
+        .flat_map(|(_, document)| &document.legs)
+        .map(|leg| leg.uri.clone());
+    assert_eq!(
+        uris.collect::<Vec<_>>(),
+        (1..100).map(long).collect::<Vec<_>>()
+    );
+}
+
+// covers: FR-5.7.3-07, FR-5.7.3-17, FR-O.1-05
+#[test]
+fn final_report_comes_in_parts_where_interim_reports_are_wanted() {
+    let spec = RoomSpec {
+        uri: ROOM.to_owned(),
+        addresses: vec![identity(ROOM)],
+        message_octets_max: 10_000,
+        private_messages: true,
+    };
+    let guests = [guest("a"), guest("b"), guest("c"), guest("d").max_size(10)];
+    let mut house = House::with_reports(spec, FailureReport::Partial, true, guests);
+    house.settling = Settling::ByTest;
+    let message = asking("a", &[ROOM]);
+    let n = message.len();
+    house.say(
+        0,
+        &chunk("mess1", &message, 0..n - 10, Some(n), More).success(),
+    );
+    assert!(house.outputs_seen.is_empty(), "not before the last chunk");
+    house.say(
+        0,
+        &chunk("mess1", &message, n - 10..n, Some(n), Last).success(),
+    );
+    assert_eq!(documents(&house).len(), 1);
+    house.end_turn();
+    report(&mut house, 1, 200);
+    house.end_turn();
+    deliver_all(&mut house);
+    house.pass_ns(FINAL_REPORT_NS);
+    let documents = documents(&house);
+    let seen: Vec<_> = documents
+        .iter()
+        .map(|(status, document)| (*status, document.is_last, document.legs.len()))
+        .collect();
+    assert_eq!(seen, [(413, false, 1), (413, false, 1), (408, true, 1)]);
+    let legs: Vec<_> = documents
+        .iter()
+        .map(|(_, document)| document.legs[0].clone())
+        .collect();
+    assert_eq!(legs[0].max_size, Some(10));
+    assert_eq!(legs[1..], [leg("b", 200), leg("c", 408)]);
+    assert!(house.switch.is_idle());
+}
+
+/// What a recipient does; several things may happen to one.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    Report(u16),
+    Refuse,
+    Deliver,
+    Fail,
+    Leave,
+    Nothing,
+}
+
+fn happening() -> impl Strategy<Value = (usize, Happening)> {
+    let what = prop_oneof![
+        Just(Happening::Report(200)),
+        Just(Happening::Report(415)),
+        Just(Happening::Refuse),
+        Just(Happening::Deliver),
+        Just(Happening::Fail),
+        Just(Happening::Leave),
+        Just(Happening::Nothing),
+    ];
+    (1_usize..6, what)
+}
+
+proptest! {
+    // covers: FR-5.7.3-17
+    #[test]
+    fn final_report_names_everybody_once_with_what_happened_first(
+        happenings in proptest::collection::vec(happening(), 0..20),
+        late in 0_usize..20,
+    ) {
+        let mut house = house(["a", "b", "c", "d", "e", "f"].map(guest));
+        let message = asking("a", &[ROOM]);
+        let n = message.len();
+        house.say(0, &chunk("mess1", &message, 0..n - 20, Some(n), More).success());
+        house.say(0, &chunk("mess1", &message, n - 20..n - 5, Some(n), More).success());
+        let last = chunk("mess1", &message, n - 5..n, Some(n), Last).success();
+        let mut expected = [None; 6];
+        let mut settled = [false; 6];
+        let mut is_said = false;
+        for (index, (who, what)) in happenings.into_iter().enumerate() {
+            if index == late && !is_said {
+                is_said = true;
+                if house.say(0, &last) != [200] {
+                    return Ok(());
+                }
+            }
+            let key = house.pieces(who)[0].key;
+            let is_gone = expected[who] == Some(481);
+            let was_settled = settled[who];
+            let result = match what {
+                _ if is_gone => None,
+                Happening::Report(status) => {
+                    report_range(&mut house, who, None, status);
+                    settled[who] |= status != 200 && expected[who].is_none();
+                    Some(status)
+                }
+                Happening::Refuse => {
+                    refuse(&mut house, who, 413);
+                    settled[who] = true;
+                    (!was_settled).then_some(413)
+                }
+                Happening::Deliver if is_said => {
+                    house.settle(who, key, Outcome::Delivered);
+                    settled[who] = true;
+                    None
+                }
+                Happening::Fail => {
+                    house.settle(who, key, Outcome::Failed);
+                    settled[who] = true;
+                    (!was_settled).then_some(408)
+                }
+                Happening::Leave => {
+                    // One that is final and still here may go on to settle; it is not looked at.
+                    let status = expected[who].unwrap_or(481);
+                    house.leave(who);
+                    settled[who] = true;
+                    Some(status)
+                }
+                Happening::Deliver | Happening::Nothing => None,
+            };
+            if expected[who].is_none() {
+                // A success that comes before the last chunk is final with it.
+                expected[who] = result;
+            }
+        }
+        if !is_said && house.say(0, &last) != [200] {
+            return Ok(());
+        }
+        for who in 1..6 {
+            let key = house.pieces(who)[0].key;
+            house.settle(who, key, Outcome::Delivered);
+        }
+        house.end_turn();
+        house.pass_ns(FINAL_REPORT_NS);
+        let (_, document) = document(&house);
+        prop_assert_eq!(document.legs.len(), 5);
+        for (leg, (name, who)) in document.legs.iter().zip([("b", 1), ("c", 2), ("d", 3), ("e", 4), ("f", 5)]) {
+            prop_assert_eq!(&leg.uri, &address(name));
+            // A success REPORT that came too early counts only if nothing worse came before the end.
+            if expected[who] != Some(200) {
+                prop_assert_eq!(leg.status, expected[who].unwrap_or(408), "{}", name);
+            }
+        }
+        prop_assert!(house.switch.is_idle());
+        let sums = house.switch.sums();
+        prop_assert_eq!((sums.opened, sums.settled()), (5, 5));
+    }
+}
+
+/// One step of a room in which several messages with final reports cross each other.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The next chunk of one of the sender's messages.
+    Say(Who, usize),
+    Abort(Who, usize),
+    /// A report on one of the messages that this participant got, by position.
+    Report(Who, usize, u16),
+    Refuse(Who, usize),
+    Settle,
+    Leave(Who),
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0_usize..SPEAKERS;
+    prop_oneof![
+        8 => (who.clone(), 0..MESSAGES).prop_map(|(who, m)| Step::Say(who, m)),
+        1 => (who.clone(), 0..MESSAGES).prop_map(|(who, m)| Step::Abort(who, m)),
+        6 => (who.clone(), 0_usize..8).prop_map(|(who, at)| Step::Report(who, at, 200)),
+        1 => (who.clone(), 0_usize..8).prop_map(|(who, at)| Step::Report(who, at, 403)),
+        1 => (who.clone(), 0_usize..8).prop_map(|(who, at)| Step::Refuse(who, at)),
+        4 => Just(Step::Settle),
+        1 => who.prop_map(Step::Leave),
+        1 => (0_u64..FINAL_REPORT_NS * 2).prop_map(Step::Pass),
+    ]
+}
+
+const SPEAKERS: usize = 4;
+const MESSAGES: usize = 3;
+
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Half,
+    All,
+    /// Refused, given up, or its sender left before its end.
+    Void,
+}
+
+proptest! {
+    // covers: FR-5.7.3-17, FR-5.7.3-18
+    #[test]
+    fn final_reports_that_cross_each_other_are_each_complete_once(
+        steps in proptest::collection::vec(step(), 0..60),
+    ) {
+        let names = ["a", "b", "c", "d"];
+        let mut house = house(names.map(guest));
+        let mut said = [[Said::Nothing; MESSAGES]; SPEAKERS];
+        let mut is_here = [true; SPEAKERS];
+        // The ids of different senders are the same on purpose.
+        let id = |m: usize| format!("mess{m}");
+        for step in steps {
+            match step {
+                Step::Say(who, m) | Step::Abort(who, m) if is_here[who] => {
+                    let message = asking(names[who], &[ROOM]);
+                    let is_abort = matches!(step, Step::Abort(..));
+                    let (from, to, flag, next) = match said[who][m] {
+                        Said::Nothing if is_abort => continue,
+                        Said::Nothing => (0, message.len() - 9, More, Said::Half),
+                        Said::Half if is_abort => (message.len() - 9, message.len(), Abort, Said::Void),
+                        Said::Half => (message.len() - 9, message.len(), Last, Said::All),
+                        Said::All | Said::Void => continue,
+                    };
+                    let part = chunk(&id(m), &message, from..to, Some(message.len()), flag);
+                    let answer = house.say(who, &part.success());
+                    said[who][m] = if answer == [200] { next } else { Said::Void };
+                }
+                Step::Report(who, at, status) if is_here[who] => {
+                    let pieces = house.pieces(who);
+                    if let Some(piece) = pieces.get(at % pieces.len().max(1)) {
+                        let id = piece.id.clone();
+                        report_on(&mut house, who, &id, None, status);
+                    }
+                }
+                Step::Refuse(who, at) if is_here[who] => {
+                    let pieces = house.pieces(who);
+                    if let Some(piece) = pieces.get(at % pieces.len().max(1)) {
+                        let (leg, key) = (house.key(who), piece.key);
+                        house.switch.settle_refused(leg, key, code(413));
+                        house.drain();
+                    }
+                }
+                Step::Settle => {
+                    house.settle_next();
+                }
+                Step::Leave(who) if is_here[who] => {
+                    house.leave(who);
+                    is_here[who] = false;
+                }
+                Step::Pass(ns) => {
+                    house.end_turn();
+                    house.pass_ns(ns);
+                }
+                Step::Say(..) | Step::Abort(..) | Step::Report(..) | Step::Refuse(..) | Step::Leave(_) => {}
+            }
+        }
+        deliver_all(&mut house);
+        house.pass_ns(FINAL_REPORT_NS);
+        let mut told = [[0; MESSAGES]; SPEAKERS];
+        for seen in &house.outputs_seen {
+            let Seen::Report { who, body: Some((_, body)), .. } = seen else {
+                panic!("{seen:?}");
+            };
+            let document = ReportDocument::parse(body);
+            let m: usize = document.message_id[4..].parse().unwrap();
+            prop_assert!(document.is_last);
+            prop_assert!(document.legs.iter().all(|leg| leg.uri != address(names[*who])));
+            told[*who][m] += 1;
+        }
+        for who in 0..SPEAKERS {
+            for m in 0..MESSAGES {
+                let is_whole = said[who][m] == Said::All;
+                prop_assert!(told[who][m] <= usize::from(is_whole), "{who} {m}");
+                if is_whole && is_here[who] {
+                    prop_assert_eq!(told[who][m], 1, "{} {}", who, m);
+                }
+            }
+        }
+        let sums = house.switch.sums();
+        let all: usize = said.iter().flatten().filter(|said| **said == Said::All).count();
+        prop_assert_eq!(sums.final_reports_sent + sums.final_reports_skipped, all as u64);
+        for who in 0..SPEAKERS {
+            house.leave(who);
+        }
+        prop_assert!(house.switch.is_idle());
+        let sums = house.switch.sums();
+        prop_assert_eq!(sums.opened, sums.settled());
+        prop_assert_eq!(house.switch.poll_timeout(), None);
+    }
+}
