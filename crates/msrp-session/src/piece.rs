@@ -24,10 +24,9 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use memchr::memmem;
 use msrp_wire::{
     ByteRange, ContentTypeBuf, ContinuationFlag, FailureReport, MessageId, Method,
-    RelayedHeadersBuf, SuccessReport, TransactionId, encode,
+    RelayedHeadersBuf, SuccessReport, TransactionId, encode, end_line_occurs,
 };
 use smallvec::SmallVec;
 
@@ -80,7 +79,7 @@ impl Piece {
         mut draw: impl FnMut() -> TransactionId,
     ) -> Self {
         let mut id = draw();
-        while occurs(&id, &body) {
+        while occurs(id, &body) {
             id = draw();
         }
         let body_octets = body.iter().map(Bytes::len).sum();
@@ -117,7 +116,7 @@ impl Piece {
     #[must_use]
     pub fn renamed(&self, mut draw: impl FnMut() -> TransactionId) -> Self {
         let mut id = draw();
-        while occurs(&id, &self.body) {
+        while occurs(id, &self.body) {
             id = draw();
         }
         let mut lines = Vec::with_capacity(self.lines.len());
@@ -181,46 +180,10 @@ impl Piece {
     }
 }
 
-/// Whether the body could hold an end line of this id. Looks for seven hyphens first: bodies
-/// without them, nearly all, cost one scan.
-fn occurs(id: &TransactionId, body: &[Bytes]) -> bool {
-    let hyphens = memmem::Finder::new(HYPHENS);
-    if body.len() <= 1 {
-        return body.first().is_some_and(|slice| {
-            hyphens.find(slice).is_some() && memmem::find(slice, id.as_bytes()).is_some()
-        });
-    }
-    occurs_across(id, body)
+/// Whether an end line of this id could stand in the body.
+fn occurs(id: TransactionId, body: &[Bytes]) -> bool {
+    end_line_occurs(body.iter().map(AsRef::as_ref), id)
 }
-
-/// As [`occurs`], for a body in several buffers: each of them, and every join between them.
-fn occurs_across(id: &TransactionId, body: &[Bytes]) -> bool {
-    let needle = id.as_bytes();
-    let mut join: Vec<u8> = Vec::with_capacity(needle.len().saturating_mul(2));
-    for slice in body {
-        if memmem::find(slice, needle).is_some() {
-            return true;
-        }
-        let head = slice
-            .get(..needle.len().min(slice.len()))
-            .unwrap_or_default();
-        join.extend_from_slice(head);
-        if memmem::find(&join, needle).is_some() {
-            return true;
-        }
-        if slice.len() >= needle.len() {
-            join.clear();
-            let from = slice.len().saturating_sub(needle.len());
-            join.extend_from_slice(slice.get(from..).unwrap_or_default());
-        } else {
-            let surplus = join.len().saturating_sub(needle.len());
-            join.drain(..surplus);
-        }
-    }
-    false
-}
-
-const HYPHENS: &[u8] = b"-------";
 
 /// Start line, tail and end line together are seldom longer, in octets.
 const LINES_OCTETS_USUAL: usize = 256;
@@ -323,10 +286,10 @@ mod tests {
                 .map(|cut| Bytes::copy_from_slice(&whole[cut[0]..cut[1]]))
                 .collect();
             if whole.windows(end_line.len()).any(|window| window == end_line) {
-                prop_assert!(occurs(&id, &body));
+                prop_assert!(occurs(id, &body));
             }
             if !whole.windows(8).any(|window| window == id.as_bytes()) {
-                prop_assert!(!occurs(&id, &body));
+                prop_assert!(!occurs(id, &body));
             }
         }
     }
