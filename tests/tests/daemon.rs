@@ -283,6 +283,7 @@ async fn metrics_agree_with_what_the_participants_saw() {
     }
 }
 
+// covers: MSRP-4975-3-02
 #[tokio::test]
 async fn log_has_a_start_and_an_end_of_each_and_no_secret() {
     for way in WAYS {

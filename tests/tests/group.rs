@@ -95,6 +95,7 @@ async fn group_session_timer_follows_the_offer_of_the_caller() {
 // covers: UPS-7.2.3-01, UPS-7.2.3.1-01, UPS-7.2.3.1-02, CTRL-7.2.1.4-12
 // covers: MSRP-4975-8.1-01, MSRP-4975-8.1-02, MSRP-4975-8.1-03, MSRP-4975-8.1-04, MSRP-4975-8.1-05
 // covers: MSRP-4975-8.2-01, MSRP-4975-8.2-02, MSRP-4975-8.2-04, MSRP-4975-8.6-01, MSRP-4975-8.6-10
+// covers: MSRP-4975-5.4-22
 // covers: MSRP-6135-4.2.1-01, MSRP-6135-4.2.2-06, MSRP-6135-4.2.2-07
 #[tokio::test]
 async fn group_answer_describes_a_session_of_its_own() {

@@ -25,8 +25,6 @@ pub(crate) struct Load {
     /// A message whose id ends with a number to be counted up.
     frame: Vec<u8>,
     received: Vec<Vec<u8>>,
-    /// Octets of one copy, by recipient; found in the first.
-    copy_octets: Vec<usize>,
     copies: Vec<u64>,
     window: u64,
     sent: u64,
@@ -69,15 +67,13 @@ impl Load {
             }
             received[index].clear();
         }
-        let count = parties.len();
         Self {
             io,
             conns,
-            parties,
             frame,
             received,
-            copy_octets: vec![0; count],
-            copies: vec![0; count],
+            copies: vec![0; parties.len()],
+            parties,
             window: window as u64,
             sent: 0,
         }
@@ -92,14 +88,16 @@ impl Load {
         self.send_frames(goal);
         while self.delivered() < goal {
             self.io.wait(Some(Duration::ZERO), &mut events).unwrap();
-            let mut answers = vec![0_u64; self.parties.len()];
+            let mut answers = vec![Vec::new(); self.parties.len()];
             for event in events.drain(..) {
                 match event {
                     Event::Received { conn, data } => self.take(conn, &data, &mut answers),
                     other => panic!("{other:?}"),
                 }
             }
-            self.answer(&answers);
+            for (index, octets) in answers.iter().enumerate() {
+                self.send(index, octets);
+            }
             self.send_frames(goal);
         }
         (self.delivered() - start) * recipients
@@ -125,40 +123,24 @@ impl Load {
         self.sent += count as u64;
     }
 
-    fn take(&mut self, conn: ConnKey, data: &[u8], answers: &mut [u64]) {
+    /// Counts the copies that are complete, and writes an answer to each of their pieces.
+    fn take(&mut self, conn: ConnKey, data: &[u8], answers: &mut [Vec<u8>]) {
         let index = self.conns.iter().position(|c| *c == conn).unwrap();
         if index == 0 {
             return;
         }
         let buffer = &mut self.received[index];
         buffer.extend_from_slice(data);
-        if self.copy_octets[index] == 0 {
-            let Some(end) = end_of_copy(buffer) else {
-                return;
-            };
-            self.copy_octets[index] = end;
-        }
-        let copy = self.copy_octets[index];
-        while buffer.len() >= copy * (answers[index] as usize + 1) {
-            answers[index] += 1;
-        }
-    }
-
-    fn answer(&mut self, answers: &[u64]) {
-        for (index, count) in answers.iter().enumerate() {
-            let mut octets = Vec::new();
-            let copy = self.copy_octets[index];
-            for number in 0..*count as usize {
-                let id = transaction_id(&self.received[index][number * copy..]);
-                let [start, middle, end] = &self.parties[index].response;
-                for part in [start.as_slice(), id, middle, id, end] {
-                    octets.extend_from_slice(part);
-                }
+        let mut read = 0;
+        while let Some((id, is_last, octets)) = piece(&buffer[read..]) {
+            let [start, middle, end] = &self.parties[index].response;
+            for part in [start.as_slice(), id, middle, id, end] {
+                answers[index].extend_from_slice(part);
             }
-            self.received[index].drain(..copy * *count as usize);
-            self.copies[index] += count;
-            self.send(index, &octets);
+            self.copies[index] += u64::from(is_last);
+            read += octets;
         }
+        buffer.drain(..read);
     }
 
     /// Sends everything, however long the server takes.
@@ -177,14 +159,13 @@ impl Load {
     }
 }
 
-/// The id in `MSRP id SEND`.
-fn transaction_id(copy: &[u8]) -> &[u8] {
-    copy.split(|octet| *octet == b' ').nth(1).unwrap()
-}
-
-/// Octets of the first copy, once it is whole.
-fn end_of_copy(octets: &[u8]) -> Option<usize> {
-    let start = memchr::memmem::find(octets, b"\r\n-------")?;
-    let end = memchr::memmem::find(&octets[start + 2..], b"\r\n")?;
-    Some(start + 2 + end + 2)
+/// The transaction id of the first piece, whether it ends its message, and its octets, once it is
+/// whole.
+fn piece(octets: &[u8]) -> Option<(&[u8], bool, usize)> {
+    let id = octets.get(5..)?.split(|octet| *octet == b' ').next()?;
+    let mut line = b"\r\n-------".to_vec();
+    line.extend_from_slice(id);
+    let flag = memchr::memmem::find(octets, &line)? + line.len();
+    let whole = flag + 3;
+    (octets.len() >= whole).then(|| (id, octets[flag] == b'$', whole))
 }

@@ -520,7 +520,7 @@ fn final_reports_of_two_messages_with_one_id_do_not_mix() {
     assert_eq!(reports, [(0, "mess1", 200), (1, "mess1", 415)]);
 }
 
-// covers: FR-5.7.3-07, FR-5.7.3-11, FR-5.7.3-17, FR-O.1-05
+// covers: FR-5.7.3-07, FR-5.7.3-11, FR-5.7.3-17, FR-O.1-05, MSRP-4975-7.1-06
 #[test]
 fn final_report_of_a_large_room_is_split() {
     let long = |index: usize| format!("sip:p{index}@{}.example.com", "y".repeat(900));
