@@ -19,6 +19,7 @@
 
 mod address;
 mod compose;
+mod datetime;
 mod error;
 mod escape;
 mod parse;
@@ -30,6 +31,7 @@ use smallvec::SmallVec;
 use crate::header::Headers;
 
 pub use compose::{Address, NewWrapper, write};
+pub use datetime::datetime;
 pub use error::{Error, Place};
 
 /// Reads wrappers.

@@ -3,7 +3,6 @@
 //! It is a client like any other: it uses nothing of the daemon's inside.
 
 mod assembly;
-mod datetime;
 #[cfg(test)]
 mod fake_switch;
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! What all participants of one load thread share.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use msrp_wire::{MessageId, TransactionId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{OsRng, RngCore, SeedableRng, TryRngCore};
 
 use crate::account::Counts;
-use crate::clock::rfc3339;
+use crate::clock::datetime_now;
 use crate::plan::{Load, Room};
 use crate::stage::{Pace, Stage, StageFigures};
 
@@ -38,7 +37,7 @@ impl Desk {
             load,
             rooms,
             now_ns: 0,
-            datetime: rfc3339(SystemTime::now()),
+            datetime: datetime_now(),
             datetime_ns: 0,
             stage: None,
             figures: StageFigures::default(),
@@ -53,7 +52,7 @@ impl Desk {
         self.now_ns = now_ns;
         if now_ns.saturating_sub(self.datetime_ns) >= DATETIME_NS {
             self.datetime_ns = now_ns;
-            self.datetime = rfc3339(SystemTime::now());
+            self.datetime = datetime_now();
         }
     }
 

@@ -1,10 +1,10 @@
 //! One stay in a room: the SIP dialog and the MSRP session together.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use msrp_sip::ua::SipUa;
-use msrp_wire::{Ident, StatusCode};
+use msrp_wire::{Ident, StatusCode, cpim};
 use rand_core::{OsRng, TryRngCore};
 
 use super::media::OwnMedia;
@@ -12,7 +12,7 @@ use super::message::{self, Addresses};
 use super::msrp_leg::{LegEvent, MsrpLeg, StartError};
 use super::session::{Session, SessionEvent};
 use super::sip_leg::{Invitation, SipLeg, UaEvents};
-use super::{ChatEvent, JoinError, Refusal, datetime};
+use super::{ChatEvent, JoinError, Refusal};
 
 /// One stay in a room.
 pub(super) struct Room<U> {
@@ -70,7 +70,8 @@ impl<U: SipUa> Room<U> {
         &self,
         text: &str,
     ) -> impl Future<Output = Result<(), Refusal>> + Send + use<U> {
-        let datetime = datetime::rfc3339(SystemTime::now());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let datetime = cpim::datetime(since.map_or(0, |since| since.as_secs()));
         let content = message::compose(&self.addresses, &datetime, text);
         let is_too_long = self.max_size.is_some_and(|max| content.len() as u64 > max);
         let answered = (!is_too_long).then(|| self.msrp.outbox().send(content));
