@@ -39,9 +39,11 @@ impl fmt::Display for JoinError {
                 warning,
             } => {
                 write!(f, "the room was not joined: {status} {reason}")?;
-                match warning {
-                    Some(text) => write!(f, ". The server says: {text}"),
-                    None => Ok(()),
+                match (warning, status) {
+                    (Some(text), _) => write!(f, ". The server says: {text}"),
+                    (None, 404) => f.write_str(". The server knows no room of this address"),
+                    (None, 408 | 480 | 503) => f.write_str(". Try again later"),
+                    (None, _) => Ok(()),
                 }
             }
             Self::Answer(reason) => {
