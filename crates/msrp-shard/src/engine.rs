@@ -8,6 +8,7 @@ mod description;
 mod hub;
 
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -18,8 +19,8 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, NodeStatus,
-    ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
+    Command, ControlError, EndReason, Engine, ErrorCode, Event, EventStream, IDENTITIES_MAX,
+    NodeStatus, ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -199,6 +200,8 @@ fn spawn(
     let (sender, mailbox) = sync_channel(MAILBOX_MESSAGES_MAX);
     let (opened_sender, opened) = sync_channel(1);
     let name = format!("shard-{}", environment.index);
+    let (index, hub) = (environment.index, Arc::clone(&environment.hub));
+    let rooms = Arc::clone(&environment.rooms);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let started = ring_io::open(want, &ring_io::Config::default()).and_then(|(io, choice)| {
             let waker = ring_io::Io::waker(&io);
@@ -207,7 +210,11 @@ fn spawn(
         match started {
             Ok((shard, waker, choice)) => {
                 let _ = opened_sender.send(Ok((waker, choice)));
-                shard.run();
+                // The shard's sockets close while it unwinds; its rooms must not vanish in silence.
+                if catch_unwind(AssertUnwindSafe(|| shard.run())).is_err() {
+                    tracing::error!(shard = index, "the shard failed; its rooms are lost");
+                    report_lost(index, &rooms, &hub);
+                }
             }
             Err(error) => {
                 let _ = opened_sender.send(Err(error));
@@ -220,6 +227,22 @@ fn spawn(
         Err(_) => Err(std::io::Error::other(
             "the shard's thread ended at its start",
         )),
+    }
+}
+
+/// Tells the controllers that the rooms of a shard are gone with it.
+fn report_lost(shard: usize, rooms: &DashMap<RoomId, usize>, hub: &Hub) {
+    let mut lost = Vec::new();
+    rooms.retain(|room, owner| {
+        let is_lost = *owner == shard;
+        if is_lost {
+            lost.push(room.clone());
+        }
+        !is_lost
+    });
+    for room in lost {
+        let reason = EndReason::ShardFailed;
+        hub.publish(&Event::RoomLost { room, reason });
     }
 }
 
@@ -454,4 +477,28 @@ fn participant_identities(config: &ParticipantConfig) -> Result<Vec<Identity>, C
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
     }
     identities(&config.identities, IDENTITIES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
+        let rooms = DashMap::new();
+        let room = |name| RoomId::new(name).unwrap();
+        rooms.insert(room("lost"), 1);
+        rooms.insert(room("kept"), 0);
+        let hub = Hub::default();
+        let mut events = hub.subscribe();
+        report_lost(1, &rooms, &hub);
+        let expected = Event::RoomLost {
+            room: room("lost"),
+            reason: EndReason::ShardFailed,
+        };
+        assert_eq!(events.try_recv(), Ok(expected));
+        assert!(events.try_recv().is_err());
+        assert_eq!(rooms.len(), 1);
+        assert!(rooms.contains_key(&room("kept")));
+    }
 }
