@@ -24,6 +24,7 @@ pub struct Join {
     offer: Option<Box<dyn Fn(Media) -> Media + Send>>,
     endpoint: Option<MsrpEndpoint>,
     tcp: bool,
+    bad_network: Option<u64>,
 }
 
 /// A call that a [`Join`] has started.
@@ -135,6 +136,7 @@ impl Join {
             offer: None,
             endpoint: None,
             tcp: false,
+            bad_network: None,
         }
     }
 
@@ -142,6 +144,13 @@ impl Join {
     #[must_use]
     pub fn tcp(mut self) -> Self {
         self.tcp = true;
+        self
+    }
+
+    /// Dials over UDP through a bad network: [`SipPeer::bind_udp_in_bad_network`].
+    #[must_use]
+    pub fn bad_network(mut self, seed: u64) -> Self {
+        self.bad_network = Some(seed);
         self
     }
 
@@ -168,10 +177,10 @@ impl Join {
 
     /// Sends the INVITE and leaves its responses to the test.
     pub async fn start(self, daemon: &Daemon) -> Joining {
-        let sip = if self.tcp {
-            SipPeer::bind_tcp().await
-        } else {
-            SipPeer::bind_udp().await
+        let sip = match self.bad_network {
+            Some(seed) => SipPeer::bind_udp_in_bad_network(seed).await,
+            None if self.tcp => SipPeer::bind_tcp().await,
+            None => SipPeer::bind_udp().await,
         };
         sip.set_next_hop(if self.tcp {
             daemon.sip_tcp()

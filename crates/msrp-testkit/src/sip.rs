@@ -14,6 +14,7 @@ mod resource_list;
 mod stream_parser;
 mod transaction;
 mod transport;
+mod weather;
 
 pub use dialog::Dialog;
 pub use invitation::Invitation;

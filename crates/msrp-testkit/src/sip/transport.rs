@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use super::message::SipMessage;
 use super::peer::Shared;
 use super::stream_parser::StreamParser;
+use super::weather::Weather;
 use crate::transcript::{DEADLINE, lock};
 
 /// One socket of its own port; TCP connections are known by the address of their other end.
 pub(crate) enum Transport {
-    Udp(UdpSocket),
+    Udp(UdpSocket, Option<Mutex<Weather>>),
     Tcp(
         TcpListener,
         Mutex<HashMap<SocketAddr, mpsc::UnboundedSender<Vec<u8>>>>,
@@ -24,11 +25,13 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) async fn udp() -> Self {
+    /// With a seed the network is bad.
+    pub(crate) async fn udp(seed: Option<u64>) -> Self {
         Self::Udp(
             UdpSocket::bind("127.0.0.1:0")
                 .await
                 .expect("a port on loopback"),
+            seed.map(|seed| Mutex::new(Weather::new(seed))),
         )
     }
 
@@ -43,14 +46,14 @@ impl Transport {
 
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Udp(_) => "UDP",
+            Self::Udp(..) => "UDP",
             Self::Tcp(..) => "TCP",
         }
     }
 
     pub(crate) fn local_address(&self) -> SocketAddr {
         match self {
-            Self::Udp(socket) => socket.local_addr(),
+            Self::Udp(socket, _) => socket.local_addr(),
             Self::Tcp(listener, _) => listener.local_addr(),
         }
         .expect("the address of a socket")
@@ -68,7 +71,17 @@ pub(crate) async fn send(
 ) -> Result<(), String> {
     shared.transcript.octets(&format!("-> {to}"), octets);
     let sent = match &shared.transport {
-        Transport::Udp(socket) => socket.send_to(octets, to).await.map(|_| ()),
+        Transport::Udp(socket, None) => socket.send_to(octets, to).await.map(|_| ()),
+        Transport::Udp(socket, Some(weather)) => {
+            let out = lock(weather).out((to, octets.to_vec()));
+            if out.is_empty() {
+                shared.transcript.note("the network keeps it");
+            }
+            for (to, octets) in out {
+                socket.send_to(&octets, to).await.ok();
+            }
+            Ok(())
+        }
         Transport::Tcp(_, connections) => {
             let known = lock(connections)
                 .get(&to)
@@ -100,11 +113,18 @@ async fn send_on_new_connection(
 /// Reads until the peer is dropped.
 pub(crate) async fn receive(shared: Arc<Shared>) {
     match &shared.transport {
-        Transport::Udp(socket) => {
+        Transport::Udp(socket, weather) => {
             let mut buffer = vec![0; 65_536];
             // An error here reports an earlier datagram to a closed port, so the loop goes on.
             loop {
-                if let Ok((octets, from)) = socket.recv_from(&mut buffer).await {
+                let arrives = || {
+                    weather
+                        .as_ref()
+                        .is_none_or(|weather| lock(weather).lets_in())
+                };
+                if let Ok((octets, from)) = socket.recv_from(&mut buffer).await
+                    && arrives()
+                {
                     receive_datagram(&shared, &buffer[..octets], from).await;
                 }
             }
