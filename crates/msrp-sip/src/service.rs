@@ -25,7 +25,7 @@ use crate::focus::{CommandId, Focus, Output, Policy, SOFTWARE};
 use crate::groups::{Groups, GroupsError};
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
-use crate::ua_rsipstack::{self, UaConfig, UaHandle, UaLimits};
+use crate::ua_rsipstack::{self, TlsFiles, UaConfig, UaHandle, UaLimits};
 
 /// How the SIP side is set up.
 #[derive(Debug, Clone)]
@@ -37,6 +37,10 @@ pub struct SipConfig {
     /// Where requests of our own go, `sip:host:port;lr`. Without it they go to the host in their
     /// URI.
     pub outbound_proxy: Option<String>,
+    /// Where names are looked up; empty means the name servers of the system.
+    pub name_servers: Vec<SocketAddr>,
+    /// The files of TLS.
+    pub tls: TlsFiles,
     /// Neighbours whose P-Asserted-Identity is believed.
     pub trusted_peers: Vec<IpNet>,
     /// The conference-factory addresses.
@@ -71,6 +75,8 @@ impl SipConfig {
         Self {
             bind: vec![(Transport::Udp, loopback), (Transport::Tcp, loopback)],
             outbound_proxy: None,
+            name_servers: Vec::new(),
+            tls: TlsFiles::default(),
             trusted_peers: Vec::new(),
             conference_factory: vec![format!("sip:conference-factory@{domain}")],
             session_expires_s: policy.session_expires_s,
@@ -83,6 +89,21 @@ impl SipConfig {
             auto_release: policy.auto_release,
             relay_ringing: policy.relay_ringing,
             domain,
+        }
+    }
+
+    fn outbound_transport(&self) -> Transport {
+        let proxy = self.outbound_proxy.as_ref();
+        let proxy = proxy
+            .map(|uri| uri.to_ascii_lowercase())
+            .unwrap_or_default();
+        let listens_on = |transport| self.bind.iter().any(|(t, _)| *t == transport);
+        if proxy.starts_with("sips:") || proxy.contains(";transport=tls") {
+            Transport::Tls
+        } else if proxy.contains(";transport=tcp") || !listens_on(Transport::Udp) {
+            Transport::Tcp
+        } else {
+            Transport::Udp
         }
     }
 
@@ -101,16 +122,8 @@ impl SipConfig {
                 error,
             })
         };
-        let is_tcp = |uri: &String| uri.to_ascii_lowercase().contains(";transport=tcp");
-        let listens_on = |transport| self.bind.iter().any(|(t, _)| *t == transport);
-        let goes_by_tcp =
-            self.outbound_proxy.as_ref().is_some_and(is_tcp) || !listens_on(Transport::Udp);
         Ok(Policy {
-            outbound_transport: if goes_by_tcp {
-                Transport::Tcp
-            } else {
-                Transport::Udp
-            },
+            outbound_transport: self.outbound_transport(),
             trusted_peers: self.trusted_peers.clone(),
             conference_factory: self
                 .conference_factory
@@ -189,6 +202,8 @@ pub async fn start(
     let ua_config = UaConfig {
         bind: config.bind,
         outbound_proxy: config.outbound_proxy.filter(|proxy| !proxy.is_empty()),
+        name_servers: config.name_servers,
+        tls: config.tls,
         user_agent: SOFTWARE.to_owned(),
         domain: config.domain,
         limits: UaLimits::default(),
@@ -197,6 +212,7 @@ pub async fn start(
     for (transport, contact) in [
         (Transport::Udp, &mut policy.contact_udp),
         (Transport::Tcp, &mut policy.contact_tcp),
+        (Transport::Tls, &mut policy.contact_tls),
     ] {
         if ua.addresses.iter().any(|(t, _)| *t == transport) {
             *contact = Some(ua.handle.contact_host(transport));

@@ -163,6 +163,8 @@ pub enum Transport {
     Udp,
     /// RFC 3261 s.18.
     Tcp,
+    /// RFC 3261 s.26.2: TLS over TCP.
+    Tls,
 }
 
 impl fmt::Display for Transport {
@@ -170,6 +172,7 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         })
     }
 }

@@ -37,7 +37,7 @@
 //! should let only `warn` pass from there. This module writes under its own path and never a body.
 //!
 //! # Spec
-//! RFC 3261 s.8, s.9, s.12 to s.18; RFC 3581 s.4; RFC 5626 s.3.5.1; RFC 6026.
+//! RFC 3261 s.8, s.9, s.12 to s.18; RFC 3263; RFC 3581 s.4; RFC 5626 s.3.5.1; RFC 6026.
 
 mod dialog;
 mod draft;
@@ -45,11 +45,13 @@ mod engine;
 mod framing;
 mod head;
 mod limits;
+mod names;
 mod net;
 mod paths;
 mod screen;
 mod stack;
 mod tcp;
+mod tls;
 mod udp;
 mod value;
 
@@ -65,16 +67,20 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
 use self::engine::{Command, Engine, Inputs, Settings};
+use self::names::Names;
 use self::net::{Shared, Spawner, Waits};
 use self::paths::Paths;
 use self::screen::Screen;
 use self::stack::{Stack, Times};
 use self::tcp::Connections;
+use self::tls::Tls;
 use self::udp::UdpPort;
 use self::value::Target;
 use crate::ua::{
     Answer, Body, DialogId, Headers, Method, OutRequest, SipUa, Transport, TxnId, UaEvent,
 };
+
+pub use self::tls::{TlsError, TlsFiles};
 
 /// How the engine is set up.
 #[derive(Debug, Clone)]
@@ -84,8 +90,13 @@ pub struct UaConfig {
     /// Where requests of ours outside of a dialog go first: `sip:host:port;transport=tcp;lr`. It
     /// stands in their Route. Inside a dialog the route set decides; when that is empty and the
     /// peer's target is a name, the request goes to the proxy too. Without a proxy requests go to
-    /// the host in their URI. `;lr` is added when it is missing.
+    /// the host in their URI. `;lr` is added when it is missing. A name is looked up as RFC 3263 says;
+    /// when a next hop gives no answer, the request goes to the next one that the name leads to.
     pub outbound_proxy: Option<String>,
+    /// Where names are looked up; empty means the name servers of the system.
+    pub name_servers: Vec<SocketAddr>,
+    /// The files of TLS. A listener with TLS needs a certificate.
+    pub tls: TlsFiles,
     /// The value of User-Agent in requests and of Server in responses.
     pub user_agent: String,
     /// The host part of Call-ID values.
@@ -102,7 +113,7 @@ pub struct UaLimits {
     pub transactions_max: usize,
     /// Dialogs. At the bound a new INVITE gets 503, and one of ours fails with 503.
     pub dialogs_max: usize,
-    /// TCP connections in both directions. At the bound a new one is closed at once.
+    /// TCP and TLS connections in both directions. At the bound a new one is closed at once.
     pub tcp_connections_max: usize,
     /// Events that may wait for the focus.
     pub events_max: usize,
@@ -141,8 +152,12 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The outbound proxy is not a SIP URI that can be reached over UDP or TCP.
+    /// The outbound proxy is not a SIP URI that can be reached over UDP, TCP or TLS.
     Proxy(String),
+    /// A file of TLS cannot be used, or the certificate of a listener is missing.
+    Tls(TlsError),
+    /// The configuration of the system's name servers cannot be read.
+    Names(String),
     /// There is nothing to listen on.
     NoAddress,
     /// A bound or a time is zero.
@@ -157,7 +172,11 @@ impl fmt::Display for StartError {
                 address,
                 source,
             } => write!(f, "cannot bind {transport}:{address}: {source}"),
-            Self::Proxy(uri) => write!(f, "{uri:?} is not the URI of a proxy over UDP or TCP"),
+            Self::Proxy(uri) => {
+                write!(f, "{uri:?} is not the URI of a proxy over UDP, TCP or TLS")
+            }
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::Names(why) => write!(f, "name servers: {why}"),
             Self::NoAddress => f.write_str("no address to listen on"),
             Self::Limit(name) => write!(f, "{name} must not be zero"),
         }
@@ -191,6 +210,7 @@ pub struct UaHandle {
     last_id: Arc<AtomicU64>,
     advertised: Arc<HashMap<Transport, SocketAddr>>,
     spawner: Spawner,
+    tls: Arc<Tls>,
 }
 
 /// How much an engine holds.
@@ -202,7 +222,7 @@ pub struct UaStats {
     pub transactions_open: usize,
     /// Transactions that are over and still answer copies.
     pub transactions_finished: usize,
-    /// TCP connections.
+    /// TCP and TLS connections.
     pub connections: usize,
     /// Events that wait because the events queue is full.
     pub events_waiting: usize,
@@ -216,6 +236,14 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
     check(&config)?;
     let proxy = config.outbound_proxy.as_deref();
     let proxy = proxy.map(read_proxy).transpose()?;
+    let tls = Arc::new(Tls::read(config.tls.clone()).map_err(StartError::Tls)?);
+    let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
+    if config.bind.iter().any(|(t, _)| *t == Transport::Tls) && !tls.has_certificate() {
+        return Err(StartError::Tls(TlsError {
+            file: "the certificate".into(),
+            why: "a listener with TLS needs one, and its key".into(),
+        }));
+    }
     let bound = bind(&config.bind).await?;
     let (ingress_in, ingress) = mpsc::channel(limits::INGRESS_QUEUE);
     let spawner = Spawner::default();
@@ -230,12 +258,12 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
         },
     };
     let (addresses, advertised) = (bound.addresses.clone(), bound.advertised());
-    let (ports, connections) = serve(bound, &shared, &config.limits).await?;
+    let (ports, connections) = serve(bound, &shared, &config.limits, tls.clone()).await?;
     let (found_in, found) = mpsc::unbounded_channel();
     let (commands_in, commands) = mpsc::unbounded_channel();
     let (events_in, events) = mpsc::channel(config.limits.events_max);
     let last_id = Arc::new(AtomicU64::new(1));
-    let paths = Paths::new(ports, connections, spawner.clone(), found_in);
+    let paths = Paths::new(ports, connections, names, spawner.clone(), found_in);
     let settings = settings(config, proxy);
     let stack = Stack::new(settings.times, &settings.user_agent).ok_or(StartError::NoAddress)?;
     let engine = Engine::new(settings, stack, paths, events_in, last_id.clone());
@@ -254,6 +282,7 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
         last_id,
         advertised: Arc::new(advertised),
         spawner,
+        tls,
     };
     Ok(Ua {
         handle,
@@ -267,6 +296,7 @@ async fn serve(
     bound: Bound,
     shared: &Shared,
     limits: &UaLimits,
+    tls: Arc<Tls>,
 ) -> Result<(Vec<Arc<UdpPort>>, Connections), StartError> {
     let mut ports = Vec::new();
     for (socket, address) in bound.udp {
@@ -282,14 +312,19 @@ async fn serve(
             .spawner
             .spawn(udp::serve(port.clone(), shared.clone()));
     }
-    let advertised = bound.tcp.iter().map(|(_, advertised)| *advertised);
+    let advertised = bound
+        .streams
+        .iter()
+        .map(|(_, transport, a)| (*transport, *a));
     let connections = Connections::new(
         shared.clone(),
         limits.tcp_connections_max,
         advertised.collect(),
+        tls,
     );
-    for (listener, _) in bound.tcp {
-        shared.spawner.spawn(connections.clone().listen(listener));
+    for (listener, transport, _) in bound.streams {
+        let listen = connections.clone().listen(transport, listener);
+        shared.spawner.spawn(listen);
     }
     Ok((ports, connections))
 }
@@ -338,16 +373,20 @@ fn read_proxy(uri: &str) -> Result<(Target, String), StartError> {
 #[derive(Default)]
 struct Bound {
     udp: Vec<(UdpSocket, SocketAddr)>,
-    tcp: Vec<(TcpListener, SocketAddr)>,
+    streams: Vec<(TcpListener, Transport, SocketAddr)>,
     addresses: Vec<(Transport, SocketAddr)>,
 }
 
 impl Bound {
     /// The first address of each transport, as peers see it.
     fn advertised(&self) -> HashMap<Transport, SocketAddr> {
-        let udp = self.udp.first().map(|(_, a)| (Transport::Udp, *a));
-        let tcp = self.tcp.first().map(|(_, a)| (Transport::Tcp, *a));
-        udp.into_iter().chain(tcp).collect()
+        let udp = self.udp.iter().map(|(_, a)| (Transport::Udp, *a));
+        let streams = self.streams.iter().map(|(_, t, a)| (*t, *a));
+        let mut first = HashMap::new();
+        for (transport, address) in udp.chain(streams) {
+            first.entry(transport).or_insert(address);
+        }
+        first
     }
 }
 
@@ -366,10 +405,10 @@ async fn bind(wanted: &[(Transport, SocketAddr)]) -> Result<Bound, StartError> {
                 bound.udp.push((socket, advertise(local)));
                 local
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
                 let local = listener.local_addr().map_err(failed)?;
-                bound.tcp.push((listener, advertise(local)));
+                bound.streams.push((listener, transport, advertise(local)));
                 local
             }
         };
@@ -431,6 +470,15 @@ impl UaHandle {
     pub async fn shutdown(&self) {
         self.spawner.end();
         self.spawner.wait().await;
+    }
+
+    /// Reads the files of TLS anew, for the handshakes to come; connections that stand are not
+    /// touched. When a file is wrong, what was read before stays in force.
+    ///
+    /// # Errors
+    /// [`TlsError`]: the operator's fault.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.tls.reload()
     }
 
     fn next_id(&self) -> u64 {

@@ -119,6 +119,8 @@ async fn client(outbound_proxy: Option<String>) -> Ua {
         outbound_proxy,
         user_agent: "IM-client/OMA1.0 test".into(),
         domain: "localhost".into(),
+        name_servers: Vec::new(),
+        tls: Default::default(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.unwrap()

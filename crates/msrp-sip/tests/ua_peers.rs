@@ -459,13 +459,15 @@ async fn outgoing_invite_keeps_the_rules_of_cancel_and_ack() {
         let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let to = match transport {
             Transport::Udp => socket.local_addr().unwrap(),
-            Transport::Tcp => listener.local_addr().unwrap(),
+            Transport::Tcp | Transport::Tls => listener.local_addr().unwrap(),
         };
         let target = format!("sip:x@{to};transport={transport}");
         let ours = caller.handle.invite(out(Method::Invite, &target));
         let mut raw = match transport {
             Transport::Udp => Raw::Udp(socket, address(&caller)),
-            Transport::Tcp => Raw::Tcp(listener.accept().await.unwrap().0, Vec::new()),
+            Transport::Tcp | Transport::Tls => {
+                Raw::Tcp(listener.accept().await.unwrap().0, Vec::new())
+            }
         };
         let (invite, _) = raw.receive().await;
         assert!(

@@ -120,6 +120,8 @@ async fn start_ua(config: &ChatConfig) -> Result<Ua, JoinError> {
         )),
         domain: own.to_string(),
         user_agent: sip_head::USER_AGENT.to_owned(),
+        name_servers: Vec::new(),
+        tls: Default::default(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(ua_config).await.map_err(|e| engine(&e))

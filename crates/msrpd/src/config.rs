@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 use ipnet::IpNet;
+use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 pub(crate) use value::is_user_uri;
 pub use value::{Advertise, SipBind, SipTransport};
@@ -69,6 +70,10 @@ pub struct Sip {
     pub bind: Vec<SipBind>,
     /// Where requests of msrpd's own go; `None` resolves the URI.
     pub outbound_proxy: Option<String>,
+    /// Where names are looked up; empty means the name servers of the system.
+    pub name_servers: Vec<SocketAddr>,
+    /// The files of TLS, relative to the configuration file's directory.
+    pub tls: TlsFiles,
     /// `P-Asserted-Identity` is believed from these neighbours only.
     pub trusted_peers: Vec<IpNet>,
     /// The URIs whose INVITE makes an ad-hoc conference.
@@ -179,6 +184,8 @@ impl Default for Sip {
                 },
             ],
             outbound_proxy: None,
+            name_servers: Vec::new(),
+            tls: TlsFiles::default(),
             trusted_peers: value::net("127.0.0.0/8").into_iter().collect(),
             conference_factory: vec![conference_factory("localhost")],
             session_expires_s: 1800,

@@ -230,6 +230,8 @@ fn sip_config(config: &Config) -> SipConfig {
             .map(|bind| (transport(bind.transport), bind.address))
             .collect(),
         outbound_proxy: config.sip.outbound_proxy.clone(),
+        name_servers: config.sip.name_servers.clone(),
+        tls: config.sip.tls.clone(),
         trusted_peers: config.sip.trusted_peers.clone(),
         conference_factory: config.sip.conference_factory.clone(),
         session_expires_s: config.sip.session_expires_s,
@@ -248,6 +250,7 @@ fn transport(transport: SipTransport) -> Transport {
     match transport {
         SipTransport::Udp => Transport::Udp,
         SipTransport::Tcp => Transport::Tcp,
+        SipTransport::Tls => Transport::Tls,
     }
 }
 

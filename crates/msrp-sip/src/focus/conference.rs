@@ -413,6 +413,7 @@ impl Conference {
             format!("sip:{session}@{}", policy.domain),
             headers::contact_uri(policy, session, Transport::Udp),
             headers::contact_uri(policy, session, Transport::Tcp),
+            headers::contact_uri(policy, session, Transport::Tls),
         ];
         let mut private_messages = policy.private_messages;
         if let Kind::Group(group) = &self.kind {

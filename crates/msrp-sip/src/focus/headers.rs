@@ -32,6 +32,7 @@ pub(crate) fn contact_uri(policy: &Policy, session: &str, transport: Transport) 
     match transport {
         Transport::Udp => format!("sip:{session}@{host}"),
         Transport::Tcp => format!("sip:{session}@{host};transport=tcp"),
+        Transport::Tls => format!("sip:{session}@{host};transport=tls"),
     }
 }
 

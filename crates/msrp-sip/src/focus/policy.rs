@@ -16,6 +16,8 @@ pub struct Policy {
     pub contact_udp: Option<String>,
     /// `host:port` under which this node is reached over TCP, when it listens there.
     pub contact_tcp: Option<String>,
+    /// `host:port` under which this node is reached over TLS, when it listens there.
+    pub contact_tls: Option<String>,
     /// The transport of requests that start here, as far as it is known beforehand.
     pub outbound_transport: Transport,
     /// Neighbours whose P-Asserted-Identity is believed.
@@ -57,6 +59,7 @@ impl Policy {
             domain: domain.into(),
             contact_udp: None,
             contact_tcp: None,
+            contact_tls: None,
             outbound_transport: Transport::Udp,
             trusted_peers: Vec::new(),
             conference_factory: Vec::new(),
@@ -81,27 +84,32 @@ impl Policy {
         self.trusted_peers.iter().any(|net| net.contains(&address))
     }
 
-    /// The transport and `host:port` for peers on this transport: the other one when this node does
+    /// The transport and `host:port` for peers on this transport: another one when this node does
     /// not listen there, the domain when it listens nowhere.
     pub(crate) fn contact_host(&self, transport: Transport) -> (Transport, &str) {
-        let udp = self
-            .contact_udp
-            .as_deref()
-            .map(|host| (Transport::Udp, host));
-        let tcp = self
-            .contact_tcp
-            .as_deref()
-            .map(|host| (Transport::Tcp, host));
-        let found = match transport {
-            Transport::Udp => udp.or(tcp),
-            Transport::Tcp => tcp.or(udp),
+        let (udp, tcp, tls) = (Transport::Udp, Transport::Tcp, Transport::Tls);
+        let order = match transport {
+            Transport::Udp => [udp, tcp, tls],
+            Transport::Tcp => [tcp, udp, tls],
+            Transport::Tls => [tls, tcp, udp],
         };
+        let found = order
+            .into_iter()
+            .find_map(|transport| Some((transport, self.contact(transport)?)));
         found.unwrap_or((transport, &self.domain))
+    }
+
+    fn contact(&self, transport: Transport) -> Option<&str> {
+        match transport {
+            Transport::Udp => self.contact_udp.as_deref(),
+            Transport::Tcp => self.contact_tcp.as_deref(),
+            Transport::Tls => self.contact_tls.as_deref(),
+        }
     }
 
     /// Whether the host of this address is this node.
     pub(crate) fn owns(&self, uri: &Uri) -> bool {
-        let hosts = [self.contact_udp.as_deref(), self.contact_tcp.as_deref()];
+        let hosts = [Transport::Udp, Transport::Tcp, Transport::Tls].map(|t| self.contact(t));
         let own = |contact: &str| {
             contact
                 .rsplit_once(':')

@@ -156,6 +156,7 @@ pub(super) fn our_contact(flow: &Flow) -> String {
     match flow.transport {
         Transport::Udp => format!("<sip:{}>", flow.sent_by),
         Transport::Tcp => format!("<sip:{};transport=tcp>", flow.sent_by),
+        Transport::Tls => format!("<sip:{};transport=tls>", flow.sent_by),
     }
 }
 

@@ -342,7 +342,7 @@ fn request_of(incoming: &Incoming, method: &Method, uri: &str) -> Request {
 fn connection_of(arrival: &Arrival) -> Option<ConnectionId> {
     match arrival {
         Arrival::Udp(..) => None,
-        Arrival::Tcp(connection) => Some(connection.id),
+        Arrival::Stream(connection) => Some(connection.id),
     }
 }
 

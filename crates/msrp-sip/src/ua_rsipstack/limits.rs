@@ -54,11 +54,30 @@ pub(super) const DIALOGS_MAX: usize = 100_000;
 /// TCP connections, in and out. At the bound a new one is closed at once.
 pub(super) const CONNECTIONS_MAX: usize = 10_000;
 
+/// Ways to one next hop that are kept, best first. More are left out.
+pub(super) const CANDIDATES_MAX: usize = 8;
+
+/// How long an address that gave no answer is passed over while there is another one for the same next
+/// hop.
+pub(super) const DOWN_FOR: Duration = Duration::from_secs(30);
+
+/// Addresses that are passed over. At the bound all are tried again.
+pub(super) const DOWN_MAX: usize = 1024;
+
+/// How long one query to a name server may take. The name is taken as unknown then.
+pub(super) const NAME_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a handshake of TLS may take. The connection is closed then.
+pub(super) const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
+
 /// Addresses of next hops that are remembered. At the bound the memory is emptied.
 pub(super) const RESOLVED_MAX: usize = 1024;
 
-/// How long the address of a next hop is remembered.
+/// How long the addresses of a next hop are remembered at most; less when their records say so.
 pub(super) const RESOLVED_FOR: Duration = Duration::from_secs(60);
+
+/// How long it is remembered that a name led nowhere.
+pub(super) const UNRESOLVED_FOR: Duration = Duration::from_secs(5);
 
 /// How long a name may take to be resolved and a connection to be opened. Then the request fails.
 pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(10);

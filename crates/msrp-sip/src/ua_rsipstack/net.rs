@@ -18,7 +18,7 @@ use super::tcp::Connection;
 use super::udp::UdpPort;
 use crate::ua::{Peer, Transport};
 
-/// Names a TCP connection. Never used twice.
+/// Names a connection. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ConnectionId(pub(super) u64);
 
@@ -38,7 +38,7 @@ pub(super) enum Arrival {
     /// In a datagram to this port of ours.
     Udp(Arc<UdpPort>, SocketAddr),
     /// On this connection.
-    Tcp(Arc<Connection>),
+    Stream(Arc<Connection>),
 }
 
 impl Arrival {
@@ -49,9 +49,9 @@ impl Arrival {
                 address: *address,
                 transport: Transport::Udp,
             },
-            Self::Tcp(connection) => Peer {
+            Self::Stream(connection) => Peer {
                 address: connection.peer,
-                transport: Transport::Tcp,
+                transport: connection.transport,
             },
         }
     }
@@ -60,7 +60,7 @@ impl Arrival {
     pub(super) fn flow(&self) -> Flow {
         match self {
             Self::Udp(port, address) => Flow::udp(port, *address),
-            Self::Tcp(connection) => Flow::tcp(connection),
+            Self::Stream(connection) => Flow::stream(connection),
         }
     }
 
@@ -68,7 +68,7 @@ impl Arrival {
     pub(super) fn answer_raw(&self, octets: Vec<u8>, reply_to: SocketAddr) {
         match self {
             Self::Udp(port, _) => port.send(&octets, reply_to),
-            Self::Tcp(connection) => connection.write_raw(octets),
+            Self::Stream(connection) => connection.write_raw(octets),
         }
     }
 }
@@ -82,6 +82,8 @@ pub(super) struct Flow {
     pub(super) destination: SipAddr,
     /// The transport.
     pub(super) transport: Transport,
+    /// The neighbour's address.
+    pub(super) peer: SocketAddr,
     /// Our address as the neighbour should see it.
     pub(super) sent_by: SocketAddr,
     /// The connection, if the transport has any.
@@ -95,17 +97,19 @@ impl Flow {
             connection: port.connection.clone(),
             destination: sip_addr(Transport::Udp, address),
             transport: Transport::Udp,
+            peer: address,
             sent_by: port.advertised,
             id: None,
         }
     }
 
     /// An open connection.
-    pub(super) fn tcp(connection: &Connection) -> Self {
+    pub(super) fn stream(connection: &Connection) -> Self {
         Self {
             connection: connection.handle.clone(),
-            destination: sip_addr(Transport::Tcp, connection.peer),
-            transport: Transport::Tcp,
+            destination: sip_addr(connection.transport, connection.peer),
+            transport: connection.transport,
+            peer: connection.peer,
             sent_by: connection.advertised,
             id: Some(connection.id),
         }
@@ -126,6 +130,7 @@ pub(super) fn sip_addr(transport: Transport, address: SocketAddr) -> SipAddr {
     let transport = match transport {
         Transport::Udp => sip::Transport::Udp,
         Transport::Tcp => sip::Transport::Tcp,
+        Transport::Tls => sip::Transport::Tls,
     };
     SipAddr::new(transport, address.into())
 }

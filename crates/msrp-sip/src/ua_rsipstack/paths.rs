@@ -8,11 +8,11 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::limits::{CONNECT_WAIT, RESOLVED_FOR, RESOLVED_MAX};
+use super::limits::{CONNECT_WAIT, DOWN_FOR, DOWN_MAX, RESOLVED_MAX};
+use super::names::{Candidate, Candidates, Names, Reach};
 use super::net::{ConnectionId, Flow, Spawner};
 use super::tcp::{Connection, Connections};
 use super::udp::UdpPort;
@@ -26,15 +26,22 @@ pub(super) struct Paths<W> {
     spawner: Spawner,
     found: mpsc::UnboundedSender<Found>,
     open: HashMap<ConnectionId, Arc<Connection>>,
-    by_peer: HashMap<SocketAddr, ConnectionId>,
-    resolved: HashMap<(String, u16), (SocketAddr, Instant)>,
+    by_peer: HashMap<Candidate, ConnectionId>,
+    names: Arc<Names>,
+    resolved: HashMap<Target, Candidates>,
+    /// Ways that gave no answer, and until when they are passed over.
+    down: HashMap<Candidate, Instant>,
     waiting: HashMap<Target, VecDeque<W>>,
 }
 
 /// What a search for a way has found.
 pub(super) struct Found {
     target: Target,
-    address: Option<SocketAddr>,
+    /// What the name servers said, if they were asked.
+    resolved: Option<Candidates>,
+    /// Ways that were tried in vain.
+    failed: Vec<Candidate>,
+    way: Option<Candidate>,
     connection: Option<Arc<Connection>>,
 }
 
@@ -53,6 +60,7 @@ impl<W> Paths<W> {
     pub(super) fn new(
         udp: Vec<Arc<UdpPort>>,
         opener: Connections,
+        names: Names,
         spawner: Spawner,
         found: mpsc::UnboundedSender<Found>,
     ) -> Self {
@@ -63,7 +71,9 @@ impl<W> Paths<W> {
             found,
             open: HashMap::new(),
             by_peer: HashMap::new(),
+            names: Arc::new(names),
             resolved: HashMap::new(),
+            down: HashMap::new(),
             waiting: HashMap::new(),
         }
     }
@@ -84,23 +94,23 @@ impl<W> Paths<W> {
         if connection.is_ended() {
             return;
         }
-        self.by_peer.insert(connection.peer, connection.id);
+        self.by_peer.insert(way_of(&connection), connection.id);
         self.open.insert(connection.id, connection);
     }
 
     /// Forgets a connection.
     pub(super) fn closed(&mut self, id: ConnectionId) {
         if let Some(connection) = self.open.remove(&id)
-            && self.by_peer.get(&connection.peer) == Some(&id)
+            && self.by_peer.get(&way_of(&connection)) == Some(&id)
         {
-            self.by_peer.remove(&connection.peer);
+            self.by_peer.remove(&way_of(&connection));
         }
     }
 
     /// The flow of a connection that is still open.
     pub(super) fn flow(&self, id: ConnectionId) -> Option<Flow> {
         let connection = self.open.get(&id)?;
-        (!connection.is_ended()).then(|| Flow::tcp(connection))
+        (!connection.is_ended()).then(|| Flow::stream(connection))
     }
 
     /// Whether the operating system refused what was last sent on this flow.
@@ -115,45 +125,78 @@ impl<W> Paths<W> {
     }
 
     /// Finds the way to `target` for `what`.
-    pub(super) fn find(&mut self, mut target: Target, what: W) -> Path<W> {
-        let usual = if self.udp.is_empty() {
-            Transport::Tcp
-        } else {
-            Transport::Udp
-        };
-        let transport = *target.transport.get_or_insert(usual);
+    pub(super) fn find(&mut self, target: Target, what: W) -> Path<W> {
         if let Some(queue) = self.waiting.get_mut(&target) {
             queue.push_back(what);
             return Path::Sought;
         }
-        if let Some(address) = self.address(&target) {
-            match transport {
-                Transport::Udp => {
-                    return match self.udp_flow(address) {
-                        Some(flow) => Path::Open(Box::new(flow), what),
-                        None => Path::None(what),
-                    };
-                }
-                Transport::Tcp => {
-                    let id = self.by_peer.get(&address).copied();
-                    if let Some(flow) = id.and_then(|id| self.flow(id)) {
-                        return Path::Open(Box::new(flow), what);
-                    }
-                }
+        if let Some(way) = self.known(&target).and_then(|ways| self.best(&ways)) {
+            if way.transport == Transport::Udp {
+                return match self.udp_flow(way.address) {
+                    Some(flow) => Path::Open(Box::new(flow), what),
+                    None => Path::None(what),
+                };
+            }
+            if let Some(flow) = self.open_flow(way, &target) {
+                return Path::Open(Box::new(flow), what);
             }
         }
         self.waiting.insert(target.clone(), VecDeque::from([what]));
-        self.seek(target, transport);
+        self.seek(target);
         Path::Sought
     }
 
-    fn address(&self, target: &Target) -> Option<SocketAddr> {
-        target.address().or_else(|| {
-            let known = self.resolved.get(&(target.host.clone(), target.port));
-            known
-                .filter(|(_, until)| *until > Instant::now())
-                .map(|(address, _)| *address)
-        })
+    /// A request on this flow to this next hop had no answer. Whether there is another way to go.
+    pub(super) fn fails_over(&mut self, target: &Target, flow: &Flow) -> bool {
+        let failed = Candidate {
+            transport: flow.transport,
+            address: flow.peer,
+        };
+        let Some(ways) = self.known(target).filter(|ways| ways.len() > 1) else {
+            return false;
+        };
+        self.pass_over(failed);
+        ways.iter().any(|way| !self.is_down(way))
+    }
+
+    fn known(&self, target: &Target) -> Option<Vec<Candidate>> {
+        let transport = target.transport.unwrap_or(self.reach().usual());
+        if let Some(address) = target.address(transport) {
+            return Some(vec![Candidate { transport, address }]);
+        }
+        let known = self.resolved.get(target);
+        known
+            .filter(|known| known.until > Instant::now())
+            .map(|known| known.ways.clone())
+    }
+
+    fn best(&self, ways: &[Candidate]) -> Option<Candidate> {
+        let up = ways.iter().find(|way| !self.is_down(way));
+        up.or(ways.first()).copied()
+    }
+
+    fn is_down(&self, way: &Candidate) -> bool {
+        self.down
+            .get(way)
+            .is_some_and(|until| *until > Instant::now())
+    }
+
+    fn pass_over(&mut self, way: Candidate) {
+        if self.down.len() >= DOWN_MAX {
+            self.down.clear();
+        }
+        tracing::info!(transport = %way.transport, address = %way.address, "next hop passed over");
+        self.down.insert(way, Instant::now() + DOWN_FOR);
+    }
+
+    /// The connection that is open on this way. Under TLS its certificate has to name the host.
+    fn open_flow(&self, way: Candidate, target: &Target) -> Option<Flow> {
+        let id = self.by_peer.get(&way).copied()?;
+        let connection = self.open.get(&id)?;
+        let is_right = way.transport != Transport::Tls
+            || target.is_literal()
+            || connection.verified.as_deref() == Some(&target.host);
+        is_right.then(|| self.flow(id)).flatten()
     }
 
     fn udp_flow(&self, address: SocketAddr) -> Option<Flow> {
@@ -164,35 +207,36 @@ impl<W> Paths<W> {
         Some(Flow::udp(port, address))
     }
 
-    fn seek(&self, target: Target, transport: Transport) {
-        let opener = self.opener.clone();
-        let found = self.found.clone();
-        let known = self.address(&target);
-        let families = (
-            self.udp.iter().any(|port| port.advertised.is_ipv4()),
-            self.udp.iter().any(|port| port.advertised.is_ipv6()),
-        );
+    fn reach(&self) -> Reach {
+        Reach {
+            udp_v4: self.udp.iter().any(|port| port.advertised.is_ipv4()),
+            udp_v6: self.udp.iter().any(|port| port.advertised.is_ipv6()),
+        }
+    }
+
+    fn seek(&self, target: Target) {
+        let (opener, names) = (self.opener.clone(), self.names.clone());
+        let (found, reach) = (self.found.clone(), self.reach());
+        let known = self.known(&target);
+        let down: Vec<_> = self
+            .down
+            .keys()
+            .copied()
+            .filter(|w| self.is_down(w))
+            .collect();
         self.spawner.spawn(async move {
-            let search = async {
-                let candidates = match known {
-                    Some(address) => vec![address],
-                    None => resolve(&target).await,
-                };
-                match transport {
-                    Transport::Udp => {
-                        let usable =
-                            |a: &SocketAddr| if a.is_ipv4() { families.0 } else { families.1 };
-                        (candidates.into_iter().find(usable), None)
-                    }
-                    Transport::Tcp => open_first(&opener, candidates).await,
-                }
-            };
-            let (address, connection) = timeout(CONNECT_WAIT, search).await.unwrap_or_default();
-            let result = Found {
+            let mut result = Found {
                 target,
-                address,
-                connection,
+                resolved: None,
+                failed: Vec::new(),
+                way: None,
+                connection: None,
             };
+            // What has been found when the time is over counts.
+            let search = result.search(&opener, &names, reach, known, &down);
+            if timeout(CONNECT_WAIT, search).await.is_err() {
+                tracing::debug!(host = %result.target.host, "no way found in time");
+            }
             found.send(result).ok();
         });
     }
@@ -200,21 +244,22 @@ impl<W> Paths<W> {
     /// Takes the result of a search: what waited for it, and the way if there is one.
     pub(super) fn take(&mut self, found: Found) -> (Option<Flow>, VecDeque<W>) {
         let waiting = self.waiting.remove(&found.target).unwrap_or_default();
-        if let (Some(address), None) = (found.address, found.target.address()) {
+        if let Some(resolved) = found.resolved {
             if self.resolved.len() >= RESOLVED_MAX {
                 self.resolved.clear();
             }
-            let name = (found.target.host, found.target.port);
-            let until = Instant::now() + RESOLVED_FOR;
-            self.resolved.insert(name, (address, until));
+            self.resolved.insert(found.target, resolved);
         }
-        let flow = match (found.connection, found.address) {
+        for way in found.failed {
+            self.pass_over(way);
+        }
+        let flow = match (found.connection, found.way) {
             (Some(connection), _) => {
                 let id = connection.id;
                 self.opened(connection);
                 self.flow(id)
             }
-            (None, Some(address)) => self.udp_flow(address),
+            (None, Some(way)) => self.udp_flow(way.address),
             (None, None) => None,
         };
         (flow, waiting)
@@ -229,25 +274,49 @@ impl<W> Paths<W> {
     }
 }
 
-async fn resolve(target: &Target) -> Vec<SocketAddr> {
-    match lookup_host((target.host.as_str(), target.port)).await {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            tracing::debug!(host = %target.host, %error, "name not resolved");
-            Vec::new()
+impl Found {
+    /// Asks for the addresses if they are not known, and opens the first connection that opens.
+    async fn search(
+        &mut self,
+        opener: &Connections,
+        names: &Names,
+        reach: Reach,
+        known: Option<Vec<Candidate>>,
+        down: &[Candidate],
+    ) {
+        let ways = match known {
+            Some(ways) => ways,
+            None => {
+                let resolved = names.candidates(&self.target, reach).await;
+                let ways = resolved.ways.clone();
+                self.resolved = Some(resolved);
+                ways
+            }
+        };
+        let (up, last): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| !down.contains(way));
+        for way in up.into_iter().chain(last) {
+            if way.transport == Transport::Udp {
+                self.way = Some(way);
+                return;
+            }
+            match opener.open(way, &self.target.host).await {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    return;
+                }
+                Err(error) => {
+                    let Candidate { transport, address } = way;
+                    tracing::debug!(%transport, %address, %error, "connection not opened");
+                    self.failed.push(way);
+                }
+            }
         }
     }
 }
 
-async fn open_first(
-    opener: &Connections,
-    candidates: Vec<SocketAddr>,
-) -> (Option<SocketAddr>, Option<Arc<Connection>>) {
-    for address in candidates {
-        match opener.open(address).await {
-            Ok(connection) => return (Some(address), Some(connection)),
-            Err(error) => tracing::debug!(%address, %error, "connection not opened"),
-        }
+fn way_of(connection: &Connection) -> Candidate {
+    Candidate {
+        transport: connection.transport,
+        address: connection.peer,
     }
-    (None, None)
 }

@@ -1,4 +1,4 @@
-//! TCP: our own connections under the stack.
+//! TCP, plain and under TLS: our own connections under the stack.
 //!
 //! ```text
 //! peer -> reader: cut, judge -> ingress (bounded, the reader waits) -> engine
@@ -17,8 +17,7 @@ use bytes::{Buf, BytesMut};
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipConnection, TransportEvent};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -26,16 +25,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Framed, Framer};
 use super::limits::{RAW_QUEUE, WRITE_QUEUE_OCTETS_BUSY, WRITE_QUEUE_OCTETS_MAX};
+use super::names::Candidate;
 use super::net::{Arrival, ConnectionId, Ingress, Shared, sip_addr};
 use super::screen::Screened;
+use super::tls::Tls;
 use crate::ua::Transport;
 
-/// A TCP connection.
+/// A connection.
 pub(super) struct Connection {
     /// Its name.
     pub(super) id: ConnectionId,
+    /// Its transport: TCP or TLS.
+    pub(super) transport: Transport,
     /// The other end.
     pub(super) peer: SocketAddr,
+    /// The host that the certificate of the other end names, when we asked for it.
+    pub(super) verified: Option<String>,
     /// Where peers of this connection's other end find us.
     pub(super) advertised: SocketAddr,
     /// The stack's handle.
@@ -70,7 +75,17 @@ pub(super) struct Connections {
     count: Arc<AtomicUsize>,
     count_max: usize,
     last_id: Arc<AtomicU64>,
-    listeners: Arc<Vec<SocketAddr>>,
+    listeners: Arc<Vec<(Transport, SocketAddr)>>,
+    tls: Arc<Tls>,
+}
+
+/// What is known of a connection before it is one.
+struct Link {
+    transport: Transport,
+    local: SocketAddr,
+    peer: SocketAddr,
+    verified: Option<String>,
+    slot: Slot,
 }
 
 /// One counted connection.
@@ -84,13 +99,19 @@ impl Drop for Slot {
 
 impl Connections {
     /// `listeners` are the addresses at which peers find us.
-    pub(super) fn new(shared: Shared, count_max: usize, listeners: Vec<SocketAddr>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        count_max: usize,
+        listeners: Vec<(Transport, SocketAddr)>,
+        tls: Arc<Tls>,
+    ) -> Self {
         Self {
             shared,
             count: Arc::default(),
             count_max,
             last_id: Arc::default(),
             listeners: Arc::new(listeners),
+            tls,
         }
     }
 
@@ -101,20 +122,13 @@ impl Connections {
     }
 
     /// Accepts connections until the engine ends.
-    pub(super) async fn listen(self, listener: TcpListener) {
+    pub(super) async fn listen(self, transport: Transport, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let opened = self.slot().map(|slot| self.start(stream, peer, slot));
-                    let Some(Ok(connection)) = opened else {
-                        tracing::debug!(%peer, "connection refused: too many");
-                        continue;
-                    };
-                    let opened = Ingress::Opened(connection);
-                    if self.shared.ingress.send(opened).await.is_err() {
-                        return;
-                    }
-                }
+                Ok((stream, peer)) => match self.slot() {
+                    Some(slot) => self.take(transport, stream, peer, slot).await,
+                    None => tracing::debug!(%peer, "connection refused: too many"),
+                },
                 Err(error) => {
                     // Mostly: no more descriptors. Closing connections will free some.
                     tracing::warn!(%error, "no connection accepted");
@@ -124,43 +138,94 @@ impl Connections {
         }
     }
 
-    /// Opens a connection.
-    pub(super) async fn open(&self, peer: SocketAddr) -> io::Result<Arc<Connection>> {
-        let slot = self.slot().ok_or(io::ErrorKind::QuotaExceeded)?;
-        let stream = TcpStream::connect(peer).await?;
-        self.start(stream, peer, slot)
+    /// Starts an accepted connection. A handshake has a task of its own, so that nobody waits for it.
+    async fn take(&self, transport: Transport, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+        let Ok(local) = stream.local_addr().and_then(|local| {
+            stream.set_nodelay(true)?;
+            Ok(local)
+        }) else {
+            return;
+        };
+        let link = Link {
+            transport,
+            local,
+            peer,
+            verified: None,
+            slot,
+        };
+        if transport != Transport::Tls {
+            return self.announce(self.start(stream, link)).await;
+        }
+        let connections = self.clone();
+        self.shared.spawner.spawn(async move {
+            if let Some(stream) = connections.tls.accept(stream, peer).await {
+                connections.announce(connections.start(stream, link)).await;
+            }
+        });
     }
 
-    fn start(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: Slot,
-    ) -> io::Result<Arc<Connection>> {
+    async fn announce(&self, connection: io::Result<Arc<Connection>>) {
+        if let Ok(connection) = connection {
+            let opened = Ingress::Opened(connection);
+            self.shared.ingress.send(opened).await.ok();
+        }
+    }
+
+    /// Opens a connection to a next hop whose URI names `host`.
+    pub(super) async fn open(&self, way: Candidate, host: &str) -> io::Result<Arc<Connection>> {
+        let slot = self.slot().ok_or(io::ErrorKind::QuotaExceeded)?;
+        let stream = TcpStream::connect(way.address).await?;
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
-        let advertised = self.listeners.iter().copied();
-        let advertised = advertised
-            .into_iter()
-            .find(|a| a.is_ipv4() == local.is_ipv4())
-            .unwrap_or(local);
+        let is_tls = way.transport == Transport::Tls;
+        let link = Link {
+            transport: way.transport,
+            local: stream.local_addr()?,
+            peer: way.address,
+            verified: is_tls.then(|| host.to_owned()),
+            slot,
+        };
+        if is_tls {
+            let stream = self.tls.connect(stream, host).await?;
+            self.start(stream, link)
+        } else {
+            self.start(stream, link)
+        }
+    }
+
+    fn start<S>(&self, stream: S, link: Link) -> io::Result<Arc<Connection>>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let Link {
+            transport,
+            local,
+            peer,
+            verified,
+            slot,
+        } = link;
+        let ours =
+            |(t, a): &&(Transport, SocketAddr)| *t == transport && a.is_ipv4() == local.is_ipv4();
+        let advertised = self.listeners.iter().find(ours).map_or(local, |(_, a)| *a);
         let ended = CancellationToken::new();
         let (to_writer, from_stack) = mpsc::unbounded_channel();
         let (raw, raw_queue) = mpsc::channel(RAW_QUEUE);
-        let handle = handle(to_writer, peer, ended.clone())?;
+        let handle = handle(to_writer, transport, peer, ended.clone())?;
         let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed));
         let connection = Arc::new(Connection {
             id,
+            transport,
             peer,
+            verified,
             advertised,
             handle,
             raw,
             ended,
         });
-        let (read, write) = stream.into_split();
+        let (read, write) = tokio::io::split(stream);
         let writer = Writer {
             half: write,
             queue: BytesMut::new(),
+            is_flushed: true,
             wait: self.shared.waits.write,
         };
         let shared = self.shared.clone();
@@ -184,12 +249,13 @@ impl Connections {
 /// stack with the handle as their source.
 fn handle(
     to_writer: mpsc::UnboundedSender<TransportEvent>,
+    transport: Transport,
     peer: SocketAddr,
     ended: CancellationToken,
 ) -> io::Result<SipConnection> {
     use futures_util::FutureExt;
     let (_, nothing) = mpsc::unbounded_channel();
-    let address = sip_addr(Transport::Tcp, peer);
+    let address = sip_addr(transport, peer);
     ChannelConnection::create_connection(nothing, to_writer, address, Some(ended))
         .now_or_never()
         .and_then(Result::ok)
@@ -197,11 +263,11 @@ fn handle(
         .ok_or_else(|| io::Error::other("no channel"))
 }
 
-async fn run(
+async fn run<S: AsyncRead + AsyncWrite>(
     connection: Arc<Connection>,
     shared: Shared,
-    read: OwnedReadHalf,
-    writer: Writer,
+    read: ReadHalf<S>,
+    writer: Writer<S>,
     from_stack: TransportReceiver,
     raw: mpsc::Receiver<Raw>,
 ) {
@@ -216,10 +282,10 @@ async fn run(
 }
 
 /// Reads messages; returns why the connection is to be closed.
-async fn reader(
+async fn reader<S: AsyncRead>(
     connection: &Arc<Connection>,
     shared: &Shared,
-    mut half: OwnedReadHalf,
+    mut half: ReadHalf<S>,
 ) -> &'static str {
     let mut framer = Framer::default();
     let mut since = Instant::now();
@@ -272,7 +338,7 @@ async fn take(
     let broken = found.is_some();
     match shared.screen.judge(&head, &body, connection.peer, found) {
         Screened::Pass(message) => {
-            let arrival = Arrival::Tcp(connection.clone());
+            let arrival = Arrival::Stream(connection.clone());
             let message = Ingress::Message(message, arrival);
             shared.ingress.send(message).await.map_err(|_| "gone")
         }
@@ -294,13 +360,15 @@ async fn take(
 }
 
 /// Writes what the stack and the reader have to say.
-struct Writer {
-    half: OwnedWriteHalf,
+struct Writer<S> {
+    half: WriteHalf<S>,
     queue: BytesMut,
+    /// Whether all that was taken from the queue has left: TLS keeps a part.
+    is_flushed: bool,
     wait: std::time::Duration,
 }
 
-impl Writer {
+impl<S: AsyncRead + AsyncWrite> Writer<S> {
     /// Writes; returns why the connection is to be closed.
     async fn run(
         mut self,
@@ -310,7 +378,7 @@ impl Writer {
         let mut deadline = Instant::now();
         let mut last = false;
         loop {
-            if self.queue.is_empty() {
+            if self.queue.is_empty() && self.is_flushed {
                 if last {
                     return "a message without end was refused";
                 }
@@ -318,14 +386,16 @@ impl Writer {
             } else if self.queue.len() > WRITE_QUEUE_OCTETS_MAX {
                 return "too many octets wait for the peer";
             }
-            let idle = self.queue.is_empty();
+            let idle = self.queue.is_empty() && self.is_flushed;
             let room = self.queue.len() < WRITE_QUEUE_OCTETS_BUSY && !last;
             tokio::select! {
                 biased;
-                written = self.half.write(&self.queue), if !idle => match written {
+                written = write_or_flush(&mut self.half, &self.queue), if !idle => match written {
+                    Ok(0) if self.queue.is_empty() => self.is_flushed = true,
                     Ok(0) | Err(_) => return "write failed",
                     Ok(octets) => {
                         self.queue.advance(octets);
+                        self.is_flushed = false;
                         deadline = Instant::now() + self.wait;
                     }
                 },
@@ -350,4 +420,17 @@ impl Writer {
             }
         }
     }
+}
+
+/// Writes a part of the queue; when it is empty, lets what TLS has kept leave. Loses nothing when it is
+/// dropped halfway.
+async fn write_or_flush<S: AsyncRead + AsyncWrite>(
+    half: &mut WriteHalf<S>,
+    queue: &[u8],
+) -> io::Result<usize> {
+    if queue.is_empty() {
+        half.flush().await?;
+        return Ok(0);
+    }
+    half.write(queue).await
 }

@@ -8,6 +8,9 @@ use crate::ua::Transport;
 /// The default port of SIP (RFC 3261 s.19.1.2).
 pub(super) const PORT: u16 = 5060;
 
+/// The port where a URI names none, over TLS (RFC 3261 s.19.1.2).
+pub(super) const PORT_TLS: u16 = 5061;
+
 /// The parts of a From, To, Contact, Route or Record-Route value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NameAddr<'a> {
@@ -203,20 +206,18 @@ impl<'a> Via<'a> {
 pub(super) struct Target {
     /// A name or a literal address without brackets.
     pub(super) host: String,
-    /// The port.
-    pub(super) port: u16,
-    /// The transport, if the URI names one.
+    /// The port, if the URI names one.
+    pub(super) port: Option<u16>,
+    /// The transport, if the URI names one. `sips` names TLS.
     pub(super) transport: Option<Transport>,
 }
 
 impl Target {
     /// Reads the host part of a SIP URI; `None` when it cannot be reached by what we have.
-    ///
-    /// # Spec
-    /// RFC 3263 s.4, without the NAPTR and SRV records.
     pub(super) fn of(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.split_once(':')?;
-        if !scheme.eq_ignore_ascii_case("sip") {
+        let is_secure = scheme.eq_ignore_ascii_case("sips");
+        if !is_secure && !scheme.eq_ignore_ascii_case("sip") {
             return None;
         }
         let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
@@ -228,8 +229,9 @@ impl Target {
             let value = value.unwrap_or("");
             if name.eq_ignore_ascii_case("transport") {
                 transport = Some(match value.to_ascii_lowercase().as_str() {
-                    "udp" => Transport::Udp,
-                    "tcp" => Transport::Tcp,
+                    "udp" if !is_secure => Transport::Udp,
+                    "tcp" if !is_secure => Transport::Tcp,
+                    "tcp" | "tls" => Transport::Tls,
                     _ => return None,
                 });
             } else if name.eq_ignore_ascii_case("maddr") && !value.is_empty() {
@@ -238,15 +240,29 @@ impl Target {
         }
         Some(Self {
             host: host.trim_matches(['[', ']']).to_ascii_lowercase(),
-            port: port.unwrap_or(PORT),
-            transport,
+            port,
+            transport: transport.or(is_secure.then_some(Transport::Tls)),
         })
     }
 
-    /// The address, when no name has to be resolved.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
+    /// Whether no name has to be resolved.
+    pub(super) fn is_literal(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
+    }
+
+    /// The address over a transport, when no name has to be resolved.
+    pub(super) fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let ip = self.host.parse::<IpAddr>().ok()?;
-        Some(SocketAddr::new(ip, self.port))
+        Some(SocketAddr::new(ip, self.port_over(transport)))
+    }
+
+    /// The port of the URI, else the usual one of the transport.
+    pub(super) fn port_over(&self, transport: Transport) -> u16 {
+        let usual = match transport {
+            Transport::Udp | Transport::Tcp => PORT,
+            Transport::Tls => PORT_TLS,
+        };
+        self.port.unwrap_or(usual)
     }
 }
 
@@ -311,7 +327,7 @@ fn literal(host: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn target(uri: &str) -> Option<(String, u16, Option<Transport>)> {
+    fn target(uri: &str) -> Option<(String, Option<u16>, Option<Transport>)> {
         Target::of(uri).map(|t| (t.host, t.port, t.transport))
     }
 
@@ -361,26 +377,35 @@ mod tests {
         let tcp = Some(Transport::Tcp);
         assert_eq!(
             target("sip:a@b.example"),
-            Some(("b.example".into(), 5060, None))
+            Some(("b.example".into(), None, None))
         );
         assert_eq!(
             target("sip:a;x=y:pw@127.0.0.1:5070;transport=TCP;lr?h=v"),
-            Some(("127.0.0.1".into(), 5070, tcp))
+            Some(("127.0.0.1".into(), Some(5070), tcp))
         );
         assert_eq!(
             target("sip:[::1]:5071;transport=udp"),
-            Some(("::1".into(), 5071, Some(Transport::Udp)))
+            Some(("::1".into(), Some(5071), Some(Transport::Udp)))
         );
         assert_eq!(
             target("sip:b;maddr=192.0.2.1"),
-            Some(("192.0.2.1".into(), 5060, None))
+            Some(("192.0.2.1".into(), None, None))
         );
+        let tls = Some(Transport::Tls);
+        for secure in ["sips:a@b", "sip:b;transport=tls", "sips:b;transport=tcp"] {
+            assert_eq!(target(secure), Some(("b".into(), None, tls)), "{secure}");
+        }
+        let port =
+            |uri| Target::of(uri).map(|t| t.port_over(t.transport.unwrap_or(Transport::Udp)));
+        assert_eq!(port("sip:b"), Some(5060));
+        assert_eq!(port("sips:b"), Some(5061));
+        assert_eq!(port("sips:b:5062"), Some(5062));
         for bad in [
-            "sips:a@b",
+            "sips:a@b;transport=udp",
             "tel:+1",
             "sip:",
             "sip:a@",
-            "sip:b;transport=tls",
+            "sip:b;transport=sctp",
             "sip:b:x",
         ] {
             assert_eq!(target(bad), None, "{bad}");

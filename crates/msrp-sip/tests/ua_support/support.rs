@@ -31,6 +31,8 @@ pub(crate) fn config(transports: &[Transport]) -> UaConfig {
         outbound_proxy: None,
         user_agent: "test-ua/1".to_owned(),
         domain: "test.invalid".to_owned(),
+        name_servers: Vec::new(),
+        tls: Default::default(),
         limits: UaLimits::default(),
     }
 }
@@ -177,7 +179,9 @@ impl Raw {
                 let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 Self::Udp(socket, address)
             }
-            Transport::Tcp => Self::Tcp(TcpStream::connect(address).await.unwrap(), Vec::new()),
+            Transport::Tcp | Transport::Tls => {
+                Self::Tcp(TcpStream::connect(address).await.unwrap(), Vec::new())
+            }
         }
     }
 

@@ -10,6 +10,8 @@ async fn server(transport: Transport) -> Ua {
         outbound_proxy: None,
         domain: "localhost".to_owned(),
         user_agent: "server".to_owned(),
+        name_servers: Vec::new(),
+        tls: Default::default(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.unwrap()

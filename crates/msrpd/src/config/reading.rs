@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 use toml::de::{DeTable, DeValue};
 
@@ -58,6 +59,14 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     if let Some(parent) = file.parent() {
         config.groups.directory = parent.join(&config.groups.directory);
+        let tls = &mut config.sip.tls;
+        let files = tls
+            .certificate
+            .iter_mut()
+            .flat_map(|(cert, key)| [cert, key]);
+        for file in files.chain(&mut tls.roots).chain(&mut tls.client_roots) {
+            *file = parent.join(&file);
+        }
     }
     Ok(config)
 }
@@ -159,6 +168,11 @@ fn read_sip(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {
         }
         sip.outbound_proxy = (!text.is_empty()).then(|| text.to_owned());
     }
+    if let Some(item) = table.get("name_servers") {
+        let items = item.list("an array of \"ADDRESS:PORT\"")?;
+        sip.name_servers = items.iter().map(address).collect::<Result<_, _>>()?;
+    }
+    read_tls(table, &mut sip.tls)?;
     if let Some(item) = table.get("trusted_peers") {
         let what = "an array of networks such as \"10.0.0.0/8\"";
         let items = item.list(what)?;
@@ -176,8 +190,26 @@ fn read_sip(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {
     read_session_timer(table, sip)
 }
 
+fn read_tls(table: &Table<'_>, tls: &mut TlsFiles) -> Result<(), ConfigError> {
+    let file = |name| {
+        table
+            .get(name)
+            .map(|item| item.parsed("the path of a file", path))
+            .transpose()
+    };
+    tls.certificate = match (table.get("cert"), table.get("key")) {
+        (Some(_), Some(_)) => file("cert")?.zip(file("key")?),
+        (Some(cert), None) => return Err(cert.refuse("needs sip.key beside it")),
+        (None, Some(key)) => return Err(key.refuse("needs sip.cert beside it")),
+        (None, None) => None,
+    };
+    tls.roots = file("ca")?;
+    tls.client_roots = file("client_ca")?;
+    Ok(())
+}
+
 fn read_sip_bind(item: &Item<'_>) -> Result<Vec<SipBind>, ConfigError> {
-    let what = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"";
+    let what = "\"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\"";
     let items = item.list(&format!("an array of {what}"))?;
     if items.is_empty() {
         return Err(item.refuse("expected at least one address, found none"));
@@ -218,7 +250,6 @@ fn read_session_timer(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigErro
 fn read_groups(table: &Table<'_>, groups: &mut Groups) -> Result<(), ConfigError> {
     if let Some(item) = table.get("directory") {
         let what = "the path of a directory";
-        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
         groups.directory = item.parsed(what, path)?;
         groups.is_named = true;
     }
@@ -289,6 +320,10 @@ fn read_admin(table: &Table<'_>, bind: &mut SocketAddr) -> Result<(), ConfigErro
 
 fn address(item: &Item<'_>) -> Result<SocketAddr, ConfigError> {
     item.parsed(ADDRESS, |text| text.parse().ok())
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 fn host(item: &Item<'_>) -> Result<String, ConfigError> {

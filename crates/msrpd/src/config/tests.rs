@@ -37,6 +37,19 @@ fn config_all_keys_are_read() {
         config.sip.outbound_proxy.as_deref(),
         Some("sip:192.0.2.9:5060;lr")
     );
+    assert_eq!(config.sip.name_servers, ["192.0.2.53:53".parse().unwrap()]);
+    let (cert, key) = config.sip.tls.certificate.unwrap();
+    assert!(cert.ends_with("tls/cert.pem"), "{cert:?}");
+    assert_eq!(key, Path::new("/etc/tls/key.pem"));
+    assert!(config.sip.tls.roots.unwrap().ends_with("ca.pem"));
+    assert!(
+        config
+            .sip
+            .tls
+            .client_roots
+            .unwrap()
+            .ends_with("clients.pem")
+    );
     assert_eq!(config.sip.trusted_peers.len(), 2);
     assert_eq!(config.sip.conference_factory, ["sip:meet@im.example"]);
     assert_eq!(
@@ -182,7 +195,7 @@ fn config_wrong_type_names_line_key_and_expectation() {
         ),
         (
             "[sip]\nbind = \"udp:127.0.0.1:5060\"",
-            "2:8: sip.bind: expected an array of \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", found \
+            "2:8: sip.bind: expected an array of \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\", found \
              \"udp:127.0.0.1:5060\"",
         ),
         (
@@ -237,7 +250,7 @@ fn config_impossible_value_names_line_key_and_expectation() {
         ),
         (
             "[sip]\nbind = [\"sctp:127.0.0.1:5060\"]",
-            "2:9: sip.bind: expected \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", found \
+            "2:9: sip.bind: expected \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\", found \
              \"sctp:127.0.0.1:5060\"",
         ),
         (
@@ -414,6 +427,11 @@ bind = "[::1]:0"
 [sip]
 bind = ["tcp:192.0.2.1:5060"]
 outbound_proxy = "sip:192.0.2.9:5060;lr"
+name_servers = ["192.0.2.53:53"]
+cert = "tls/cert.pem"
+key = "/etc/tls/key.pem"
+ca = "ca.pem"
+client_ca = "clients.pem"
 trusted_peers = ["10.0.0.0/8", "2001:db8::1"]
 conference_factory = ["sip:meet@im.example"]
 session_expires_s = 600

@@ -13,9 +13,12 @@ pub enum SipTransport {
     Udp,
     /// RFC 3261 s.18.
     Tcp,
+    /// RFC 3261 s.26.2.
+    Tls,
 }
 
-/// One address of the SIP focus, written `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+/// One address of the SIP focus, written `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT` or
+/// `tls:ADDRESS:PORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SipBind {
     /// The transport.
@@ -34,13 +37,14 @@ pub struct Advertise {
 }
 
 impl SipBind {
-    /// Reads `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+    /// Reads `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT` or `tls:ADDRESS:PORT`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (transport, address) = text.split_once(':')?;
         let transport = match transport {
             "udp" => SipTransport::Udp,
             "tcp" => SipTransport::Tcp,
+            "tls" => SipTransport::Tls,
             _ => return None,
         };
         Some(Self {
@@ -68,6 +72,7 @@ impl fmt::Display for SipTransport {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         })
     }
 }

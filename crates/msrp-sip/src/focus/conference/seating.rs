@@ -61,6 +61,7 @@ impl Conference {
         let name = invitee.display_name.clone();
         let transport = match invitee.uri.parameter("transport") {
             Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("tls") => Transport::Tls,
             Some(_) | None => env.policy.outbound_transport,
         };
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);

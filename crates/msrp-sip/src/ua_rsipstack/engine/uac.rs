@@ -27,6 +27,8 @@ pub(in crate::ua_rsipstack) struct Outgoing {
     branch: Option<String>,
     /// The next hop over UDP, when TCP is tried only because of the size.
     smaller: Option<Target>,
+    /// The next hop, when a name may lead to another address after this one fails.
+    target: Option<Target>,
 }
 
 /// What a request of ours is for.
@@ -58,6 +60,11 @@ pub(in crate::ua_rsipstack) struct Client {
     open: bool,
     /// Whether a provisional response has come.
     provisional: bool,
+    /// Whether one has come from the peer itself, and not only from its next hop.
+    has_rung: bool,
+    fallback: Option<ConnectionId>,
+    /// The next hop.
+    target: Option<Target>,
     cancel: Cancel,
     /// The ACK for each 2xx, by the tag of the peer; `None` until it went.
     acks: Vec<(String, Option<(sip::Request, Flow)>)>,
@@ -232,6 +239,7 @@ impl Engine {
             fallback: None,
             branch: Some(client.branch.clone()),
             smaller: None,
+            target: None,
         };
         let flow = client.flow.clone();
         self.transmit(outgoing, flow);
@@ -248,6 +256,7 @@ impl Engine {
             fallback,
             branch: None,
             smaller: None,
+            target: None,
         };
         let Some(mut target) = target else {
             return self.go_back(outgoing);
@@ -264,7 +273,8 @@ impl Engine {
         self.find(target, outgoing);
     }
 
-    fn find(&mut self, target: Target, outgoing: Outgoing) {
+    fn find(&mut self, target: Target, mut outgoing: Outgoing) {
+        outgoing.target = Some(target.clone());
         match self.paths.find(target, outgoing) {
             Path::Open(flow, outgoing) => self.transmit(outgoing, *flow),
             Path::Sought => {}
@@ -276,7 +286,7 @@ impl Engine {
     fn target_of(&self, draft: &Draft) -> Option<Target> {
         let target = Target::of(draft.next_hop());
         let proxy = self.settings.proxy.as_ref().map(|(target, _)| target);
-        let literal = target.as_ref().is_some_and(|t| t.address().is_some());
+        let literal = target.as_ref().is_some_and(|t| t.is_literal());
         match proxy {
             Some(proxy) if draft.routes.is_empty() && !literal => Some(proxy.clone()),
             _ => target,
@@ -344,6 +354,9 @@ impl Engine {
             branch,
             open: true,
             provisional: false,
+            has_rung: false,
+            fallback: outgoing.fallback,
+            target: outgoing.target,
             cancel: Cancel::No,
             acks: Vec::new(),
         };

@@ -91,7 +91,7 @@ impl Engine {
     fn reply_flow(&self, incoming: &Incoming, arrival: &Arrival) -> Flow {
         match arrival {
             Arrival::Udp(port, _) => Flow::udp(port, reply_to(incoming)),
-            Arrival::Tcp(_) => arrival.flow(),
+            Arrival::Stream(_) => arrival.flow(),
         }
     }
 

@@ -4,7 +4,7 @@ use rsipstack::sip;
 use rsipstack::transaction::key::TransactionKey;
 
 use super::super::{Deadline, Engine, connection_of};
-use super::{Cancel, Purpose, made_here};
+use super::{Cancel, Client, Outgoing, Purpose, made_here};
 use crate::ua::{DialogId, Headers, Method, Origin, Response, UaEvent};
 use crate::ua_rsipstack::dialog::{Dialog, Phase, refreshes_target};
 use crate::ua_rsipstack::draft::Draft;
@@ -39,6 +39,7 @@ impl Engine {
         match *status {
             100..=199 if client.open => {
                 client.provisional = true;
+                client.has_rung |= *status > 100;
                 let wanted = client.cancel == Cancel::Wanted;
                 self.on_provisional(incoming, response);
                 if wanted {
@@ -212,6 +213,9 @@ impl Engine {
             return;
         };
         self.unwatch(client.flow.id, key);
+        if self.may_go_elsewhere(&client, &response) {
+            return self.go_elsewhere(client);
+        }
         if let (Some(incoming), Purpose::Inside(id, _)) = (incoming, &client.purpose)
             && (200..300).contains(&response.status)
             && refreshes_target(&client.draft.method)
@@ -220,6 +224,46 @@ impl Engine {
             dialog.refresh(&incoming.headers);
         }
         self.conclude(client.purpose, response);
+    }
+
+    /// Whether the next hop gave no answer, or 503, and its name leads to another one.
+    ///
+    /// # Spec
+    /// RFC 3263 s.4.3.
+    fn may_go_elsewhere(&mut self, client: &Client, response: &Response) -> bool {
+        let is_refused = match response.origin {
+            Origin::Peer => response.status == 503 && !client.has_rung,
+            Origin::Timeout | Origin::Transport => !client.provisional,
+        };
+        let is_wanted = client.cancel == Cancel::No && !matches!(client.purpose, Purpose::Quiet);
+        match &client.target {
+            Some(target) if is_refused && is_wanted => self.paths.fails_over(target, &client.flow),
+            _ => false,
+        }
+    }
+
+    /// Sends a request again, on the next way, as a transaction of its own.
+    fn go_elsewhere(&mut self, client: Client) {
+        let Client {
+            draft,
+            purpose,
+            fallback,
+            target,
+            ..
+        } = client;
+        if let Purpose::Invite(dialog) = purpose {
+            self.invite_of.remove(&dialog);
+        }
+        let Some(target) = target else { return };
+        let outgoing = Outgoing {
+            draft,
+            purpose,
+            fallback,
+            branch: None,
+            smaller: None,
+            target: None,
+        };
+        self.find(target, outgoing);
     }
 
     pub(super) fn conclude(&mut self, purpose: Purpose, response: Response) {
