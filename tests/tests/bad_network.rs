@@ -1,5 +1,4 @@
 //! SIP over a network that loses a fifth of the datagrams in each direction and lets some overtake others.
-#![expect(clippy::unwrap_used, reason = "test code")]
 
 use msrp_testkit::{Config, Daemon, Join, Participant, SipPeer};
 use msrpd_tests::{ALICE, BOB, Document, FACTORY, person};
