@@ -36,6 +36,9 @@ fn address_in_each_form_is_read() {
         ("Zo\\u00eb<im:p@x;y=z>", Some("Zo\u{eb}"), "im:p@x;y=z"),
         ("sip:p@x", None, "sip:p@x"),
         ("< sip:p@x >", None, "sip:p@x"),
+        ("<p@x>", None, "p@x"),
+        ("p@x:5070;lr", None, "p@x:5070;lr"),
+        ("P <p@x>", Some("P"), "p@x"),
     ];
     for (value, display, uri) in cases {
         for line in [
@@ -68,6 +71,10 @@ fn address_of_illegal_form_is_malformed() {
         "Bob sip:a@x",
         "\"Bob <sip:a@x>",
         "<sip:a@x> x",
+        "<a@>",
+        "<@x>",
+        "<a b@x>",
+        "a@x <",
         "<1:x>",
     ] {
         assert_eq!(
@@ -233,6 +240,10 @@ fn namespace_that_is_not_absolute_is_malformed() {
         "F R <urn:x>",
         "a.b <urn:x>",
         "<>",
+        "<urn: >",
+        "<ur n:x>",
+        "<urn:x>y>",
+        "< :x>",
     ] {
         assert_eq!(
             place(with(&format!("NS: {value}\r\n")).as_bytes()),
@@ -242,6 +253,30 @@ fn namespace_that_is_not_absolute_is_malformed() {
     }
     let many: String = (0..33).map(|i| format!("NS: p{i} <urn:x>\r\n")).collect();
     assert_eq!(place(with(&many).as_bytes()), Place::Ns);
+}
+
+// covers: FR-5.7.1-03
+#[test]
+fn namespace_with_blanks_in_its_brackets_is_the_same() {
+    for value in [
+        "q <urn:oma:xml:poc: final-report>",
+        "q < urn:oma:xml:poc:final-report >",
+        "q<urn: oma:xml:poc:final-report>",
+        "q <urn :oma:xml:poc:final-report>",
+    ] {
+        let text = with(&format!(
+            "NS: {value}\r\nq.Final-Report: yes\r\nNS: c <urn:ietf:params: cpim-headers:>\r\nc.cc: <d@x>\r\n"
+        ));
+        let parsed = parse(&text);
+        let found = parsed.other("urn:oma:xml:poc:final-report", "Final-Report");
+        assert_eq!(found.map(|header| header.value), Some("yes"), "{value}");
+        assert!(
+            parsed
+                .other("urn:oma:xml:poc:final", "Final-Report")
+                .is_none()
+        );
+        assert_eq!(parsed.cc[0].uri, "d@x");
+    }
 }
 
 #[test]
