@@ -181,7 +181,7 @@ pub(crate) enum Field {
     Status,
     ContentType,
     UseNickname,
-    /// Belongs to one hop: relay addresses, credentials and their times.
+    /// Belongs to one hop (relay addresses, credentials and their times), or may not be sent at all.
     Hop,
     /// Everything else.
     Relayed,
@@ -214,4 +214,6 @@ const KNOWN: &[(&str, Field)] = &[
     ("Authorization", Field::Hop),
     ("WWW-Authenticate", Field::Hop),
     ("Authentication-Info", Field::Hop),
+    // RFC 4975 s.7.1.1: the transfer encoding is always binary, and no header field may speak of it.
+    ("Content-Transfer-Encoding", Field::Hop),
 ];

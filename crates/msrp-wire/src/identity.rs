@@ -131,7 +131,11 @@ fn split_scheme(uri: &str) -> (&str, &str) {
     let mut letters = scheme.bytes();
     let is_scheme = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
         && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
-    let is_host = scheme.contains('.') && rest.starts_with(|c: char| c.is_ascii_digit());
+    // Looked at as it will stand in the canonical text, so that a percent-encoded digit counts too.
+    let starts_with_digit = octets::normalised(rest.as_bytes(), octets::is_unreserved)
+        .next()
+        .is_some_and(|c| c.is_ascii_digit());
+    let is_host = scheme.contains('.') && starts_with_digit;
     if is_scheme && !is_host {
         (scheme, rest)
     } else {
@@ -406,6 +410,7 @@ mod tests {
             "sip:a@b\u{0}",
             "sip:a@b/c",
             "sip:a@b@c",
+            "a.b:%30",
             &long,
         ] {
             assert_eq!(Identity::parse(text), Err(NotAnIdentity), "{text}");

@@ -71,28 +71,60 @@ pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
 
 /// The octets with percent-encoded characters of the `plain` set decoded and other encodings in capital digits.
 ///
+/// A percent sign that starts no encoding becomes `%25`. Left as it is, it could form an encoding with what is decoded
+/// behind it, and normalising twice would differ from normalising once.
+///
 /// # Spec
 /// RFC 3986 s.6.2.2.
 pub(crate) fn normalised(text: &[u8], plain: fn(u8) -> bool) -> impl Iterator<Item = u8> {
     let mut rest = text;
-    let mut digits_left = 0_u8;
+    let mut digits = [None; 2].into_iter();
     std::iter::from_fn(move || {
+        if let Some(digit) = digits.next().flatten() {
+            return Some(digit);
+        }
         let (first, tail) = rest.split_first()?;
-        if digits_left > 0 {
-            digits_left = digits_left.saturating_sub(1);
-            rest = tail;
-            return Some(first.to_ascii_uppercase());
-        }
-        if let [b'%', high, low, tail @ ..] = rest
-            && let Some(c) = hex_pair(*high, *low)
-        {
-            if plain(c) {
-                rest = tail;
-                return Some(c);
-            }
-            digits_left = 2;
-        }
         rest = tail;
-        Some(*first)
+        if *first != b'%' {
+            return Some(*first);
+        }
+        let encoded = tail.split_first_chunk::<2>();
+        match encoded.and_then(|(pair, behind)| Some((hex_pair(pair[0], pair[1])?, *pair, behind)))
+        {
+            Some((c, pair, behind)) => {
+                rest = behind;
+                if plain(c) {
+                    return Some(c);
+                }
+                digits = pair
+                    .map(|digit| Some(digit.to_ascii_uppercase()))
+                    .into_iter();
+            }
+            None => digits = [Some(b'2'), Some(b'5')].into_iter(),
+        }
+        Some(b'%')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalised_text_is_normal() {
+        let normal = |text: &[u8]| normalised(text, is_unreserved).collect::<Vec<u8>>();
+        let cases: [(&[u8], &[u8]); 7] = [
+            (b"a%41%2f%2F", b"aA%2F%2F"),
+            (b"%", b"%25"),
+            (b"%4", b"%254"),
+            (b"%%34a", b"%254a"),
+            (b"%2%35", b"%2525"),
+            (b"%%%41%zz", b"%25%25A%25zz"),
+            (b"%25%25", b"%25%25"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(normal(text), expected, "{}", text.escape_ascii());
+            assert_eq!(normal(expected), expected);
+        }
+    }
 }

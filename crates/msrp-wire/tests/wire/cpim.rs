@@ -381,6 +381,58 @@ fn wrapper_is_written_as_the_grammar_says() {
     assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
 }
 
+// covers: MSRP-3862-2.2-04
+#[test]
+fn wrapper_is_written_with_one_header_a_line() {
+    let evil = "a\r\nFrom: <sip:eve@x>\r\n\r\nb";
+    let to = [
+        Address {
+            display: Some(evil),
+            uri: evil,
+        },
+        Address::of("sip:c@x"),
+    ];
+    let wrapper = NewWrapper {
+        cc: &to,
+        datetime: Some(evil),
+        subject: Some(evil),
+        namespaces: &[(evil, evil)],
+        headers: &[(evil, evil)],
+        ..NewWrapper::new(Address::of(evil), &to, ContentType::TEXT_PLAIN, b"body")
+    };
+    let mut out = Vec::new();
+    write(&mut out, &wrapper);
+    let text = std::str::from_utf8(&out).unwrap();
+    let (head, content) = text.split_once("\r\n\r\n").unwrap();
+    assert_eq!(content, "Content-Type: text/plain\r\n\r\nbody");
+    let names: Vec<_> = head
+        .split("\r\n")
+        .map(|line| line.split_once(": ").unwrap().0)
+        .collect();
+    let written = ["From", "To", "To", "cc", "cc", "DateTime", "Subject", "NS"];
+    assert_eq!(names[..8], written);
+    assert_eq!(names.len(), 9, "{head}");
+}
+
+// covers: MSRP-3862-2.2-02, MSRP-3862-3.5-02
+#[test]
+fn wrapper_that_requires_something_unknown_is_read_where_it_lies() {
+    let text = with("NS: z <urn:z>\r\nRequire: z.Unheard-Of, Subject\r\nz.Unheard-Of: yes\r\n");
+    let parsed = parse(&text);
+    assert_eq!(parsed.require.as_slice(), ["z.Unheard-Of", "Subject"]);
+    let here = text.as_bytes().as_ptr_range();
+    let texts = [
+        parsed.from.uri,
+        parsed.to[0].uri,
+        parsed.require[0],
+        parsed.other[0].value,
+    ];
+    for part in texts {
+        assert!(here.contains(&part.as_ptr()), "{part} is a copy");
+    }
+    assert_eq!(&text[parsed.inner_body_offset.unwrap()..], "body");
+}
+
 proptest! {
     #[test]
     fn wrapper_round_trips(display in any::<String>(), subject in "\\PC{0,40}", value in any::<String>(), body in any::<Vec<u8>>()) {
