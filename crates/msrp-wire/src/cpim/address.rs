@@ -36,7 +36,7 @@ fn split_display(value: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
 }
 
 fn named(name: &str) -> Option<Cow<'_, str>> {
-    (!name.is_empty()).then(|| escape::decode(name))
+    Some(escape::decode(name)).filter(|name| !name.is_empty())
 }
 
 /// Reads `[prefix] <absolute-URI>`. Blanks inside the brackets are kept; see [`same_namespace`].

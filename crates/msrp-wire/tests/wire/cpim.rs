@@ -33,6 +33,7 @@ fn address_in_each_form_is_read() {
             "im:p@x",
         ),
         ("\"\" <im:p@x>", None, "im:p@x"),
+        ("\\<im:p@x>", None, "im:p@x"),
         ("Zo\\u00eb<im:p@x;y=z>", Some("Zo\u{eb}"), "im:p@x;y=z"),
         ("sip:p@x", None, "sip:p@x"),
         ("< sip:p@x >", None, "sip:p@x"),
