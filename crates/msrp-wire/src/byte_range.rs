@@ -40,14 +40,11 @@ impl ByteRange {
     }
 
     fn read(text: &[u8]) -> Option<Self> {
-        let (start, rest) = octets::split_once(text, b'-')?;
-        let (end, total) = octets::split_once(rest, b'/')?;
-        let range = Self {
-            start: octets::number(start)?,
-            end: number_or_star(end)?,
-            total: number_or_star(total)?,
-        };
-        range.is_legal().then_some(range)
+        let (start, rest) = octets::leading_number(text)?;
+        let (end, rest) = number_or_star(rest.strip_prefix(b"-")?)?;
+        let (total, rest) = number_or_star(rest.strip_prefix(b"/")?)?;
+        let range = Self { start, end, total };
+        (rest.is_empty() && range.is_legal()).then_some(range)
     }
 
     fn is_legal(&self) -> bool {
@@ -59,11 +56,12 @@ impl ByteRange {
     }
 }
 
-fn number_or_star(text: &[u8]) -> Option<Option<u64>> {
-    match text {
-        b"*" => Some(None),
-        digits => octets::number(digits).map(Some),
+/// A number or a star, and what is behind it.
+fn number_or_star(text: &[u8]) -> Option<(Option<u64>, &[u8])> {
+    if let Some(rest) = text.strip_prefix(b"*") {
+        return Some((None, rest));
     }
+    octets::leading_number(text).map(|(number, rest)| (Some(number), rest))
 }
 
 impl fmt::Display for ByteRange {

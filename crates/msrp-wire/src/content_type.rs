@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::malformed::{Malformed, Place};
+use crate::octet_class::OctetClass;
 use crate::octets;
 
 /// A legal Content-Type value in somebody else's bytes. Equality is that of type and subtype, without case and without
@@ -69,7 +70,7 @@ impl<'a> ContentType<'a> {
             .unwrap_or(raw.len());
         let (essence, parameters) = raw.split_at_checked(essence_end)?;
         let (kind, subtype) = octets::split_once(essence, b'/')?;
-        let is_token = |text: &[u8]| !text.is_empty() && text.iter().all(|c| octets::is_token(*c));
+        let is_token = |text: &[u8]| !text.is_empty() && OctetClass::TOKEN.has_all(text);
         let clean = !raw.iter().any(|c| octets::is_forbidden_control(*c));
         let separated = matches!(octets::trim(parameters), [] | [b';', ..]);
         if !(is_token(kind) && is_token(subtype) && clean && separated) {

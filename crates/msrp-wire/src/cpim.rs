@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Header names are compared with their case, as the standard demands; everything about spacing is tolerated: spaces at
-//! the ends of a line, none or several behind the colon, an address without angle brackets. What is read is never
+//! the ends of a line, none or several behind the colon, an address without angle brackets, one without a scheme, which
+//! [`Identity`](crate::Identity) reads as sip, blanks inside the URI of a namespace. What is read is never
 //! written again: a wrapper that is passed on keeps its octets.
 //!
 //! # Spec
@@ -43,7 +44,8 @@ pub struct Wrapper;
 pub struct Mbox<'a> {
     /// The name, unescaped and without its quotes.
     pub display: Option<Cow<'a, str>>,
-    /// The URI as it stands, without its angle brackets. Not empty, no blanks, not checked further.
+    /// The URI as it stands, without its angle brackets. Not empty, no blanks, perhaps without a scheme, not checked
+    /// further.
     pub uri: &'a str,
 }
 
@@ -60,7 +62,8 @@ pub struct Subject<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtherHeader<'a> {
     /// The namespace that an NS header declared for the prefix, or for names without one, before this line.
-    /// `None`: the namespace of RFC 3862 itself without a prefix, or a prefix that was not declared.
+    /// `None`: the namespace of RFC 3862 itself without a prefix, or a prefix that was not declared. As it stands, with
+    /// blanks that do not count; compare with [`OtherHeader::is_in`].
     pub namespace: Option<&'a str>,
     /// The prefix.
     pub prefix: Option<&'a str>,
@@ -121,11 +124,21 @@ impl Parsed<'_> {
     pub fn other(&self, namespace: &str, name: &str) -> Option<&OtherHeader<'_>> {
         self.other
             .iter()
-            .find(|header| header.namespace == Some(namespace) && header.name == name)
+            .find(|header| header.name == name && header.is_in(namespace))
     }
 }
 
 impl OtherHeader<'_> {
+    /// Whether this is a header of a namespace; blanks in the declaration do not count.
+    ///
+    /// # Spec
+    /// AMB-06.
+    #[must_use]
+    pub fn is_in(&self, namespace: &str) -> bool {
+        self.namespace
+            .is_some_and(|own| address::same_namespace(own, namespace))
+    }
+
     /// The value without its escapes.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {

@@ -69,12 +69,18 @@ impl EndLine {
             flag.as_slice(),
             LINE_END,
         ];
-        let mut len = 0_u8;
-        for (place, octet) in octets.iter_mut().zip(parts.into_iter().flatten()) {
-            *place = *octet;
-            len = len.saturating_add(1);
+        let mut len = 0_usize;
+        for part in parts {
+            let end = len.saturating_add(part.len());
+            if let Some(room) = octets.get_mut(len..end) {
+                room.copy_from_slice(part);
+                len = end;
+            }
         }
-        Self { octets, len }
+        Self {
+            octets,
+            len: u8::try_from(len).unwrap_or(0),
+        }
     }
 
     /// CR LF and the end line, as it follows a body.

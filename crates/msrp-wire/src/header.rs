@@ -1,6 +1,7 @@
 //! Header lines of requests and responses.
 
 use crate::malformed::{Malformed, Place};
+use crate::octet_class::OctetClass;
 use crate::octets;
 
 /// One header line.
@@ -10,12 +11,15 @@ pub struct HeaderLine<'a> {
     pub name: &'a [u8],
     /// The value without spaces and tabs at its ends; no control characters but tabs.
     pub value: &'a [u8],
+    field: Field,
 }
 
 /// Walks the header lines of one request or response in their order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     section: &'a [u8],
+    /// No value has control characters.
+    is_clean: bool,
 }
 
 /// Walks the header lines that a switch carries over to its copies of a request: Content-ID, Content-Description,
@@ -38,7 +42,18 @@ pub struct RelayedHeadersBuf {
 impl<'a> Headers<'a> {
     /// Walks a section whose lines all end with CR LF.
     pub(crate) fn of_section(section: &'a [u8]) -> Self {
-        Self { section }
+        Self {
+            section,
+            is_clean: false,
+        }
+    }
+
+    /// The same, for a section that will be walked whole: values are checked all at once.
+    pub(crate) fn of_checked_section(section: &'a [u8]) -> Self {
+        Self {
+            section,
+            is_clean: !octets::has_forbidden_control(section),
+        }
     }
 
     /// The first value of a header field, found without case.
@@ -53,7 +68,7 @@ impl<'a> Headers<'a> {
         let end = memchr::memchr(b'\r', self.section)?;
         let (line, rest) = self.section.split_at_checked(end)?;
         self.section = rest.get(2..).unwrap_or_default();
-        Some(HeaderLine::parse(line))
+        Some(HeaderLine::parse(line, self.is_clean))
     }
 
     /// Octets that are not walked yet.
@@ -75,26 +90,43 @@ impl<'a> Iterator for Headers<'a> {
 }
 
 impl<'a> HeaderLine<'a> {
-    fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
-        let (name, value) =
-            octets::split_once(line, b':').ok_or(Malformed::new(Place::HeaderLine, 0))?;
-        let starts_well = name.first().is_some_and(u8::is_ascii_alphabetic);
-        if !starts_well || !name.iter().all(|c| octets::is_token(*c)) {
-            return Err(Malformed::new(Place::HeaderLine, 0));
-        }
-        if value.iter().any(|c| octets::is_forbidden_control(*c)) {
+    /// Reads a line; one that `is_clean` is known to have no control characters.
+    fn parse(line: &'a [u8], is_clean: bool) -> Result<Self, Malformed> {
+        let (name, value, field) = usual_name(line)
+            .or_else(|| any_name(line))
+            .ok_or(Malformed::new(Place::HeaderLine, 0))?;
+        if !is_clean && value.iter().any(|c| octets::is_forbidden_control(*c)) {
             return Err(Malformed::new(Place::HeaderValue, name.len()));
         }
         Ok(Self {
             name,
             value: octets::trim(value),
+            field,
         })
     }
 
     /// Which header field this is.
     pub(crate) fn field(&self) -> Field {
-        Field::of(self.name)
+        self.field
     }
+}
+
+/// Name, value and field of a line whose name is known and spelled as the standard does.
+fn usual_name(line: &[u8]) -> Option<(&[u8], &[u8], Field)> {
+    KNOWN.iter().find_map(|(known, field)| {
+        let colon = line.get(known.len())?;
+        let is_it = *colon == b':' && line.starts_with(known.as_bytes());
+        let (name, value) = line.split_at_checked(known.len()).filter(|_| is_it)?;
+        Some((name, value.get(1..)?, *field))
+    })
+}
+
+/// The same for any legal name.
+fn any_name(line: &[u8]) -> Option<(&[u8], &[u8], Field)> {
+    let (name, rest) = OctetClass::TOKEN.split_run(line);
+    let value = rest.strip_prefix(b":")?;
+    let starts_well = name.first().is_some_and(u8::is_ascii_alphabetic);
+    starts_well.then(|| (name, value, Field::of(name)))
 }
 
 impl<'a> RelayedHeaders<'a> {
@@ -149,7 +181,7 @@ pub(crate) enum Field {
     Status,
     ContentType,
     UseNickname,
-    /// Belongs to one hop: relay addresses, credentials and their times.
+    /// Belongs to one hop (relay addresses, credentials and their times), or may not be sent at all.
     Hop,
     /// Everything else.
     Relayed,
@@ -159,9 +191,7 @@ impl Field {
     fn of(name: &[u8]) -> Self {
         KNOWN
             .iter()
-            .find(|(known, _)| {
-                known.len() == name.len() && known.as_bytes().eq_ignore_ascii_case(name)
-            })
+            .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
             .map_or(Self::Relayed, |(_, field)| *field)
     }
 }
@@ -184,4 +214,6 @@ const KNOWN: &[(&str, Field)] = &[
     ("Authorization", Field::Hop),
     ("WWW-Authenticate", Field::Hop),
     ("Authentication-Info", Field::Hop),
+    // RFC 4975 s.7.1.1: the transfer encoding is always binary, and no header field may speak of it.
+    ("Content-Transfer-Encoding", Field::Hop),
 ];

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::limits::{IDENT_OCTETS_MAX, IDENT_OCTETS_MIN};
 use crate::malformed::{Malformed, Place};
+use crate::octet_class::OctetClass;
 
 /// An ident: 4 to 32 characters, stored inline.
 ///
@@ -24,9 +25,12 @@ impl Ident {
     /// # Errors
     /// [`Malformed`] at [`Place::Ident`]: wrong length, or the offset of the first illegal character.
     pub fn parse(text: &[u8]) -> Result<Self, Malformed> {
-        let illegal = text.iter().enumerate().position(|(i, c)| !is_legal(i, *c));
-        if let Some(offset) = illegal {
-            return Err(Malformed::new(Place::Ident, offset));
+        if !text.first().is_none_or(u8::is_ascii_alphanumeric) {
+            return Err(Malformed::new(Place::Ident, 0));
+        }
+        let (legal, rest) = OctetClass::IDENT.split_run(text);
+        if !rest.is_empty() {
+            return Err(Malformed::new(Place::Ident, legal.len()));
         }
         if text.len() < IDENT_OCTETS_MIN {
             return Err(Malformed::new(Place::Ident, text.len()));
@@ -69,10 +73,6 @@ impl Ident {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
-}
-
-fn is_legal(position: usize, c: u8) -> bool {
-    c.is_ascii_alphanumeric() || (position > 0 && matches!(c, b'.' | b'-' | b'+' | b'%' | b'='))
 }
 
 fn digit(value: u128) -> u8 {

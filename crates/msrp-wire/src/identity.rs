@@ -8,18 +8,23 @@
 //! | `sips:alice@example.com` | `sip:alice@example.com` |
 //! | `alice@example.com` | `sip:alice@example.com` |
 //! | `sip:+1-212-555@gw.example.com;user=phone` | `tel:+1212555` |
-//! | `tel:+1(212)555;ext=7` | `tel:+1212555` |
+//! | `tel:+1(212)555;par=x` | `tel:+1212555` |
+//! | `tel:+1(212)555;ext=(7)` | `tel:+1212555;ext=7` |
 //! | `tel:555;phone-context=Example.com` | `tel:555;phone-context=example.com` |
 //! | `im:bob@EXAMPLE.com` | `im:bob@example.com` |
 //!
 //! A sips address equals the sip address of the same user: RFC 3261 s.19.1 lets any SIP address be upgraded by its
 //! scheme alone, so both name one resource, and the scheme says how to reach it, not who it is.
+//! An extension and an ISDN subaddress are part of a number, as in RFC 3966 s.4: they name another station. Other
+//! parameters say how to reach it. A percent-encoded character of a number counts as the character.
+//!
 //! A port is part of the identity, and an absent port differs from 5060, as in RFC 3261 s.19.1.4.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use crate::limits::IDENTITY_OCTETS_MAX;
+use crate::octet_class::OctetClass;
 use crate::octets;
 
 /// The normalised form of an address, owned. Compared and hashed by its text.
@@ -51,6 +56,9 @@ impl Identity {
     }
 
     fn canonical(text: &str) -> Option<String> {
+        if is_canonical_sip(text) {
+            return Some(text.to_owned());
+        }
         let uri = without_display_name(text)?;
         if uri.len() > IDENTITY_OCTETS_MAX
             || uri
@@ -73,6 +81,23 @@ impl Identity {
     pub fn as_str(&self) -> &str {
         &self.canonical
     }
+}
+
+/// Whether the text is the canonical form of a SIP address with a user and without a port, as most are written. `false`
+/// says nothing.
+fn is_canonical_sip(text: &str) -> bool {
+    let Some(rest) = text.as_bytes().strip_prefix(b"sip:") else {
+        return false;
+    };
+    let (user, rest) = OctetClass::UNRESERVED.split_run(rest);
+    let Some(host) = rest.strip_prefix(b"@") else {
+        return false;
+    };
+    let is_host = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'-');
+    !user.is_empty()
+        && !host.is_empty()
+        && host.iter().all(is_host)
+        && text.len() <= IDENTITY_OCTETS_MAX
 }
 
 /// The URI of `Name <uri>`; the name may be quoted and hold angle brackets then.
@@ -106,7 +131,11 @@ fn split_scheme(uri: &str) -> (&str, &str) {
     let mut letters = scheme.bytes();
     let is_scheme = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
         && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
-    let is_host = scheme.contains('.') && rest.starts_with(|c: char| c.is_ascii_digit());
+    // Looked at as it will stand in the canonical text, so that a percent-encoded digit counts too.
+    let starts_with_digit = octets::normalised(rest.as_bytes(), octets::is_unreserved)
+        .next()
+        .is_some_and(|c| c.is_ascii_digit());
+    let is_host = scheme.contains('.') && starts_with_digit;
     if is_scheme && !is_host {
         (scheme, rest)
     } else {
@@ -161,14 +190,19 @@ fn host_port(text: &str) -> Option<String> {
 
 /// A number in its canonical form; `None` when the text is not a number.
 fn tel(rest: &str) -> Option<String> {
-    let (number, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    let digits: String = number
-        .chars()
-        .filter(|c| !matches!(c, '-' | '.' | '(' | ')'))
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    let rest: Vec<u8> = octets::normalised(rest.as_bytes(), is_of_number).collect();
+    let rest = String::from_utf8(rest).ok()?.to_ascii_lowercase();
+    let (number, parameters) = rest.split_once(';').unwrap_or((&rest, ""));
+    let digits = without_separators(number);
+    let station = |name| match parameter(parameters, name) {
+        Some(value) => format!(";{name}={}", without_separators(value)),
+        None => String::new(),
+    };
+    let station = station("ext") + &station("isub");
     match digits.strip_prefix('+') {
-        Some(global) => is_all(global, |c| c.is_ascii_digit()).then(|| format!("tel:{digits}")),
+        Some(global) => {
+            is_all(global, |c| c.is_ascii_digit()).then(|| format!("tel:{digits}{station}"))
+        }
         None => {
             let local = is_all(&digits, |c| {
                 c.is_ascii_hexdigit() || matches!(c, b'*' | b'#')
@@ -176,11 +210,26 @@ fn tel(rest: &str) -> Option<String> {
             // A short word of hexadecimal letters is a name, not a number, unless it says where it is valid.
             let context = parameter(parameters, "phone-context");
             let sure = context.is_some() || digits.bytes().all(|c| !c.is_ascii_alphabetic());
-            let context =
-                context.map(|context| format!(";phone-context={}", context.to_ascii_lowercase()));
-            (local && sure).then(|| format!("tel:{digits}{}", context.unwrap_or_default()))
+            let context = match context {
+                Some(number) if number.starts_with('+') => without_separators(number),
+                Some(domain) => domain.to_owned(),
+                None => return (local && sure).then(|| format!("tel:{digits}{station}")),
+            };
+            local.then(|| format!("tel:{digits}{station};phone-context={context}"))
         }
     }
+}
+
+fn without_separators(number: &str) -> String {
+    number
+        .chars()
+        .filter(|c| !matches!(c, '-' | '.' | '(' | ')'))
+        .collect()
+}
+
+/// A character that a number may hold: RFC 3966 s.3, `phonedigit-hex` and `+`.
+fn is_of_number(c: u8) -> bool {
+    c.is_ascii_hexdigit() || matches!(c, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')')
 }
 
 /// Any other absolute URI: compared by its text, with scheme and percent-encoding normalised.
@@ -279,7 +328,19 @@ mod tests {
                 "sip:bob@[2001:db8::1]:5070",
             ),
             ("sip:+1-212-555@gw.example.com;user=phone", "tel:+1212555"),
-            ("tel:+1(212)555;ext=7", "tel:+1212555"),
+            ("tel:+1(212)555;par=x", "tel:+1212555"),
+            ("tel:+1(212)555;EXT=(7);par=x", "tel:+1212555;ext=7"),
+            ("tel:+1212;isub=A1;ext=7", "tel:+1212;ext=7;isub=a1"),
+            ("sip:+1212;ext=7@gw;user=phone", "tel:+1212;ext=7"),
+            ("sips:+1212@gw:5061;USER=Phone", "tel:+1212"),
+            ("+1212@gw;user=phone", "tel:+1212"),
+            ("sip:%2B1212@gw;user=phone", "tel:+1212"),
+            ("sip:*31%23@gw;user=phone", "tel:*31#"),
+            (
+                "tel:5(5)5;phone-context=+1-212",
+                "tel:555;phone-context=+1212",
+            ),
+            ("tel:0A;phone-context=X", "tel:0a;phone-context=x"),
             (
                 "tel:555;phone-context=Example.com",
                 "tel:555;phone-context=example.com",
@@ -319,6 +380,9 @@ mod tests {
             ("sip:alice@example.com", "sip:alice@example.com:5060"),
             ("sip:alice@example.com", "im:alice@example.com"),
             ("sip:+1212@example.com", "tel:+1212"),
+            ("tel:1212", "tel:+1212"),
+            ("tel:+1212;ext=7", "tel:+1212;ext=8"),
+            ("tel:+1212;ext=7", "tel:+1212"),
             ("tel:555;phone-context=a", "tel:555;phone-context=b"),
             ("sip:a%2Fb@example.com", "sip:a/b@example.com"),
         ];
@@ -346,9 +410,30 @@ mod tests {
             "sip:a@b\u{0}",
             "sip:a@b/c",
             "sip:a@b@c",
+            "a.b:%30",
             &long,
         ] {
             assert_eq!(Identity::parse(text), Err(NotAnIdentity), "{text}");
+        }
+    }
+
+    #[test]
+    fn identity_of_usual_and_other_form_is_the_same() {
+        for (usual, other) in [
+            ("sip:alice@example.com", "<sip:alice@example.com>"),
+            ("sip:a.b-c_d~1@10.0.0.1", "SIP:a.b-c_d~1@10.0.0.1;x"),
+        ] {
+            assert!(is_canonical_sip(usual));
+            assert_eq!(identity(usual), identity(other));
+        }
+        for other in [
+            "sip:alice@Example.com",
+            "sip:a%61@x",
+            "sip:@x",
+            "sip:a@",
+            "sip:a@x:1",
+        ] {
+            assert!(!is_canonical_sip(other), "{other}");
         }
     }
 
@@ -360,6 +445,11 @@ mod tests {
             if let Ok(identity) = Identity::parse(&text) {
                 prop_assert_eq!(Identity::parse(identity.as_str()), Ok(identity));
             }
+        }
+
+        #[test]
+        fn identity_of_bracketed_text_is_that_of_the_text(text in "sip:[a-cA-C0-9%._!~-]{0,6}@[a-cA-C0-9%._~-]{0,6}") {
+            prop_assert_eq!(Identity::parse(&text), Identity::parse(&format!("<{text}>")));
         }
 
         #[test]

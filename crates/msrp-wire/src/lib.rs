@@ -40,6 +40,7 @@ pub mod limits;
 mod malformed;
 mod method;
 mod msrp_uri;
+mod octet_class;
 mod octets;
 mod path;
 mod report_flags;

@@ -1,13 +1,14 @@
 //! MSRP URIs: a borrowed view, an owned text, and their comparison.
 
 mod host;
+mod parts;
 
 use std::fmt;
 
-use crate::limits::URI_OCTETS_MAX;
 use crate::malformed::{Malformed, Place};
-use crate::octets;
-use host::{host_of, is_sub_delimiter};
+use crate::octet_class::OctetClass;
+use host::host_of;
+use parts::Parts;
 
 pub use host::Host;
 
@@ -32,21 +33,6 @@ pub struct MsrpUri<'a> {
 pub struct MsrpUriBuf {
     raw: Box<str>,
     parts: Parts,
-}
-
-/// Where the parts of a URI lie in its text, as octet offsets.
-#[derive(Clone, Copy)]
-struct Parts {
-    scheme: Scheme,
-    authority_start: u16,
-    host_start: u16,
-    host_end: u16,
-    port: Option<u16>,
-    /// End of the authority; a `/` stands here when there is a session-id.
-    authority_end: u16,
-    /// The `;` before the transport.
-    session_end: u16,
-    transport_end: u16,
 }
 
 /// The scheme of an MSRP URI.
@@ -192,18 +178,10 @@ impl MsrpUriBuf {
         if !legal_host {
             return Err(Malformed::new(Place::UriAuthority, 0));
         }
-        if !session_id
-            .unwrap_or_default()
-            .bytes()
-            .all(is_session_character)
-        {
+        if !OctetClass::SESSION.has_all(session_id.unwrap_or_default().as_bytes()) {
             return Err(Malformed::new(Place::UriSessionId, 0));
         }
-        if !transport
-            .as_str()
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric())
-        {
+        if !OctetClass::ALPHANUMERIC.has_all(transport.as_str().as_bytes()) {
             return Err(Malformed::new(Place::UriTransport, 0));
         }
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -236,138 +214,6 @@ impl MsrpUri<'_> {
             parts: self.parts,
         }
     }
-}
-
-impl Parts {
-    fn of(raw: &[u8]) -> Result<Self, Malformed> {
-        if raw.len() > URI_OCTETS_MAX {
-            return Err(Malformed::new(Place::UriLength, URI_OCTETS_MAX));
-        }
-        let (scheme, authority_start) = scheme_of(raw)?;
-        let rest = raw.get(authority_start..).unwrap_or_default();
-        let userinfo_len =
-            userinfo_len(rest).ok_or(Malformed::new(Place::UriAuthority, authority_start))?;
-        let host_start = authority_start.saturating_add(userinfo_len);
-        let host_and_more = raw.get(host_start..).unwrap_or_default();
-        let host_and_port = before(host_and_more, |c| c == b'/' || c == b';');
-        let (host, port) =
-            split_port(host_and_port).ok_or(Malformed::new(Place::UriAuthority, host_start))?;
-        if host_of(host).is_none() {
-            return Err(Malformed::new(Place::UriAuthority, host_start));
-        }
-        let authority_end = host_start.saturating_add(host_and_port.len());
-        let session_end = session_end(raw, authority_end)?;
-        let transport_end = transport_end(raw, session_end)?;
-        check_parameters(raw, transport_end)?;
-        Ok(Self {
-            scheme,
-            authority_start: short(authority_start),
-            host_start: short(host_start),
-            host_end: short(host_start.saturating_add(host.len())),
-            port,
-            authority_end: short(authority_end),
-            session_end: short(session_end),
-            transport_end: short(transport_end),
-        })
-    }
-}
-
-fn scheme_of(raw: &[u8]) -> Result<(Scheme, usize), Malformed> {
-    for (scheme, text) in [(Scheme::Msrp, "msrp://"), (Scheme::Msrps, "msrps://")] {
-        if raw
-            .get(..text.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
-        {
-            return Ok((scheme, text.len()));
-        }
-    }
-    Err(Malformed::new(Place::UriScheme, 0))
-}
-
-/// Octets of the userinfo and its `@`. Session-ids may hold an `@`, so only what stands before the first `/` counts.
-/// `None`: an illegal character.
-fn userinfo_len(rest: &[u8]) -> Option<usize> {
-    let Some(at) = memchr::memrchr(b'@', before(rest, |c| c == b'/')) else {
-        return Some(0);
-    };
-    let legal = |c: &u8| {
-        octets::is_unreserved(*c) || is_sub_delimiter(*c) || matches!(c, b'%' | b':' | b';')
-    };
-    rest.get(..at)?
-        .iter()
-        .all(legal)
-        .then_some(at.saturating_add(1))
-}
-
-/// Host and port; the port is `None` when absent or empty.
-fn split_port(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let host_len = match authority {
-        [b'[', ..] => memchr::memchr(b']', authority)?.checked_add(1)?,
-        name => memchr::memchr(b':', name).unwrap_or(name.len()),
-    };
-    match authority.split_at_checked(host_len)? {
-        (host, [] | [b':']) => Some((host, None)),
-        (host, [b':', digits @ ..]) => {
-            Some((host, Some(u16::try_from(octets::number(digits)?).ok()?)))
-        }
-        (_, _) => None,
-    }
-}
-
-fn session_end(raw: &[u8], authority_end: usize) -> Result<usize, Malformed> {
-    let rest = raw.get(authority_end..).unwrap_or_default();
-    let [b'/', rest @ ..] = rest else {
-        return Ok(authority_end);
-    };
-    let session = before(rest, |c| c == b';');
-    let start = authority_end.saturating_add(1);
-    if let Some(offset) = session.iter().position(|c| !is_session_character(*c)) {
-        return Err(Malformed::new(
-            Place::UriSessionId,
-            start.saturating_add(offset),
-        ));
-    }
-    if session.is_empty() {
-        return Err(Malformed::new(Place::UriSessionId, start));
-    }
-    Ok(start.saturating_add(session.len()))
-}
-
-fn transport_end(raw: &[u8], session_end: usize) -> Result<usize, Malformed> {
-    let malformed = Malformed::new(Place::UriTransport, session_end);
-    let Some([b';', rest @ ..]) = raw.get(session_end..) else {
-        return Err(malformed);
-    };
-    let word = before(rest, |c| c == b';');
-    if word.is_empty() || !word.iter().all(u8::is_ascii_alphanumeric) {
-        return Err(malformed);
-    }
-    Ok(session_end.saturating_add(1).saturating_add(word.len()))
-}
-
-fn check_parameters(raw: &[u8], start: usize) -> Result<(), Malformed> {
-    let parameters = raw.get(start..).unwrap_or_default();
-    let legal = |c: u8| octets::is_token(c) || matches!(c, b';' | b'=' | b':' | b'/' | b'[' | b']');
-    match parameters.iter().position(|c| !legal(*c)) {
-        Some(offset) => Err(Malformed::new(
-            Place::UriParameter,
-            start.saturating_add(offset),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn before(text: &[u8], ends: impl Fn(u8) -> bool) -> &[u8] {
-    let len = text.iter().position(|c| ends(*c)).unwrap_or(text.len());
-    text.get(..len).unwrap_or_default()
-}
-
-fn is_session_character(c: u8) -> bool {
-    octets::is_unreserved(c) || is_sub_delimiter(c) || matches!(c, b'/' | b':' | b'@' | b'%')
-}
-
-fn short(offset: usize) -> u16 {
-    u16::try_from(offset).unwrap_or(u16::MAX)
 }
 
 fn text(raw: &[u8]) -> &str {

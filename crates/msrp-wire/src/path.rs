@@ -21,6 +21,8 @@ pub struct Path<'a> {
 #[derive(Clone)]
 pub struct MsrpPathBuf {
     raw: Box<[u8]>,
+    /// Octets of the leftmost URI.
+    first_len: usize,
 }
 
 /// Walks the URIs of a [`Path`] from left to right.
@@ -43,6 +45,10 @@ impl<'a> Path<'a> {
     /// [`Malformed`] at a `Uri` place for the first wrong URI, or at [`Place::PathLength`].
     pub fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
         let raw = crate::octets::trim(value);
+        if !raw.is_empty() && memchr::memchr2(b' ', b'\t', raw).is_none() {
+            let first = MsrpUri::parse(raw)?;
+            return Ok(Self { raw, first, len: 1 });
+        }
         let mut uris = Uris { rest: raw };
         let Some(first) = uris.next_checked(raw)? else {
             return Err(Malformed::new(Place::PathLength, 0));
@@ -104,6 +110,7 @@ impl<'a> Path<'a> {
     pub fn to_buf(&self) -> MsrpPathBuf {
         MsrpPathBuf {
             raw: self.raw.into(),
+            first_len: self.first.raw().len(),
         }
     }
 }
@@ -180,6 +187,12 @@ impl MsrpPathBuf {
     #[must_use]
     pub fn as_path(&self) -> Option<Path<'_>> {
         Path::parse(&self.raw).ok()
+    }
+
+    /// The text of the leftmost URI. Free.
+    #[must_use]
+    pub fn first_raw(&self) -> &[u8] {
+        self.raw.get(..self.first_len).unwrap_or_default()
     }
 
     /// The header value.
@@ -293,6 +306,7 @@ mod tests {
         let uris = [ONE, TWO].map(|text| MsrpUriBuf::parse(text).unwrap());
         let joined = MsrpPathBuf::join(uris.iter().map(MsrpUriBuf::as_uri)).unwrap();
         assert_eq!(joined.raw(), format!("{ONE} {TWO}").as_bytes());
+        assert_eq!(joined.first_raw(), ONE.as_bytes());
         assert!(MsrpPathBuf::join([]).is_err());
         assert_ne!(joined.as_path(), MsrpPathBuf::parse(ONE).unwrap().as_path());
     }

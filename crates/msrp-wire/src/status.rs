@@ -118,7 +118,7 @@ impl Status {
         Self { namespace: 0, code }
     }
 
-    /// Reads `namespace code [comment]`.
+    /// Reads `namespace code [comment]`. Several blanks and tabs are tolerated.
     ///
     /// # Errors
     /// [`Malformed`] at [`Place::Status`].
@@ -127,8 +127,10 @@ impl Status {
     }
 
     fn read(text: &[u8]) -> Option<Self> {
-        let (namespace, rest) = octets::split_once(text, b' ')?;
-        let code = octets::split_once(rest, b' ').map_or(rest, |(code, _comment)| code);
+        let mut words = text
+            .split(|c| matches!(c, b' ' | b'\t'))
+            .filter(|word| !word.is_empty());
+        let (namespace, code) = (words.next()?, words.next()?);
         Some(Self {
             namespace: three_digits(namespace)?,
             code: StatusCode(three_digits(code)?),
@@ -208,7 +210,8 @@ mod tests {
                 ..ok
             })
         );
-        for text in ["200", "000", "000  200", "00 200", "000 20", "000 200OK"] {
+        assert_eq!(Status::parse(b"000  200\tOK"), Ok(ok));
+        for text in ["200", "000", "00 200", "000 20", "000 200OK"] {
             assert!(Status::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

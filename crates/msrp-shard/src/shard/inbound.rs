@@ -240,9 +240,7 @@ impl<I: Io> Shard<I> {
             .sessions
             .get(leg)
             .and_then(|session| session.peer.as_ref());
-        let is_usual = peer
-            .and_then(|peer| peer.as_path())
-            .is_some_and(|path| path.first().raw() == from.raw());
+        let is_usual = peer.is_some_and(|peer| peer.first_raw() == from.raw());
         if is_usual {
             None
         } else {

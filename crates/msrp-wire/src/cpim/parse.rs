@@ -8,7 +8,7 @@
 use memchr::memmem;
 use smallvec::SmallVec;
 
-use super::address::{is_name, mbox, namespace};
+use super::address::{is_name, mbox, namespace, same_namespace};
 use super::{Error, Mbox, OtherHeader, Parsed, Place, Subject, escape};
 use crate::header::Headers;
 use crate::limits::{CPIM_HEAD_OCTETS_MAX, CPIM_LINES_MAX};
@@ -26,16 +26,28 @@ pub(super) fn wrapper(input: &[u8]) -> Result<Parsed<'_>, Error> {
     let head = std::str::from_utf8(head).map_err(|e| Error::at(Place::Utf8, e.valid_up_to()))?;
     let mut reader = Reader::default();
     let mut offset = 0_usize;
-    for (count, line) in head.split_inclusive(BLANK_LINE).enumerate() {
+    let mut rest = head;
+    for count in 0.. {
+        let Some((line, behind)) = first_line(rest) else {
+            break;
+        };
         if count >= CPIM_LINES_MAX {
             return Err(Error::at(Place::TooManyHeaders, offset));
         }
+        rest = behind;
         reader
             .take_line(line.strip_suffix(BLANK_LINE).unwrap_or(line), offset)
             .map_err(|at| Error::at(at, offset))?;
         offset = offset.saturating_add(line.len());
     }
     reader.finish(input, head_octets)
+}
+
+/// A line with its end, and what is behind it. A line feed alone ends a line here too: it is a control character in the
+/// line then, and refused.
+fn first_line(text: &str) -> Option<(&str, &str)> {
+    let end = memchr::memchr(b'\n', text.as_bytes()).map_or(text.len(), |at| at.saturating_add(1));
+    (end > 0).then(|| text.split_at_checked(end)).flatten()
 }
 
 /// The end of a header section that starts at `start`: behind its blank line.
@@ -92,7 +104,9 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let namespace = self.namespace_of(line.prefix);
-        let is_core = namespace.map_or(line.prefix.is_none(), |uri| uri == CORE_NAMESPACE);
+        let is_core = namespace.map_or(line.prefix.is_none(), |uri| {
+            same_namespace(uri, CORE_NAMESPACE)
+        });
         // NS works for names without a prefix even where their namespace is another.
         let is_ns = line.prefix.is_none() && line.name == "NS";
         match line.name {
@@ -195,15 +209,15 @@ impl<'a> Reader<'a> {
 
 impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Result<Self, Place> {
-        let (full_name, rest) = line.split_once(':').ok_or(Place::Header)?;
-        let (prefix, name) = match full_name.split_once('.') {
-            Some((prefix, name)) => (Some(prefix), name),
-            None => (None, full_name),
+        let (first, rest) = name(line).ok_or(Place::Header)?;
+        let (prefix, name, rest) = match rest.strip_prefix('.') {
+            Some(rest) => {
+                let (second, rest) = name(rest).ok_or(Place::Header)?;
+                (Some(first), second, rest)
+            }
+            None => (None, first, rest),
         };
-        let legal = |name: &str| !name.is_empty() && name.bytes().all(is_name);
-        if !legal(name) || !prefix.is_none_or(legal) {
-            return Err(Place::Header);
-        }
+        let rest = rest.strip_prefix(':').ok_or(Place::Header)?;
         let parameters_end = parameters_end(rest).ok_or(Place::Parameters)?;
         let (parameters, value) = rest
             .split_at_checked(parameters_end)
@@ -235,6 +249,12 @@ impl<'a> Line<'a> {
             text: escape::decode(self.value),
         }
     }
+}
+
+/// A name, and what is behind it.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let len = text.bytes().position(|c| !is_name(c)).unwrap_or(text.len());
+    (len > 0).then(|| text.split_at_checked(len)).flatten()
 }
 
 /// Where the parameters directly behind the colon end: at the first space outside quotes. `None`: a quote is open.

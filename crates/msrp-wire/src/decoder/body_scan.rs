@@ -115,10 +115,15 @@ impl BodyScan {
             Match::Partial => return self.hold(0, input),
             Match::None => {}
         }
-        let needle = self.line.get(..self.flag_at()).unwrap_or_default();
-        let found =
-            memmem::find_iter(input, needle).find(|at| self.compare_at(input, *at).is_some());
-        match found.or_else(|| self.partial_at_end(input)) {
+        let found = if input.len() <= SHORT_OCTETS_MAX {
+            memchr::memchr_iter(b'\r', input).find(|at| self.compare_at(input, *at).is_some())
+        } else {
+            let needle = self.line.get(..self.flag_at()).unwrap_or_default();
+            memmem::find_iter(input, needle)
+                .find(|at| self.compare_at(input, *at).is_some())
+                .or_else(|| self.partial_at_end(input))
+        };
+        match found {
             Some(at) => self.split(input, at),
             None => Found::Octets {
                 octets: input.len(),
@@ -165,17 +170,21 @@ impl BodyScan {
     fn compare(&self, matched: usize, input: &[u8]) -> Match {
         let flag_at = self.flag_at();
         let expected = self.line.get(matched..self.len).unwrap_or_default();
-        let same = expected
-            .iter()
-            .zip(input)
-            .enumerate()
-            .all(|(i, (expected, octet))| {
-                if i.saturating_add(matched) == flag_at {
-                    ContinuationFlag::from_octet(*octet).is_some()
-                } else {
-                    expected == octet
-                }
-            });
+        let (text, flag) = expected
+            .split_at_checked(flag_at.saturating_sub(matched))
+            .unwrap_or_default();
+        let compared = input.len().min(text.len());
+        if input.get(..compared) != text.get(..compared) {
+            return Match::None;
+        }
+        let rest = input.get(compared..).unwrap_or_default();
+        let same = flag.iter().zip(rest).enumerate().all(|(i, (expected, c))| {
+            if i == 0 && matched <= flag_at {
+                ContinuationFlag::from_octet(*c).is_some()
+            } else {
+                expected == c
+            }
+        });
         match same {
             true if input.len() >= expected.len() => Match::Complete,
             true => Match::Partial,
@@ -214,3 +223,7 @@ impl BodyScan {
         self.len.saturating_sub(FLAG_AND_LINE_END_OCTETS)
     }
 }
+
+/// Octets up to which one search for each carriage return is cheaper than getting the search for the whole text ready,
+/// which takes about 800 instructions.
+const SHORT_OCTETS_MAX: usize = 512;

@@ -22,24 +22,25 @@ impl<'a> Head<'a> {
     /// Parses a header section; `octets` start with the start line.
     pub(super) fn parse(found: &FoundHead, octets: &'a [u8]) -> Self {
         let section_start = found.start.len.saturating_add(2);
-        let headers = Headers::of_section(
-            octets
-                .get(section_start..found.section_end)
-                .unwrap_or_default(),
-        );
+        let section = octets
+            .get(section_start..found.section_end)
+            .unwrap_or_default();
         match found.start.kind {
-            StartKind::Request(method) => match request(found, method, headers) {
-                Ok(head) => Self::Request(head),
-                Err(reason) => {
-                    let reason = reason.moved_by(section_start);
-                    Self::Rejected(salvage(found, method, headers, reason))
+            StartKind::Request(method) => {
+                let headers = Headers::of_checked_section(section);
+                match request(found, method, headers) {
+                    Ok(head) => Self::Request(head),
+                    Err(reason) => {
+                        let reason = reason.moved_by(section_start);
+                        Self::Rejected(salvage(found, method, headers, reason))
+                    }
                 }
-            },
+            }
             StartKind::Response(status) => Self::Response(ResponseHead {
                 transaction_id: found.start.tid,
                 status,
                 comment: found.start.comment(octets),
-                headers,
+                headers: Headers::of_section(section),
             }),
         }
     }

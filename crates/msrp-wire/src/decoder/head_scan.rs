@@ -71,7 +71,7 @@ impl HeadScan {
         while let Some(line_end) = self.line_end(head)? {
             let line = head.get(self.line_start..line_end).unwrap_or_default();
             let next = line_end.saturating_add(2);
-            match self.start {
+            match &self.start {
                 None => self.start = Some(StartLine::parse(line)?),
                 Some(start) => {
                     if let Some(end) = start
@@ -79,7 +79,7 @@ impl HeadScan {
                         .map_err(|m| m.moved_by(self.line_start))?
                     {
                         return Ok(Some(FoundHead {
-                            start,
+                            start: *start,
                             section_end: self.line_start,
                             octets: next,
                             end,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::octet_class::OctetClass;
 use crate::octets;
 
 /// The host of an MSRP URI.
@@ -53,19 +54,8 @@ pub(super) fn host_of(host: &[u8]) -> Option<Host<'_>> {
     {
         return Some(Host::V4(address));
     }
-    let legal = !host.is_empty()
-        && host
-            .bytes()
-            .all(|c| octets::is_unreserved(c) || c == b'%' || is_sub_delimiter(c));
+    let legal = !host.is_empty() && OctetClass::HOST.has_all(host.as_bytes());
     legal.then_some(Host::Name(host))
-}
-
-/// RFC 3986 s.2.2, `sub-delims`, without the semicolon that starts the transport.
-pub(super) fn is_sub_delimiter(c: u8) -> bool {
-    matches!(
-        c,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'='
-    )
 }
 
 impl fmt::Display for Host<'_> {

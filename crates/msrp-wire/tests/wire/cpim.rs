@@ -33,9 +33,13 @@ fn address_in_each_form_is_read() {
             "im:p@x",
         ),
         ("\"\" <im:p@x>", None, "im:p@x"),
+        ("\\<im:p@x>", None, "im:p@x"),
         ("Zo\\u00eb<im:p@x;y=z>", Some("Zo\u{eb}"), "im:p@x;y=z"),
         ("sip:p@x", None, "sip:p@x"),
         ("< sip:p@x >", None, "sip:p@x"),
+        ("<p@x>", None, "p@x"),
+        ("p@x:5070;lr", None, "p@x:5070;lr"),
+        ("P <p@x>", Some("P"), "p@x"),
     ];
     for (value, display, uri) in cases {
         for line in [
@@ -68,6 +72,10 @@ fn address_of_illegal_form_is_malformed() {
         "Bob sip:a@x",
         "\"Bob <sip:a@x>",
         "<sip:a@x> x",
+        "<a@>",
+        "<@x>",
+        "<a b@x>",
+        "a@x <",
         "<1:x>",
     ] {
         assert_eq!(
@@ -233,6 +241,10 @@ fn namespace_that_is_not_absolute_is_malformed() {
         "F R <urn:x>",
         "a.b <urn:x>",
         "<>",
+        "<urn: >",
+        "<ur n:x>",
+        "<urn:x>y>",
+        "< :x>",
     ] {
         assert_eq!(
             place(with(&format!("NS: {value}\r\n")).as_bytes()),
@@ -242,6 +254,30 @@ fn namespace_that_is_not_absolute_is_malformed() {
     }
     let many: String = (0..33).map(|i| format!("NS: p{i} <urn:x>\r\n")).collect();
     assert_eq!(place(with(&many).as_bytes()), Place::Ns);
+}
+
+// covers: FR-5.7.1-03
+#[test]
+fn namespace_with_blanks_in_its_brackets_is_the_same() {
+    for value in [
+        "q <urn:oma:xml:poc: final-report>",
+        "q < urn:oma:xml:poc:final-report >",
+        "q<urn: oma:xml:poc:final-report>",
+        "q <urn :oma:xml:poc:final-report>",
+    ] {
+        let text = with(&format!(
+            "NS: {value}\r\nq.Final-Report: yes\r\nNS: c <urn:ietf:params: cpim-headers:>\r\nc.cc: <d@x>\r\n"
+        ));
+        let parsed = parse(&text);
+        let found = parsed.other("urn:oma:xml:poc:final-report", "Final-Report");
+        assert_eq!(found.map(|header| header.value), Some("yes"), "{value}");
+        assert!(
+            parsed
+                .other("urn:oma:xml:poc:final", "Final-Report")
+                .is_none()
+        );
+        assert_eq!(parsed.cc[0].uri, "d@x");
+    }
 }
 
 #[test]
@@ -344,6 +380,58 @@ fn wrapper_is_written_as_the_grammar_says() {
                     NS: FR <urn:oma:xml:poc:final-report>\r\nFR.Final-Report: yes\r\n\r\n\
                     Content-Type: text/plain\r\n\r\nbody";
     assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
+}
+
+// covers: MSRP-3862-2.2-04
+#[test]
+fn wrapper_is_written_with_one_header_a_line() {
+    let evil = "a\r\nFrom: <sip:eve@x>\r\n\r\nb";
+    let to = [
+        Address {
+            display: Some(evil),
+            uri: evil,
+        },
+        Address::of("sip:c@x"),
+    ];
+    let wrapper = NewWrapper {
+        cc: &to,
+        datetime: Some(evil),
+        subject: Some(evil),
+        namespaces: &[(evil, evil)],
+        headers: &[(evil, evil)],
+        ..NewWrapper::new(Address::of(evil), &to, ContentType::TEXT_PLAIN, b"body")
+    };
+    let mut out = Vec::new();
+    write(&mut out, &wrapper);
+    let text = std::str::from_utf8(&out).unwrap();
+    let (head, content) = text.split_once("\r\n\r\n").unwrap();
+    assert_eq!(content, "Content-Type: text/plain\r\n\r\nbody");
+    let names: Vec<_> = head
+        .split("\r\n")
+        .map(|line| line.split_once(": ").unwrap().0)
+        .collect();
+    let written = ["From", "To", "To", "cc", "cc", "DateTime", "Subject", "NS"];
+    assert_eq!(names[..8], written);
+    assert_eq!(names.len(), 9, "{head}");
+}
+
+// covers: MSRP-3862-2.2-02, MSRP-3862-3.5-02
+#[test]
+fn wrapper_that_requires_something_unknown_is_read_where_it_lies() {
+    let text = with("NS: z <urn:z>\r\nRequire: z.Unheard-Of, Subject\r\nz.Unheard-Of: yes\r\n");
+    let parsed = parse(&text);
+    assert_eq!(parsed.require.as_slice(), ["z.Unheard-Of", "Subject"]);
+    let here = text.as_bytes().as_ptr_range();
+    let texts = [
+        parsed.from.uri,
+        parsed.to[0].uri,
+        parsed.require[0],
+        parsed.other[0].value,
+    ];
+    for part in texts {
+        assert!(here.contains(&part.as_ptr()), "{part} is a copy");
+    }
+    assert_eq!(&text[parsed.inner_body_offset.unwrap()..], "body");
 }
 
 proptest! {

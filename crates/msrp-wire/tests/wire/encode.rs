@@ -55,6 +55,28 @@ fn write_send(tail: &SendTail<'_>, body: &[u8], flag: ContinuationFlag) -> Vec<u
     out
 }
 
+// covers: MSRP-4975-7.1.1-30
+#[test]
+fn send_is_binary_and_says_nothing_of_its_encoding() {
+    let body: Vec<u8> = (0..=u8::MAX).collect();
+    let lines = "Content-Transfer-Encoding: base64\r\nCONTENT-TRANSFER-ENCODING: 7bit\r\nX: y\r\n";
+    let arrived = seen::send(lines, Some(&body));
+    let mut decoder = Decoder::new(Limits::default());
+    let Some(Event::Request(head)) = decoder.decode(&arrived).unwrap().event else {
+        panic!("no request")
+    };
+    let relayed = head.relayed_headers().to_buf();
+    let tail = SendTail {
+        relayed: relayed.lines(),
+        ..tail(Some(ContentType::TEXT_PLAIN))
+    };
+    let out = write_send(&tail, &body, ContinuationFlag::Last);
+    assert!(out.windows(body.len()).any(|window| window == body));
+    let lines = String::from_utf8_lossy(&out).to_ascii_lowercase();
+    assert!(lines.contains("\r\nx: y\r\n"));
+    assert!(!lines.contains("transfer-encoding"), "{lines}");
+}
+
 // covers: MSRP-4975-7.1-03, MSRP-4975-7.1-04, MSRP-4975-7.1-05, MSRP-4975-7.1-09, MSRP-4975-7.1-10, MSRP-4975-7.1.1-12
 #[test]
 fn send_with_body_is_written_as_the_grammar_says() {

@@ -12,4 +12,5 @@ mod decoder;
 mod encode;
 mod seen;
 mod split;
+mod tables;
 mod vectors;

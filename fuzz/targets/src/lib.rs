@@ -1,0 +1,84 @@
+//! What a fuzzer runs, as plain functions of octets.
+//!
+//! Each target states what must hold for every input and panics where it does not. `fuzz/` gives them to libFuzzer;
+//! the tests here replay the committed corpus and run seeded mutations of it; `soak` does the latter for as long as
+//! wanted.
+//!
+//! | target | input | what must hold |
+//! | --- | --- | --- |
+//! | [`decoder`] | cuts, octets of a connection | the same events wherever reads cut; only legal parts |
+//! | [`uri`] | a URI or a path | equality, copies and composition agree with the text |
+//! | [`cpim`] | a wrapper | the same decision however much of the message is there; what is written is read back |
+//! | [`coverage`] | ranges | agrees with a set of single octets |
+//! | [`status`] | a response, a Status, a Byte-Range | what is written is read back |
+//! | [`sdp`] | a session description | answers are readable and add no line |
+//! | [`switch`] | operations on rooms | invariants; nothing to strangers; every copy is settled once |
+#![forbid(unsafe_code)]
+
+mod coverage;
+mod cpim;
+mod decoder;
+mod input;
+pub mod mutation;
+mod sdp;
+mod status;
+mod switch;
+mod uri;
+
+pub use coverage::coverage;
+pub use cpim::cpim;
+pub use decoder::decoder;
+pub use sdp::sdp;
+pub use status::status;
+pub use switch::switch;
+pub use uri::uri;
+
+/// One target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of the target, of its corpus folder and of its fuzz program.
+    pub name: &'static str,
+    /// Runs one input. Panics when something does not hold.
+    pub run: fn(&[u8]),
+    /// Texts that mutations insert.
+    pub words: &'static [&'static str],
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "decoder",
+        run: decoder,
+        words: decoder::WORDS,
+    },
+    Target {
+        name: "uri",
+        run: uri,
+        words: uri::WORDS,
+    },
+    Target {
+        name: "cpim",
+        run: cpim,
+        words: cpim::WORDS,
+    },
+    Target {
+        name: "coverage",
+        run: coverage,
+        words: &[],
+    },
+    Target {
+        name: "status",
+        run: status,
+        words: status::WORDS,
+    },
+    Target {
+        name: "sdp",
+        run: sdp,
+        words: sdp::WORDS,
+    },
+    Target {
+        name: "switch",
+        run: switch,
+        words: &[],
+    },
+];
