@@ -38,3 +38,15 @@ pub const SLICES_PER_SEND_MAX: usize = 1000;
 
 /// Most shards; a session-id names its shard with two hexadecimal digits. More are not started.
 pub const SHARDS_MAX: usize = 256;
+
+/// How long a shard has to serve after a failure for the next one to be restarted without delay, in
+/// nanoseconds: 10 s.
+pub const RESTART_CALM_NS: u64 = 10_000_000_000;
+
+/// Delay before a shard that fails for the second time in a row is restarted, in nanoseconds:
+/// 10 ms. It doubles with every further failure.
+pub const RESTART_DELAY_NS_MIN: u64 = 10_000_000;
+
+/// Longest delay before a failed shard is restarted, in nanoseconds: 1 s. Who connects meanwhile
+/// waits in the listener's queue that long.
+pub const RESTART_DELAY_NS_MAX: u64 = 1_000_000_000;

@@ -25,12 +25,14 @@ mod timers;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
-use msrp_control::{EndReason, Event, ParticipantId, RoomId};
+use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
 use msrp_wire::FailureReport;
@@ -48,6 +50,7 @@ use session::Sessions;
 use timers::Timers;
 
 /// What a shard shares with the engine.
+#[derive(Clone)]
 pub(crate) struct Environment {
     pub(crate) index: usize,
     /// All shards, to hand connections over.
@@ -56,6 +59,8 @@ pub(crate) struct Environment {
     /// The registry of rooms; the shard takes out what it has ended.
     pub(crate) rooms: Arc<DashMap<RoomId, usize>>,
     pub(crate) counters: Arc<Counters>,
+    /// The node goes down: a shard that fails is not started again.
+    pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,
     pub(crate) clock: Instant,
@@ -64,7 +69,7 @@ pub(crate) struct Environment {
 /// One core's connections, sessions and rooms.
 pub(crate) struct Shard<I: Io> {
     io: I,
-    mailbox: Receiver<ShardMessage>,
+    mailbox: Rc<Receiver<ShardMessage>>,
     environment: Environment,
     switch: Switch,
     ids: IdSource,
@@ -81,6 +86,15 @@ pub(crate) struct Shard<I: Io> {
     is_stopping: bool,
 }
 
+/// Why a shard's loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// Its backend broke; everything it served is lost.
+    BackendBroke,
+}
+
 /// A room with the names that the controller gave.
 struct RunningRoom {
     key: RoomKey,
@@ -92,7 +106,7 @@ impl<I: Io> Shard<I> {
     /// Puts a shard together on its own thread and starts to accept.
     pub(crate) fn new(
         mut io: I,
-        mailbox: Receiver<ShardMessage>,
+        mailbox: Rc<Receiver<ShardMessage>>,
         environment: Environment,
         listeners: Vec<TcpListener>,
     ) -> std::io::Result<Self> {
@@ -127,7 +141,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// Runs until it is told to stop or its backend breaks.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self) -> Ended {
         let mut events = Vec::new();
         while !self.is_stopping {
             let now = self.now();
@@ -138,11 +152,11 @@ impl<I: Io> Shard<I> {
             let sleep = self.sleep(now);
             if let Err(error) = self.io.wait(Some(sleep), &mut events) {
                 tracing::error!(shard = self.environment.index, %error, "the backend broke");
-                self.end_rooms(EndReason::ShardFailed);
-                return;
+                return Ended::BackendBroke;
             }
             self.take_turn(&mut events);
         }
+        Ended::Stopped
     }
 
     /// Handles one batch of events and everything that follows from it.
@@ -196,35 +210,24 @@ impl<I: Io> Shard<I> {
         Duration::from_nanos(ns)
     }
 
-    /// Ends every room without a command and tells the controllers.
-    fn end_rooms(&mut self, reason: EndReason) {
-        for (room, _) in std::mem::take(&mut self.rooms) {
-            self.environment.rooms.remove(&room);
-            tracing::warn!(%room, %reason, "room lost");
-            self.environment
-                .hub
-                .publish(&Event::RoomLost { room, reason });
-        }
-    }
-
     /// Copies the numbers that live elsewhere to where readers see them.
     fn publish_counters(&self) {
         let counters = &self.environment.counters;
         let sums = self.switch.sums();
-        counters.set(Cell::CopiesOpened, sums.opened);
-        counters.set(Cell::CopiesDelivered, sums.delivered);
-        counters.set(Cell::CopiesSent, sums.sent);
-        counters.set(Cell::CopiesRefused, sums.refused);
-        counters.set(Cell::CopiesFailed, sums.failed);
-        counters.set(Cell::CopiesAborted, sums.aborted);
-        counters.set(Cell::CopiedHeld, sums.held_octets_copied);
-        counters.set(Cell::FinalReportsSent, sums.final_reports_sent);
-        counters.set(Cell::FinalReportsSkipped, sums.final_reports_skipped);
+        counters.set_total(Cell::CopiesOpened, sums.opened);
+        counters.set_total(Cell::CopiesDelivered, sums.delivered);
+        counters.set_total(Cell::CopiesSent, sums.sent);
+        counters.set_total(Cell::CopiesRefused, sums.refused);
+        counters.set_total(Cell::CopiesFailed, sums.failed);
+        counters.set_total(Cell::CopiesAborted, sums.aborted);
+        counters.set_total(Cell::CopiedHeld, sums.held_octets_copied);
+        counters.set_total(Cell::FinalReportsSent, sums.final_reports_sent);
+        counters.set_total(Cell::FinalReportsSkipped, sums.final_reports_skipped);
         counters.set(Cell::Connections, self.connections.count() as u64);
         counters.set(Cell::Participants, self.sessions.count() as u64);
         let pool = self.io.pool();
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
-        counters.set(Cell::ReceivePauses, pool.pauses);
+        counters.set_total(Cell::ReceivePauses, pool.pauses);
         counters.count(Cell::Turns);
     }
 }

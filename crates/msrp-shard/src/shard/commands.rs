@@ -46,10 +46,19 @@ impl<I: Io> Shard<I> {
                 self.adopt(now, stream, peer, octets);
             }
             ShardMessage::Stop => self.stop(now),
+            #[cfg(feature = "test-faults")]
+            ShardMessage::Panic => panic!("a fault that a test asked for"),
         }
     }
 
     fn create_room(&mut self, now: Timestamp, room: RoomId, spec: RoomSpec) -> Answer {
+        // A shard that fails takes rooms out of the registry before their command has come to it.
+        let index = self.environment.index;
+        let owner = self.environment.rooms.get(&room).map(|owner| *owner);
+        if owner != Some(index) || self.rooms.contains_key(&room) {
+            let detail = "the shard failed while the room was made; try again";
+            return Err(ControlError::new(ErrorCode::Unavailable, detail));
+        }
         let Some(key) = self.switch.create_room(spec) else {
             self.environment.rooms.remove(&room);
             return Err(ControlError::new(

@@ -5,6 +5,7 @@
 )]
 
 mod binding;
+mod failure;
 mod final_report;
 mod node;
 mod relaying;

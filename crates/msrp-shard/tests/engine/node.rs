@@ -41,18 +41,13 @@ pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
 pub(crate) async fn node(config: EngineConfig) -> Node {
     let started = msrp_shard::start(&config).unwrap();
     let client = Client::new(started.engine.clone());
-    let room = RoomId::new("room").unwrap();
-    let rules = RoomConfig {
-        uris: vec![ROOM.to_owned()],
-        message_octets_max: None,
-        private_messages: true,
-    };
-    client.create_room(room.clone(), rules).await.unwrap();
-    Node {
+    let node = Node {
         engine: started.engine,
         client,
-        room,
-    }
+        room: RoomId::new("room").unwrap(),
+    };
+    node.create_room().await;
+    node
 }
 
 pub(crate) fn identity(name: &str) -> String {
@@ -60,6 +55,29 @@ pub(crate) fn identity(name: &str) -> String {
 }
 
 impl Node {
+    async fn create_room(&self) {
+        let rules = RoomConfig {
+            uris: vec![ROOM.to_owned()],
+            message_octets_max: None,
+            private_messages: true,
+        };
+        self.client
+            .create_room(self.room.clone(), rules)
+            .await
+            .unwrap();
+    }
+
+    /// Another room of the same engine. The engine ends with the first of them that is dropped.
+    pub(crate) async fn another(&self, room: &str) -> Node {
+        let node = Node {
+            engine: Arc::clone(&self.engine),
+            client: self.client.clone(),
+            room: RoomId::new(room).unwrap(),
+        };
+        node.create_room().await;
+        node
+    }
+
     pub(crate) async fn offer(&self, name: &str, media: &Media) -> Media {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
