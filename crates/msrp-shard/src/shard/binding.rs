@@ -27,7 +27,7 @@ use ring_io::{ConnKey, Io, Read};
 use super::Shard;
 use super::connection::{Connection, Phase, Prelude};
 use super::session::{Asked, Early, Link};
-use super::timers::{ConnIndex, Timer};
+use super::timers::Timer;
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
 use crate::mailbox::ShardMessage;
 use crate::metrics::Cell;
@@ -62,10 +62,10 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
-        let connection = Connection::new(peer, Phase::Unnamed(Prelude::default()), now);
-        self.connections.insert(conn, connection);
+        let mut connection = Connection::new(peer, Phase::Unnamed(Prelude::default()), now);
         let deadline = now.after(self.environment.limits.unbound_ns);
-        self.timers.set(deadline, Timer::Unnamed(ConnIndex(conn)));
+        connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
+        self.connections.insert(conn, connection);
     }
 
     /// Hands the connection with the octets of its request so far to another shard. `false` when it
@@ -85,6 +85,9 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.remove(conn) else {
             return false;
         };
+        if let Some(timer) = connection.naming {
+            self.timers.cancel(timer);
+        }
         let mut octets = match connection.phase {
             Phase::Unnamed(Prelude::Head(head)) => head,
             Phase::Unnamed(Prelude::Refused)
@@ -125,6 +128,10 @@ impl<I: Io> Shard<I> {
         }
         session.link = Link::Bound(conn);
         connection.sessions.push(leg);
+        let timers = [session.binding.take(), connection.naming.take()];
+        for timer in timers.into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
         let is_first = !matches!(connection.phase, Phase::Serving);
         connection.phase = Phase::Serving;
         connection.progress = now;
@@ -238,6 +245,9 @@ impl<I: Io> Shard<I> {
     pub(super) fn close(&mut self, conn: ConnKey) {
         self.release_senders(conn);
         if let Some(connection) = self.connections.remove(conn) {
+            if let Some(timer) = connection.naming {
+                self.timers.cancel(timer);
+            }
             for slow in connection.slowed_by {
                 if let Some(slow) = self.connections.get_mut(slow) {
                     slow.slows.retain(|sender| *sender != conn);
@@ -267,8 +277,7 @@ impl<I: Io> Shard<I> {
             connection.phase = Phase::Lingering;
             self.io.shutdown(conn);
             self.io.read(conn, Read::Continuous);
-            self.timers
-                .set(now.after(LINGER_NS), Timer::Linger(ConnIndex(conn)));
+            self.timers.set(now.after(LINGER_NS), Timer::Linger(conn));
         }
     }
 }

@@ -182,11 +182,11 @@ impl<I: Io> Shard<I> {
         }
         if let Some(session) = self.sessions.get_mut(leg) {
             session.set_peer(peer.path);
+            if session.bound().is_none() {
+                let deadline = now.after(self.environment.limits.unbound_ns);
+                session.binding = self.timers.set(deadline, Timer::Unbound(leg));
+            }
         }
-        self.timers.set(
-            now.after(self.environment.limits.unbound_ns),
-            Timer::Unbound(leg),
-        );
         self.switch
             .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
         self.switch.join(leg);
@@ -222,6 +222,9 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.sessions.remove(leg) else {
             return;
         };
+        if let Some(timer) = session.binding {
+            self.timers.cancel(timer);
+        }
         self.switch.leave(leg);
         self.carry_out(now);
         self.environment.counters.count_end(reason);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use msrp_session::Timestamp;
+use msrp_session::{TimerKey, Timestamp};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
 use ring_io::ConnKey;
@@ -17,6 +17,8 @@ pub(super) struct Connection {
     /// Taken out while it reads.
     pub(super) decoder: Option<Box<Decoder>>,
     pub(super) phase: Phase,
+    /// Set while it has to name a session.
+    pub(super) naming: Option<TimerKey>,
     /// The sessions bound to it; in use nearly always exactly one.
     pub(super) sessions: SmallVec<[LegKey; 1]>,
     pub(super) inbound: Inbound,
@@ -85,6 +87,7 @@ impl Connection {
             peer,
             decoder: Some(Box::new(Decoder::new(Limits::default()))),
             phase,
+            naming: None,
             sessions: SmallVec::new(),
             inbound: Inbound::Idle,
             intake: Intake::default(),

@@ -389,11 +389,11 @@ impl<I: Io> Shard<I> {
     pub(super) fn handle_timers(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.due(now) {
             match timer {
-                Timer::Unnamed(conn) => self.end_unnamed(conn.0),
+                Timer::Unnamed(conn) => self.end_unnamed(conn),
                 Timer::Unbound(leg) => self.end_unbound(now, leg),
-                Timer::Stall(conn) => self.check_stall(now, conn.0),
+                Timer::Stall(conn) => self.check_stall(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
-                Timer::Linger(conn) => self.close(conn.0),
+                Timer::Linger(conn) => self.close(conn),
             }
         }
     }
