@@ -6,6 +6,7 @@
 
 mod description;
 mod hub;
+mod registry;
 mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +15,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
@@ -26,14 +26,16 @@ use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
 use msrp_wire::Identity;
 
 use crate::config::{EngineConfig, EngineLimits};
+use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
 use description::Advertised;
-pub(crate) use description::shard_of_session_id;
+pub(crate) use description::Homes;
 pub(crate) use hub::Hub;
+pub(crate) use registry::{Residence, Rooms};
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -79,9 +81,9 @@ pub struct ShardEngine {
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
-    /// Which shard owns a room.
-    rooms: Arc<DashMap<RoomId, usize>>,
+    rooms: Arc<Rooms>,
     next_shard: AtomicUsize,
+    next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
     advertised: Advertised,
     limits: EngineLimits,
@@ -113,9 +115,10 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         .map(|(_, address)| *address)
         .ok_or(StartError::NoListener)?;
     let hub = Arc::new(Hub::default());
-    let rooms = Arc::new(DashMap::new());
+    let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
+    let epochs = Arc::new(Epochs::new(shards_count));
     let mut engine = ShardEngine {
         shards: Vec::new(),
         counters: Vec::new(),
@@ -123,6 +126,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         hub,
         rooms,
         next_shard: AtomicUsize::new(0),
+        next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
         advertised: Advertised::new(first.advertise.clone(), bound),
         limits: config.limits.clone(),
@@ -133,6 +137,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         let environment = Environment {
             index,
             peers: Arc::clone(&peers),
+            epochs: Arc::clone(&epochs),
             hub: Arc::clone(&engine.hub),
             rooms: Arc::clone(&engine.rooms),
             counters: Arc::default(),
@@ -234,7 +239,7 @@ impl ShardEngine {
             Entry::Vacant(vacant) => {
                 let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
                 let shard = next % self.shards.len().max(1);
-                vacant.insert(shard);
+                vacant.insert(Residence::new(shard));
                 shard
             }
         };
@@ -272,8 +277,26 @@ impl ShardEngine {
     }
 
     fn shard_of(&self, room: &RoomId) -> Result<usize, ControlError> {
-        let shard = self.rooms.get(room).map(|entry| *entry);
-        shard.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
+        self.residence_of(room).map(|residence| residence.shard)
+    }
+
+    fn residence_of(&self, room: &RoomId) -> Result<Residence, ControlError> {
+        let residence = self.rooms.get(room).map(|entry| *entry);
+        residence.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
+    }
+
+    /// Which shards a new session of a room belongs to. The connections of a large room go to all
+    /// shards in turn.
+    fn place(&self, room: &RoomId) -> Result<Homes, ControlError> {
+        let residence = self.residence_of(room)?;
+        let home = residence.shard;
+        let is_large = residence.sessions_count >= self.limits.spread_participants_min;
+        let carrier = if is_large {
+            self.next_carrier.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1)
+        } else {
+            home
+        };
+        Ok(Homes { carrier, home })
     }
 
     /// Posts to the shard that owns the room.
@@ -304,7 +327,9 @@ impl ShardEngine {
             | ShardMessage::SetPeer { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
-            ShardMessage::Connection { .. } | ShardMessage::Stop => Ok(()),
+            ShardMessage::Connection { .. } | ShardMessage::Crossing(_) | ShardMessage::Stop => {
+                Ok(())
+            }
             #[cfg(feature = "test-faults")]
             ShardMessage::Panic => Ok(()),
         }
@@ -336,8 +361,8 @@ impl ShardEngine {
                 media,
                 local,
             } => {
-                let shard = match self.shard_of(&room) {
-                    Ok(shard) => shard,
+                let homes = match self.place(&room) {
+                    Ok(homes) => homes,
                     Err(error) => return Err((reply, error)),
                 };
                 let new = description::Request {
@@ -349,9 +374,9 @@ impl ShardEngine {
                 };
                 match self
                     .advertised
-                    .new_session(shard, new, self.limits.message_octets_max, reply)
+                    .new_session(homes, new, self.limits.message_octets_max, reply)
                 {
-                    Ok(session) => self.post(shard, ShardMessage::AddSession(session)),
+                    Ok(session) => self.post(homes.home, ShardMessage::AddSession(session)),
                     Err(refused) => Err(refused),
                 }
             }

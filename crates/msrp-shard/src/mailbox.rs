@@ -9,6 +9,8 @@ use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
 use ring_io::Waker;
 
+use crate::crossing::Crossing;
+
 use std::net::SocketAddr;
 
 /// One message to a shard.
@@ -42,6 +44,8 @@ pub(crate) enum ShardMessage {
         peer: SocketAddr,
         octets: Vec<u8>,
     },
+    /// What another shard has to tell about connections with sessions of both.
+    Crossing(Box<Crossing>),
     /// End everything.
     Stop,
     /// Panic, as a defect would.

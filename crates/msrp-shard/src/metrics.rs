@@ -73,6 +73,8 @@ cells! {
     EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
     ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
     ReceivePauses => "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter;
+    Crossings => "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter;
+    Routes => "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter;
     Restarts => "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter;
     Turns => "msrp_shard_turns_total", "Turns of the shard loops.", Counter;
 }

@@ -14,13 +14,16 @@
 mod binding;
 mod commands;
 mod connection;
+mod crossings;
 mod inbound;
 mod intake;
 mod outbound;
 mod outbox;
 mod pacing;
 mod reporting;
+mod route;
 mod session;
+mod stand_in;
 mod timers;
 
 use std::collections::HashMap;
@@ -31,7 +34,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
 use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
@@ -40,12 +42,14 @@ use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io};
 
 use crate::config::EngineLimits;
-use crate::engine::Hub;
-use crate::limits::SLEEP_NS_MAX;
+use crate::crossing::Epochs;
+use crate::engine::{Hub, Rooms};
+use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
 
 use connection::Connections;
+use crossings::Crossings;
 use session::Sessions;
 use timers::Timers;
 
@@ -55,9 +59,11 @@ pub(crate) struct Environment {
     pub(crate) index: usize,
     /// All shards, to hand connections over.
     pub(crate) peers: Arc<OnceLock<Vec<ShardHandle>>>,
+    /// How often each shard was started again.
+    pub(crate) epochs: Arc<Epochs>,
     pub(crate) hub: Arc<Hub>,
     /// The registry of rooms; the shard takes out what it has ended.
-    pub(crate) rooms: Arc<DashMap<RoomId, usize>>,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) counters: Arc<Counters>,
     /// The node goes down: a shard that fails is not started again.
     pub(crate) is_stopping: Arc<AtomicBool>,
@@ -77,6 +83,7 @@ pub(crate) struct Shard<I: Io> {
     connections: Connections,
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
+    crossings: Crossings,
     /// Connections with something to send.
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
@@ -123,7 +130,9 @@ impl<I: Io> Shard<I> {
             interim_reports: false,
             seed: seed()?,
         };
+        let crossings = Crossings::new(environment.index, &environment.epochs);
         Ok(Self {
+            crossings,
             io,
             mailbox,
             environment,
@@ -163,6 +172,7 @@ impl<I: Io> Shard<I> {
     fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
         let now = self.now();
         self.turn = self.turn.wrapping_add(1);
+        self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {
             self.handle_event(now, event);
@@ -175,6 +185,8 @@ impl<I: Io> Shard<I> {
         self.switch.end_turn(now);
         self.carry_out(now);
         self.flush(now);
+        self.retire_stand_ins();
+        self.post_crossings();
         self.publish_counters();
     }
 
@@ -207,7 +219,8 @@ impl<I: Io> Shard<I> {
         let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
             deadline.since(now).min(SLEEP_NS_MAX)
         });
-        Duration::from_nanos(ns)
+        let is_held_up = self.crossings.is_held_up();
+        Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
     }
 
     /// Copies the numbers that live elsewhere to where readers see them.

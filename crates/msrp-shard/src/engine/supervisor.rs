@@ -24,11 +24,10 @@ use std::sync::{Arc, atomic::Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
-use msrp_control::{EndReason, Event, RoomId};
+use msrp_control::{EndReason, Event};
 use ring_io::{Choice, Io, Want};
 
-use super::Hub;
+use super::{Hub, Rooms};
 use crate::limits::{
     MAILBOX_MESSAGES_MAX, RESTART_CALM_NS, RESTART_DELAY_NS_MAX, RESTART_DELAY_NS_MIN,
 };
@@ -115,6 +114,10 @@ impl Supervisor {
             }
             let environment = &self.environment;
             environment.counters.settle_failure();
+            environment.epochs.advance(index);
+            for peer in environment.peers.get().into_iter().flatten() {
+                peer.bell.ring();
+            }
             report_lost(index, &environment.rooms, &environment.hub);
             let mut served = started.elapsed();
             shard = loop {
@@ -179,10 +182,10 @@ impl Restarts {
 }
 
 /// Tells the controllers that the rooms of a shard are gone with it.
-fn report_lost(shard: usize, rooms: &DashMap<RoomId, usize>, hub: &Hub) {
+fn report_lost(shard: usize, rooms: &Rooms, hub: &Hub) {
     let mut lost = Vec::new();
-    rooms.retain(|room, owner| {
-        let is_lost = *owner == shard;
+    rooms.retain(|room, residence| {
+        let is_lost = residence.shard == shard;
         if is_lost {
             lost.push(room.clone());
         }
@@ -196,14 +199,17 @@ fn report_lost(shard: usize, rooms: &DashMap<RoomId, usize>, hub: &Hub) {
 
 #[cfg(test)]
 mod tests {
+    use msrp_control::RoomId;
+
     use super::*;
+    use crate::engine::Residence;
 
     #[test]
     fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
-        let rooms = DashMap::new();
+        let rooms = Rooms::new();
         let room = |name| RoomId::new(name).unwrap();
-        rooms.insert(room("lost"), 1);
-        rooms.insert(room("kept"), 0);
+        rooms.insert(room("lost"), Residence::new(1));
+        rooms.insert(room("kept"), Residence::new(0));
         let hub = Hub::default();
         let mut events = hub.subscribe();
         report_lost(1, &rooms, &hub);

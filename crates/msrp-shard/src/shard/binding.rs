@@ -25,9 +25,10 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Connection, Phase, Prelude};
+use super::connection::{Connection, Phase};
 use super::session::{Asked, Early, Link};
 use super::timers::Timer;
+use crate::crossing::What;
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
 use crate::mailbox::ShardMessage;
 use crate::metrics::Cell;
@@ -62,7 +63,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
-        let mut connection = Connection::new(peer, Phase::Unnamed(Prelude::default()), now);
+        let mut connection = Connection::new(peer, Phase::Unnamed, now);
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
         self.connections.insert(conn, connection);
@@ -88,14 +89,7 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
-        let mut octets = match connection.phase {
-            Phase::Unnamed(Prelude::Head(head)) => head,
-            Phase::Unnamed(Prelude::Refused)
-            | Phase::Opening(_)
-            | Phase::Serving
-            | Phase::Closing
-            | Phase::Lingering => Vec::new(),
-        };
+        let mut octets = connection.head_octets;
         octets.extend_from_slice(request);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
@@ -138,6 +132,10 @@ impl<I: Io> Shard<I> {
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
+        self.tell_bound(conn);
+        let Some(session) = self.sessions.get(leg) else {
+            return false;
+        };
         self.environment.counters.count(Cell::SessionsBound);
         let (room, participant) = (session.room.clone(), session.participant.clone());
         self.environment
@@ -217,7 +215,7 @@ impl<I: Io> Shard<I> {
             .map(|connection| &connection.phase);
         let reason = match phase {
             Some(Phase::Opening(_)) => EndReason::ConnectFailed,
-            Some(Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering) => {
+            Some(Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering) => {
                 EndReason::ConnectionLost
             }
             None => return,
@@ -232,9 +230,14 @@ impl<I: Io> Shard<I> {
         };
         let opening = match connection.phase {
             Phase::Opening(leg) => Some(leg),
-            Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering => None,
+            Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering => None,
         };
         let sessions = std::mem::take(&mut connection.sessions);
+        self.abandon_routes(conn, reason);
+        if let Some(carrier) = self.forget_carrier(conn) {
+            let ended = What::Ended(reason);
+            self.crossings.tell(carrier.shard, carrier.conn, ended);
+        }
         self.close(conn);
         for leg in sessions.into_iter().chain(opening) {
             self.end_session(now, leg, reason);
@@ -244,6 +247,7 @@ impl<I: Io> Shard<I> {
     /// Closes the socket and forgets the connection.
     pub(super) fn close(&mut self, conn: ConnKey) {
         self.release_senders(conn);
+        self.abandon_routes(conn, EndReason::ConnectionLost);
         if let Some(connection) = self.connections.remove(conn) {
             if let Some(timer) = connection.naming {
                 self.timers.cancel(timer);
@@ -263,7 +267,9 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.sessions.retain(|other| *other != leg);
-        if connection.sessions.is_empty() {
+        if connection.carrier.is_some() {
+            self.crossings.visited.push(conn);
+        } else if connection.is_unused() {
             connection.phase = Phase::Closing;
             connection.progress = now;
             self.mark_dirty(conn);

@@ -5,6 +5,7 @@
 )]
 
 mod binding;
+mod crossing;
 mod failure;
 mod final_report;
 mod node;
@@ -12,3 +13,4 @@ mod relaying;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
 mod report_document;
 mod slow;
+mod spread;

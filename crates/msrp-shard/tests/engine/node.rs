@@ -1,6 +1,7 @@
 //! An engine with one room, driven by its own client.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use msrp_control::metrics::Sample;
 use msrp_control::{
@@ -130,6 +131,13 @@ impl Node {
         Media::parse(&added.await.unwrap())
     }
 
+    /// A peer that nobody knows, which talks to this path.
+    pub(crate) async fn stranger(&self, path: &str) -> MsrpPeer {
+        let endpoint = MsrpEndpoint::bind().await;
+        let media = Media::new(path.to_owned());
+        endpoint.connect(&media).await
+    }
+
     /// Gives the answer of an invited participant.
     pub(crate) async fn answer(&self, name: &str, media: &Media) {
         let participant = ParticipantId::new(name).unwrap();
@@ -159,6 +167,23 @@ impl Node {
             .filter(|sample| is_wanted(sample))
             .map(|sample| sample.value)
             .sum()
+    }
+}
+
+impl Node {
+    /// Waits until a metric has come to a value.
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        label: Option<&str>,
+        is_reached: impl Fn(u64) -> bool,
+    ) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_reached(self.metric(name, label)) {
+            let value = self.metric(name, label);
+            assert!(Instant::now() < deadline, "{name} {label:?} is {value}");
+            tokio::task::yield_now().await;
+        }
     }
 }
 
