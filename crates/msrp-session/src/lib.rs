@@ -22,6 +22,7 @@ mod ids;
 pub mod limits;
 mod piece;
 mod timestamp;
+mod timing_wheel;
 mod transactions;
 
 pub use arena::{Arena, Key};
@@ -29,4 +30,5 @@ pub use coverage::{Coverage, TooManyHoles};
 pub use ids::IdSource;
 pub use piece::{Piece, PieceBody, PieceFields};
 pub use timestamp::Timestamp;
+pub use timing_wheel::{TimerKey, TimingWheel};
 pub use transactions::Transactions;

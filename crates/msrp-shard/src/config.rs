@@ -45,6 +45,8 @@ pub struct EngineLimits {
     pub final_report_ns: u64,
     /// Most rooms. One more is refused.
     pub rooms_max: usize,
+    /// Participants of a room from which on the connections of new ones go to all shards in turn.
+    pub spread_participants_min: usize,
     /// Most participants of one room. One more is refused.
     pub participants_per_room_max: usize,
 }
@@ -58,6 +60,7 @@ impl Default for EngineLimits {
             stall_ns: 30_000_000_000,
             final_report_ns: msrp_switch::limits::FINAL_REPORT_NS,
             rooms_max: 100_000,
+            spread_participants_min: crate::limits::SPREAD_PARTICIPANTS_MIN,
             participants_per_room_max: 10_000,
         }
     }

@@ -6,35 +6,36 @@
 
 mod description;
 mod hub;
+mod registry;
+mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Command, ControlError, EndReason, Engine, ErrorCode, Event, EventStream, IDENTITIES_MAX,
-    NodeStatus, ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
+    Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, NodeStatus,
+    ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
 use msrp_wire::Identity;
 
 use crate::config::{EngineConfig, EngineLimits};
-use crate::limits::{ALIVE_NS, MAILBOX_MESSAGES_MAX, SHARDS_MAX};
+use crate::crossing::Epochs;
+use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
-use crate::shard::{Environment, Shard};
+use crate::shard::Environment;
 
 use description::Advertised;
-pub(crate) use description::shard_of_session_id;
+pub(crate) use description::Homes;
 pub(crate) use hub::Hub;
+pub(crate) use registry::{Residence, Rooms};
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -80,10 +81,10 @@ pub struct ShardEngine {
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
-    /// Which shard owns a room.
-    rooms: Arc<DashMap<RoomId, usize>>,
+    rooms: Arc<Rooms>,
     next_shard: AtomicUsize,
-    is_stopping: AtomicBool,
+    next_carrier: AtomicUsize,
+    is_stopping: Arc<AtomicBool>,
     advertised: Advertised,
     limits: EngineLimits,
     clock: Instant,
@@ -114,9 +115,10 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         .map(|(_, address)| *address)
         .ok_or(StartError::NoListener)?;
     let hub = Arc::new(Hub::default());
-    let rooms = Arc::new(DashMap::new());
+    let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
+    let epochs = Arc::new(Epochs::new(shards_count));
     let mut engine = ShardEngine {
         shards: Vec::new(),
         counters: Vec::new(),
@@ -124,7 +126,8 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         hub,
         rooms,
         next_shard: AtomicUsize::new(0),
-        is_stopping: AtomicBool::new(false),
+        next_carrier: AtomicUsize::new(0),
+        is_stopping: Arc::default(),
         advertised: Advertised::new(first.advertise.clone(), bound),
         limits: config.limits.clone(),
         clock,
@@ -134,16 +137,18 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         let environment = Environment {
             index,
             peers: Arc::clone(&peers),
+            epochs: Arc::clone(&epochs),
             hub: Arc::clone(&engine.hub),
             rooms: Arc::clone(&engine.rooms),
             counters: Arc::default(),
+            is_stopping: Arc::clone(&engine.is_stopping),
             limits: config.limits.clone(),
             ask_recipients: config.ask_recipients,
             clock,
         };
         let sockets = sockets.pop().unwrap_or_default();
         engine.counters.push(Arc::clone(&environment.counters));
-        match spawn(config.want, environment, sockets) {
+        match supervisor::spawn(config.want, environment, sockets) {
             Ok((handle, thread, chosen)) => {
                 engine.shards.push(handle);
                 engine
@@ -192,75 +197,28 @@ fn bind(config: &EngineConfig, shards_count: usize) -> Result<Bound, StartError>
     Ok((listeners, sockets))
 }
 
-fn spawn(
-    want: ring_io::Want,
-    environment: Environment,
-    sockets: Vec<TcpListener>,
-) -> std::io::Result<(ShardHandle, JoinHandle<()>, ring_io::Choice)> {
-    let (sender, mailbox) = sync_channel(MAILBOX_MESSAGES_MAX);
-    let (opened_sender, opened) = sync_channel(1);
-    let name = format!("shard-{}", environment.index);
-    let (index, hub) = (environment.index, Arc::clone(&environment.hub));
-    let rooms = Arc::clone(&environment.rooms);
-    let thread = std::thread::Builder::new().name(name).spawn(move || {
-        let started = ring_io::open(want, &ring_io::Config::default()).and_then(|(io, choice)| {
-            let waker = ring_io::Io::waker(&io);
-            Shard::new(io, mailbox, environment, sockets).map(|shard| (shard, waker, choice))
-        });
-        match started {
-            Ok((shard, waker, choice)) => {
-                let _ = opened_sender.send(Ok((waker, choice)));
-                // The shard's sockets close while it unwinds; its rooms must not vanish in silence.
-                if catch_unwind(AssertUnwindSafe(|| shard.run())).is_err() {
-                    tracing::error!(shard = index, "the shard failed; its rooms are lost");
-                    report_lost(index, &rooms, &hub);
-                }
-            }
-            Err(error) => {
-                let _ = opened_sender.send(Err(error));
-            }
-        }
-    })?;
-    match opened.recv() {
-        Ok(Ok((waker, choice))) => Ok((ShardHandle { sender, waker }, thread, choice)),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(std::io::Error::other(
-            "the shard's thread ended at its start",
-        )),
-    }
-}
-
-/// Tells the controllers that the rooms of a shard are gone with it.
-fn report_lost(shard: usize, rooms: &DashMap<RoomId, usize>, hub: &Hub) {
-    let mut lost = Vec::new();
-    rooms.retain(|room, owner| {
-        let is_lost = *owner == shard;
-        if is_lost {
-            lost.push(room.clone());
-        }
-        !is_lost
-    });
-    for room in lost {
-        let reason = EndReason::ShardFailed;
-        hub.publish(&Event::RoomLost { room, reason });
-    }
-}
-
 impl ShardEngine {
     /// Ends all sessions, closes the MSRP connections and joins the shards' threads. Blocks until
     /// they are gone.
     pub fn shutdown(&self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+        self.is_stopping.store(true, Ordering::Release);
         for shard in &self.shards {
             // A full mailbox empties by itself; the shard has to hear this.
             if shard.sender.send(ShardMessage::Stop).is_ok() {
-                shard.waker.wake();
+                shard.bell.ring();
             }
         }
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {
+            thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+
+    /// Makes a shard panic, to test what follows from it.
+    #[cfg(feature = "test-faults")]
+    pub fn fail_shard(&self, shard: usize) {
+        let _ = self.post(shard, ShardMessage::Panic);
     }
 
     fn create_room(
@@ -281,7 +239,7 @@ impl ShardEngine {
             Entry::Vacant(vacant) => {
                 let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
                 let shard = next % self.shards.len().max(1);
-                vacant.insert(shard);
+                vacant.insert(Residence::new(shard));
                 shard
             }
         };
@@ -319,8 +277,26 @@ impl ShardEngine {
     }
 
     fn shard_of(&self, room: &RoomId) -> Result<usize, ControlError> {
-        let shard = self.rooms.get(room).map(|entry| *entry);
-        shard.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
+        self.residence_of(room).map(|residence| residence.shard)
+    }
+
+    fn residence_of(&self, room: &RoomId) -> Result<Residence, ControlError> {
+        let residence = self.rooms.get(room).map(|entry| *entry);
+        residence.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
+    }
+
+    /// Which shards a new session of a room belongs to. The connections of a large room go to all
+    /// shards in turn.
+    fn place(&self, room: &RoomId) -> Result<Homes, ControlError> {
+        let residence = self.residence_of(room)?;
+        let home = residence.shard;
+        let is_large = residence.sessions_count >= self.limits.spread_participants_min;
+        let carrier = if is_large {
+            self.next_carrier.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1)
+        } else {
+            home
+        };
+        Ok(Homes { carrier, home })
     }
 
     /// Posts to the shard that owns the room.
@@ -351,7 +327,11 @@ impl ShardEngine {
             | ShardMessage::SetPeer { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
-            ShardMessage::Connection { .. } | ShardMessage::Stop => Ok(()),
+            ShardMessage::Connection { .. } | ShardMessage::Crossing(_) | ShardMessage::Stop => {
+                Ok(())
+            }
+            #[cfg(feature = "test-faults")]
+            ShardMessage::Panic => Ok(()),
         }
     }
 
@@ -381,8 +361,8 @@ impl ShardEngine {
                 media,
                 local,
             } => {
-                let shard = match self.shard_of(&room) {
-                    Ok(shard) => shard,
+                let homes = match self.place(&room) {
+                    Ok(homes) => homes,
                     Err(error) => return Err((reply, error)),
                 };
                 let new = description::Request {
@@ -394,9 +374,9 @@ impl ShardEngine {
                 };
                 match self
                     .advertised
-                    .new_session(shard, new, self.limits.message_octets_max, reply)
+                    .new_session(homes, new, self.limits.message_octets_max, reply)
                 {
-                    Ok(session) => self.post(shard, ShardMessage::AddSession(session)),
+                    Ok(session) => self.post(homes.home, ShardMessage::AddSession(session)),
                     Err(refused) => Err(refused),
                 }
             }
@@ -477,28 +457,4 @@ fn participant_identities(config: &ParticipantConfig) -> Result<Vec<Identity>, C
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
     }
     identities(&config.identities, IDENTITIES_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
-        let rooms = DashMap::new();
-        let room = |name| RoomId::new(name).unwrap();
-        rooms.insert(room("lost"), 1);
-        rooms.insert(room("kept"), 0);
-        let hub = Hub::default();
-        let mut events = hub.subscribe();
-        report_lost(1, &rooms, &hub);
-        let expected = Event::RoomLost {
-            room: room("lost"),
-            reason: EndReason::ShardFailed,
-        };
-        assert_eq!(events.try_recv(), Ok(expected));
-        assert!(events.try_recv().is_err());
-        assert_eq!(rooms.len(), 1);
-        assert!(rooms.contains_key(&room("kept")));
-    }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod crossing;
 mod engine;
 pub mod limits;
 mod mailbox;

@@ -20,12 +20,24 @@ pub const BACKLOG_OCTETS_MAX: usize = 4 * 1024 * 1024;
 /// ended with `#` for that participant.
 pub const EARLY_OCTETS_MAX: usize = 256 * 1024;
 
-/// Sessions that one connection may carry. One more is answered with 506.
+/// Sessions of one shard that one connection may carry. One more is answered with 506.
 pub const SESSIONS_PER_CONNECTION_MAX: usize = 64;
 
 /// How long a connection whose last session has ended waits for the peer to close, in
 /// nanoseconds: 2 s.
 pub const LINGER_NS: u64 = 2_000_000_000;
+
+/// Octets that one connection may have forwarded to another shard and that were not read there. With
+/// more the connection is not read.
+pub const FORWARDED_OCTETS_MAX: usize = 256 * 1024;
+
+/// Participants of a room from which on new sessions get their connections on all shards in turn, so
+/// that the copies are written by all cores. A smaller room stays on one: what crosses costs more
+/// than it saves.
+pub const SPREAD_PARTICIPANTS_MIN: usize = 32;
+
+/// How soon a shard looks again whether another one's mailbox has room, in nanoseconds: 1 ms.
+pub const RETRY_NS: u64 = 1_000_000;
 
 /// Longest sleep of a shard, in nanoseconds: 250 ms. It bounds how old the sign of life is.
 pub const SLEEP_NS_MAX: u64 = 250_000_000;
@@ -38,3 +50,15 @@ pub const SLICES_PER_SEND_MAX: usize = 1000;
 
 /// Most shards; a session-id names its shard with two hexadecimal digits. More are not started.
 pub const SHARDS_MAX: usize = 256;
+
+/// How long a shard has to serve after a failure for the next one to be restarted without delay, in
+/// nanoseconds: 10 s.
+pub const RESTART_CALM_NS: u64 = 10_000_000_000;
+
+/// Delay before a shard that fails for the second time in a row is restarted, in nanoseconds:
+/// 10 ms. It doubles with every further failure.
+pub const RESTART_DELAY_NS_MIN: u64 = 10_000_000;
+
+/// Longest delay before a failed shard is restarted, in nanoseconds: 1 s. Who connects meanwhile
+/// waits in the listener's queue that long.
+pub const RESTART_DELAY_NS_MAX: u64 = 1_000_000_000;

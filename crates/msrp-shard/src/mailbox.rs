@@ -2,11 +2,14 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_control::{ParticipantId, ReplySender, RoomId};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
 use ring_io::Waker;
+
+use crate::crossing::Crossing;
 
 use std::net::SocketAddr;
 
@@ -41,8 +44,13 @@ pub(crate) enum ShardMessage {
         peer: SocketAddr,
         octets: Vec<u8>,
     },
+    /// What another shard has to tell about connections with sessions of both.
+    Crossing(Box<Crossing>),
     /// End everything.
     Stop,
+    /// Panic, as a defect would.
+    #[cfg(feature = "test-faults")]
+    Panic,
 }
 
 /// A session to be.
@@ -69,11 +77,31 @@ pub(crate) struct PeerMedia {
     pub(crate) connect: Option<SocketAddr>,
 }
 
+/// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.
+pub(crate) struct Bell(RwLock<Waker>);
+
+impl Bell {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self(RwLock::new(waker))
+    }
+
+    /// Wakes the shard.
+    pub(crate) fn ring(&self) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).wake();
+    }
+
+    /// From now on this waker is rung, and at once: what came meanwhile waits in the mailbox.
+    pub(crate) fn hang(&self, waker: Waker) {
+        waker.wake();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = waker;
+    }
+}
+
 /// The way to a shard. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ShardHandle {
     pub(crate) sender: SyncSender<ShardMessage>,
-    pub(crate) waker: Waker,
+    pub(crate) bell: Arc<Bell>,
 }
 
 impl ShardHandle {
@@ -82,7 +110,7 @@ impl ShardHandle {
     pub(crate) fn post(&self, message: ShardMessage) -> Result<(), ShardMessage> {
         match self.sender.try_send(message) {
             Ok(()) => {
-                self.waker.wake();
+                self.bell.ring();
                 Ok(())
             }
             Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => Err(message),

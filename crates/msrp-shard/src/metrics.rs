@@ -73,6 +73,9 @@ cells! {
     EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
     ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
     ReceivePauses => "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter;
+    Crossings => "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter;
+    Routes => "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter;
+    Restarts => "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter;
     Turns => "msrp_shard_turns_total", "Turns of the shard loops.", Counter;
 }
 
@@ -98,6 +101,9 @@ pub const METRICS: fn() -> Vec<(&'static str, &'static str, Kind)> = || {
 #[derive(Debug)]
 pub(crate) struct Counters {
     cells: [AtomicU64; CELLS.len()],
+    /// What the cells held when the shard was last started: totals that are kept elsewhere begin
+    /// again at zero there.
+    before: [AtomicU64; CELLS.len()],
     /// When the shard last went round its loop, in nanoseconds of the engine's clock.
     pub(crate) alive_ns: AtomicU64,
 }
@@ -106,6 +112,7 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             cells: [const { AtomicU64::new(0) }; CELLS.len()],
+            before: [const { AtomicU64::new(0) }; CELLS.len()],
             alive_ns: AtomicU64::new(0),
         }
     }
@@ -129,6 +136,37 @@ impl Counters {
     /// Sets a number.
     pub(crate) fn set(&self, cell: Cell, value: u64) {
         self.cells[cell as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// Sets a total that is kept elsewhere since the shard was started.
+    pub(crate) fn set_total(&self, cell: Cell, value: u64) {
+        let before = self.before[cell as usize].load(Ordering::Relaxed);
+        self.set(cell, before.wrapping_add(value));
+    }
+
+    /// The shard has failed: what it had open ends, and its next totals are added to these.
+    pub(crate) fn settle_failure(&self) {
+        let settled = [
+            Cell::CopiesDelivered,
+            Cell::CopiesSent,
+            Cell::CopiesRefused,
+            Cell::CopiesFailed,
+            Cell::CopiesAborted,
+        ];
+        let settled: u64 = settled.into_iter().map(|cell| self.get(cell)).sum();
+        let open = self.get(Cell::CopiesOpened).saturating_sub(settled);
+        self.add(Cell::CopiesFailed, open);
+        self.add(Cell::EndShardFailed, self.get(Cell::Participants));
+        for gauge in [
+            Cell::Participants,
+            Cell::Connections,
+            Cell::ReceiveSlotsInUse,
+        ] {
+            self.set(gauge, 0);
+        }
+        for (before, cell) in self.before.iter().zip(&self.cells) {
+            before.store(cell.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     /// Counts the end of a session.
@@ -197,6 +235,22 @@ mod tests {
             assert_eq!(*cell as usize, index);
             assert!(seen.insert((name, label)), "{name} {label:?} twice");
         }
+    }
+
+    #[test]
+    fn metrics_of_a_failed_shard_have_every_copy_settled_and_go_on_from_there() {
+        let counters = Counters::default();
+        counters.set_total(Cell::CopiesOpened, 10);
+        counters.set_total(Cell::CopiesSent, 7);
+        counters.set(Cell::Participants, 3);
+        counters.settle_failure();
+        assert_eq!(counters.get(Cell::CopiesFailed), 3);
+        assert_eq!(counters.get(Cell::EndShardFailed), 3);
+        assert_eq!(counters.get(Cell::Participants), 0);
+        counters.set_total(Cell::CopiesOpened, 2);
+        counters.set_total(Cell::CopiesFailed, 2);
+        assert_eq!(counters.get(Cell::CopiesOpened), 12);
+        assert_eq!(counters.get(Cell::CopiesFailed), 5);
     }
 
     #[test]

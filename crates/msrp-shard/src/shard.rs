@@ -14,23 +14,27 @@
 mod binding;
 mod commands;
 mod connection;
+mod crossings;
 mod inbound;
 mod intake;
 mod outbound;
 mod outbox;
 mod pacing;
 mod reporting;
+mod route;
 mod session;
+mod stand_in;
 mod timers;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
-use msrp_control::{EndReason, Event, ParticipantId, RoomId};
+use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
 use msrp_wire::FailureReport;
@@ -38,24 +42,31 @@ use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io};
 
 use crate::config::EngineLimits;
-use crate::engine::Hub;
-use crate::limits::SLEEP_NS_MAX;
+use crate::crossing::Epochs;
+use crate::engine::{Hub, Rooms};
+use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
 
 use connection::Connections;
+use crossings::Crossings;
 use session::Sessions;
 use timers::Timers;
 
 /// What a shard shares with the engine.
+#[derive(Clone)]
 pub(crate) struct Environment {
     pub(crate) index: usize,
     /// All shards, to hand connections over.
     pub(crate) peers: Arc<OnceLock<Vec<ShardHandle>>>,
+    /// How often each shard was started again.
+    pub(crate) epochs: Arc<Epochs>,
     pub(crate) hub: Arc<Hub>,
     /// The registry of rooms; the shard takes out what it has ended.
-    pub(crate) rooms: Arc<DashMap<RoomId, usize>>,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) counters: Arc<Counters>,
+    /// The node goes down: a shard that fails is not started again.
+    pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,
     pub(crate) clock: Instant,
@@ -64,7 +75,7 @@ pub(crate) struct Environment {
 /// One core's connections, sessions and rooms.
 pub(crate) struct Shard<I: Io> {
     io: I,
-    mailbox: Receiver<ShardMessage>,
+    mailbox: Rc<Receiver<ShardMessage>>,
     environment: Environment,
     switch: Switch,
     ids: IdSource,
@@ -72,6 +83,7 @@ pub(crate) struct Shard<I: Io> {
     connections: Connections,
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
+    crossings: Crossings,
     /// Connections with something to send.
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
@@ -79,6 +91,15 @@ pub(crate) struct Shard<I: Io> {
     /// Counts the turns.
     turn: u64,
     is_stopping: bool,
+}
+
+/// Why a shard's loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// Its backend broke; everything it served is lost.
+    BackendBroke,
 }
 
 /// A room with the names that the controller gave.
@@ -92,7 +113,7 @@ impl<I: Io> Shard<I> {
     /// Puts a shard together on its own thread and starts to accept.
     pub(crate) fn new(
         mut io: I,
-        mailbox: Receiver<ShardMessage>,
+        mailbox: Rc<Receiver<ShardMessage>>,
         environment: Environment,
         listeners: Vec<TcpListener>,
     ) -> std::io::Result<Self> {
@@ -109,7 +130,9 @@ impl<I: Io> Shard<I> {
             interim_reports: false,
             seed: seed()?,
         };
+        let crossings = Crossings::new(environment.index, &environment.epochs);
         Ok(Self {
+            crossings,
             io,
             mailbox,
             environment,
@@ -127,7 +150,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// Runs until it is told to stop or its backend breaks.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self) -> Ended {
         let mut events = Vec::new();
         while !self.is_stopping {
             let now = self.now();
@@ -138,17 +161,18 @@ impl<I: Io> Shard<I> {
             let sleep = self.sleep(now);
             if let Err(error) = self.io.wait(Some(sleep), &mut events) {
                 tracing::error!(shard = self.environment.index, %error, "the backend broke");
-                self.end_rooms(EndReason::ShardFailed);
-                return;
+                return Ended::BackendBroke;
             }
             self.take_turn(&mut events);
         }
+        Ended::Stopped
     }
 
     /// Handles one batch of events and everything that follows from it.
     fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
         let now = self.now();
         self.turn = self.turn.wrapping_add(1);
+        self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {
             self.handle_event(now, event);
@@ -161,6 +185,8 @@ impl<I: Io> Shard<I> {
         self.switch.end_turn(now);
         self.carry_out(now);
         self.flush(now);
+        self.retire_stand_ins();
+        self.post_crossings();
         self.publish_counters();
     }
 
@@ -193,38 +219,28 @@ impl<I: Io> Shard<I> {
         let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
             deadline.since(now).min(SLEEP_NS_MAX)
         });
-        Duration::from_nanos(ns)
-    }
-
-    /// Ends every room without a command and tells the controllers.
-    fn end_rooms(&mut self, reason: EndReason) {
-        for (room, _) in std::mem::take(&mut self.rooms) {
-            self.environment.rooms.remove(&room);
-            tracing::warn!(%room, %reason, "room lost");
-            self.environment
-                .hub
-                .publish(&Event::RoomLost { room, reason });
-        }
+        let is_held_up = self.crossings.is_held_up();
+        Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
     }
 
     /// Copies the numbers that live elsewhere to where readers see them.
     fn publish_counters(&self) {
         let counters = &self.environment.counters;
         let sums = self.switch.sums();
-        counters.set(Cell::CopiesOpened, sums.opened);
-        counters.set(Cell::CopiesDelivered, sums.delivered);
-        counters.set(Cell::CopiesSent, sums.sent);
-        counters.set(Cell::CopiesRefused, sums.refused);
-        counters.set(Cell::CopiesFailed, sums.failed);
-        counters.set(Cell::CopiesAborted, sums.aborted);
-        counters.set(Cell::CopiedHeld, sums.held_octets_copied);
-        counters.set(Cell::FinalReportsSent, sums.final_reports_sent);
-        counters.set(Cell::FinalReportsSkipped, sums.final_reports_skipped);
+        counters.set_total(Cell::CopiesOpened, sums.opened);
+        counters.set_total(Cell::CopiesDelivered, sums.delivered);
+        counters.set_total(Cell::CopiesSent, sums.sent);
+        counters.set_total(Cell::CopiesRefused, sums.refused);
+        counters.set_total(Cell::CopiesFailed, sums.failed);
+        counters.set_total(Cell::CopiesAborted, sums.aborted);
+        counters.set_total(Cell::CopiedHeld, sums.held_octets_copied);
+        counters.set_total(Cell::FinalReportsSent, sums.final_reports_sent);
+        counters.set_total(Cell::FinalReportsSkipped, sums.final_reports_skipped);
         counters.set(Cell::Connections, self.connections.count() as u64);
         counters.set(Cell::Participants, self.sessions.count() as u64);
         let pool = self.io.pool();
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
-        counters.set(Cell::ReceivePauses, pool.pauses);
+        counters.set_total(Cell::ReceivePauses, pool.pauses);
         counters.count(Cell::Turns);
     }
 }

@@ -41,12 +41,12 @@ impl Advertised {
     /// Makes the session of a new participant, with our description of it.
     pub(super) fn new_session(
         &self,
-        shard: usize,
+        homes: Homes,
         request: Request,
         message_octets_max: u64,
         reply: ReplySender,
     ) -> Result<Box<NewSession>, (ReplySender, ControlError)> {
-        match self.compose(shard, &request, message_octets_max) {
+        match self.compose(homes, &request, message_octets_max) {
             Ok((spec, own, peer, sdp)) => Ok(Box::new(NewSession {
                 room: request.room,
                 participant: request.participant,
@@ -62,12 +62,12 @@ impl Advertised {
 
     fn compose(
         &self,
-        shard: usize,
+        homes: Homes,
         request: &Request,
         message_octets_max: u64,
     ) -> Result<(LegSpec, MsrpUriBuf, Option<PeerMedia>, String), ControlError> {
         let identities = participant_identities(&request.config)?;
-        let (own, local) = self.local(shard, &request.local, message_octets_max)?;
+        let (own, local) = self.local(homes, &request.local, message_octets_max)?;
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
             Media::Offer(offer) => {
@@ -140,12 +140,12 @@ impl Advertised {
 
     fn local(
         &self,
-        shard: usize,
+        homes: Homes,
         wanted: &LocalMedia,
         message_octets_max: u64,
     ) -> Result<(MsrpUriBuf, Local), ControlError> {
         let bits = random_bits()?;
-        let session_id = session_id(shard, bits);
+        let session_id = homes.session_id(bits);
         let host = match self.host.parse::<IpAddr>() {
             Ok(IpAddr::V4(ip)) => Host::V4(ip),
             Ok(IpAddr::V6(ip)) => Host::V6(ip),
@@ -192,15 +192,35 @@ fn accept_types(wanted: Option<&[String]>) -> Vec<String> {
     own.map(str::to_owned).into_iter().chain(others).collect()
 }
 
-/// Two hexadecimal digits for the shard, then 128 random bits.
-fn session_id(shard: usize, bits: u128) -> String {
-    format!("{shard:02x}{}", MessageId::from_random(bits).as_str())
+/// The shards that a session belongs to. Its session-id names both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Homes {
+    /// The shard that its connection goes to when the connection names this session first.
+    pub(crate) carrier: usize,
+    /// The shard that has its room.
+    pub(crate) home: usize,
 }
 
-/// The shard that a session-id names.
-pub(crate) fn shard_of_session_id(session_id: &[u8]) -> Option<usize> {
-    let digits = std::str::from_utf8(session_id.get(..2)?).ok()?;
-    usize::from_str_radix(digits, 16).ok()
+impl Homes {
+    /// Two hexadecimal digits for each shard, then 128 random bits.
+    fn session_id(self, bits: u128) -> String {
+        let Self { carrier, home } = self;
+        let random = MessageId::from_random(bits);
+        format!("{carrier:02x}{home:02x}{}", random.as_str())
+    }
+
+    /// The shards that a session-id names.
+    pub(crate) fn of_session_id(session_id: &[u8]) -> Option<Self> {
+        let number = |digits: &[u8]| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            usize::from_str_radix(digits, 16).ok()
+        };
+        let (carrier, home) = session_id.get(..4)?.split_at(2);
+        Some(Self {
+            carrier: number(carrier)?,
+            home: number(home)?,
+        })
+    }
 }
 
 /// 128 bits from the operating system.
@@ -244,12 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn session_id_names_its_shard() {
-        for shard in [0, 1, 17, 255] {
-            let id = session_id(shard, u128::MAX / 3);
-            assert_eq!(shard_of_session_id(id.as_bytes()), Some(shard));
+    fn session_id_names_its_shards() {
+        for (carrier, home) in [(0, 0), (1, 0), (17, 1), (255, 254)] {
+            let homes = Homes { carrier, home };
+            let id = homes.session_id(u128::MAX / 3);
+            assert_eq!(Homes::of_session_id(id.as_bytes()), Some(homes));
         }
-        assert_eq!(shard_of_session_id(b"z"), None);
-        assert_eq!(shard_of_session_id(b"zz1234"), None);
+        assert_eq!(Homes::of_session_id(b"00z"), None);
+        assert_eq!(Homes::of_session_id(b"00zz1234"), None);
     }
 }

@@ -25,9 +25,10 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Connection, Phase, Prelude};
+use super::connection::{Connection, Phase};
 use super::session::{Asked, Early, Link};
-use super::timers::{ConnIndex, Timer};
+use super::timers::Timer;
+use crate::crossing::What;
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
 use crate::mailbox::ShardMessage;
 use crate::metrics::Cell;
@@ -62,10 +63,10 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
-        let connection = Connection::new(peer, Phase::Unnamed(Prelude::default()), now);
-        self.connections.insert(conn, connection);
+        let mut connection = Connection::new(peer, Phase::Unnamed, now);
         let deadline = now.after(self.environment.limits.unbound_ns);
-        self.timers.set(deadline, Timer::Unnamed(ConnIndex(conn)));
+        connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
+        self.connections.insert(conn, connection);
     }
 
     /// Hands the connection with the octets of its request so far to another shard. `false` when it
@@ -85,14 +86,10 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.remove(conn) else {
             return false;
         };
-        let mut octets = match connection.phase {
-            Phase::Unnamed(Prelude::Head(head)) => head,
-            Phase::Unnamed(Prelude::Refused)
-            | Phase::Opening(_)
-            | Phase::Serving
-            | Phase::Closing
-            | Phase::Lingering => Vec::new(),
-        };
+        if let Some(timer) = connection.naming {
+            self.timers.cancel(timer);
+        }
+        let mut octets = connection.head_octets;
         octets.extend_from_slice(request);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
@@ -125,12 +122,20 @@ impl<I: Io> Shard<I> {
         }
         session.link = Link::Bound(conn);
         connection.sessions.push(leg);
+        let timers = [session.binding.take(), connection.naming.take()];
+        for timer in timers.into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
         let is_first = !matches!(connection.phase, Phase::Serving);
         connection.phase = Phase::Serving;
         connection.progress = now;
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
+        self.tell_bound(conn);
+        let Some(session) = self.sessions.get(leg) else {
+            return false;
+        };
         self.environment.counters.count(Cell::SessionsBound);
         let (room, participant) = (session.room.clone(), session.participant.clone());
         self.environment
@@ -210,7 +215,7 @@ impl<I: Io> Shard<I> {
             .map(|connection| &connection.phase);
         let reason = match phase {
             Some(Phase::Opening(_)) => EndReason::ConnectFailed,
-            Some(Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering) => {
+            Some(Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering) => {
                 EndReason::ConnectionLost
             }
             None => return,
@@ -225,9 +230,14 @@ impl<I: Io> Shard<I> {
         };
         let opening = match connection.phase {
             Phase::Opening(leg) => Some(leg),
-            Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering => None,
+            Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering => None,
         };
         let sessions = std::mem::take(&mut connection.sessions);
+        self.abandon_routes(conn, reason);
+        if let Some(carrier) = self.forget_carrier(conn) {
+            let ended = What::Ended(reason);
+            self.crossings.tell(carrier.shard, carrier.conn, ended);
+        }
         self.close(conn);
         for leg in sessions.into_iter().chain(opening) {
             self.end_session(now, leg, reason);
@@ -237,7 +247,11 @@ impl<I: Io> Shard<I> {
     /// Closes the socket and forgets the connection.
     pub(super) fn close(&mut self, conn: ConnKey) {
         self.release_senders(conn);
+        self.abandon_routes(conn, EndReason::ConnectionLost);
         if let Some(connection) = self.connections.remove(conn) {
+            if let Some(timer) = connection.naming {
+                self.timers.cancel(timer);
+            }
             for slow in connection.slowed_by {
                 if let Some(slow) = self.connections.get_mut(slow) {
                     slow.slows.retain(|sender| *sender != conn);
@@ -253,7 +267,9 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.sessions.retain(|other| *other != leg);
-        if connection.sessions.is_empty() {
+        if connection.carrier.is_some() {
+            self.crossings.visited.push(conn);
+        } else if connection.is_unused() {
             connection.phase = Phase::Closing;
             connection.progress = now;
             self.mark_dirty(conn);
@@ -267,8 +283,7 @@ impl<I: Io> Shard<I> {
             connection.phase = Phase::Lingering;
             self.io.shutdown(conn);
             self.io.read(conn, Read::Continuous);
-            self.timers
-                .set(now.after(LINGER_NS), Timer::Linger(ConnIndex(conn)));
+            self.timers.set(now.after(LINGER_NS), Timer::Linger(conn));
         }
     }
 }

@@ -45,11 +45,21 @@ impl<I: Io> Shard<I> {
             } => {
                 self.adopt(now, stream, peer, octets);
             }
+            ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),
+            #[cfg(feature = "test-faults")]
+            ShardMessage::Panic => panic!("a fault that a test asked for"),
         }
     }
 
     fn create_room(&mut self, now: Timestamp, room: RoomId, spec: RoomSpec) -> Answer {
+        // A shard that fails takes rooms out of the registry before their command has come to it.
+        let index = self.environment.index;
+        let owner = self.environment.rooms.get(&room).map(|owner| owner.shard);
+        if owner != Some(index) || self.rooms.contains_key(&room) {
+            let detail = "the shard failed while the room was made; try again";
+            return Err(ControlError::new(ErrorCode::Unavailable, detail));
+        }
         let Some(key) = self.switch.create_room(spec) else {
             self.environment.rooms.remove(&room);
             return Err(ControlError::new(
@@ -120,6 +130,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         running.participants.insert(participant.clone(), leg);
+        self.count_sessions(&room);
         tracing::info!(%room, %participant, "session started");
         self.sessions
             .insert(leg, Session::new(room, participant, own, now));
@@ -173,11 +184,11 @@ impl<I: Io> Shard<I> {
         }
         if let Some(session) = self.sessions.get_mut(leg) {
             session.set_peer(peer.path);
+            if session.bound().is_none() {
+                let deadline = now.after(self.environment.limits.unbound_ns);
+                session.binding = self.timers.set(deadline, Timer::Unbound(leg));
+            }
         }
-        self.timers.set(
-            now.after(self.environment.limits.unbound_ns),
-            Timer::Unbound(leg),
-        );
         self.switch
             .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
         self.switch.join(leg);
@@ -213,6 +224,9 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.sessions.remove(leg) else {
             return;
         };
+        if let Some(timer) = session.binding {
+            self.timers.cancel(timer);
+        }
         self.switch.leave(leg);
         self.carry_out(now);
         self.environment.counters.count_end(reason);
@@ -220,6 +234,7 @@ impl<I: Io> Shard<I> {
         tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");
         if let Some(running) = self.rooms.get_mut(room) {
             running.participants.remove(participant);
+            self.count_sessions(room);
         }
         if let Some(conn) = session.connection() {
             self.leave_connection(now, conn, leg);
@@ -233,6 +248,15 @@ impl<I: Io> Shard<I> {
                 participant: session.participant.clone(),
                 reason,
             });
+        }
+    }
+
+    /// Tells the controllers' threads how large a room is: where they place sessions depends on it.
+    fn count_sessions(&self, room: &RoomId) {
+        if let Some(running) = self.rooms.get(room)
+            && let Some(mut residence) = self.environment.rooms.get_mut(room)
+        {
+            residence.sessions_count = running.participants.len();
         }
     }
 

@@ -1,19 +1,21 @@
 //! From octets of a connection to the switch.
 
+use std::ops::Range;
+
 use bytes::{Buf as _, Bytes};
 use msrp_control::EndReason;
 use msrp_session::{Timestamp, answering};
 use msrp_switch::{LegKey, Outcome};
 use msrp_wire::{
     Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
-    RequestHead, ResponseHead, StatusCode, encode,
+    RequestHead, ResponseHead, StatusCode, TransactionId, encode,
 };
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Inbound, Phase, Prelude};
+use super::connection::{Connections, Inbound, Phase};
 use super::session::Asked;
-use crate::engine::shard_of_session_id;
+use crate::engine::Homes;
 use crate::metrics::Cell;
 
 /// What became of octets.
@@ -32,8 +34,10 @@ enum Named {
     Unknown,
     /// It is bound to another connection.
     BoundElsewhere,
-    /// Another shard owns it.
+    /// The connection belongs to this other shard.
     OnShard(usize),
+    /// It belongs to this other shard, and the connection stays here.
+    Homed(usize),
 }
 
 impl<I: Io> Shard<I> {
@@ -45,6 +49,7 @@ impl<I: Io> Shard<I> {
         let Some(mut decoder) = connection.decoder.take() else {
             return;
         };
+        self.acknowledge(conn, octets.len());
         let mut rest = octets.clone();
         let mut request_start = 0;
         loop {
@@ -55,14 +60,19 @@ impl<I: Io> Shard<I> {
             let Some(event) = step.event else { break };
             let consumed = step.consumed;
             let is_end = !matches!(event, Event::Request(_) | Event::Body(_));
+            let is_body = matches!(event, Event::Body(_));
             let request = octets.get(request_start..).unwrap_or_default();
             match self.handle_wire(now, conn, (&rest, request), event) {
                 Fate::Read => rest.advance(consumed),
                 Fate::HandedOver => return,
             }
             if is_end {
-                request_start = octets.len() - rest.len();
-                self.forget_prelude(conn);
+                let end = octets.len() - rest.len();
+                self.end_frame(conn, octets, request_start..end);
+                request_start = end;
+            } else if !is_body && let Some(connection) = self.connections.get_mut(conn) {
+                connection.is_in_request = true;
+                connection.head_octets = Vec::new();
             }
         }
         decoder.release();
@@ -70,20 +80,45 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.decoder = Some(decoder);
-        if let Phase::Unnamed(prelude) = &mut connection.phase {
-            if let Prelude::Head(head) = prelude {
-                head.extend_from_slice(octets.get(request_start..).unwrap_or_default());
-            }
+        self.keep_rest(conn, octets, request_start..octets.len());
+        if let Some(connection) = self.connections.get(conn)
+            && matches!(connection.phase, Phase::Unnamed)
+            && connection.routes.is_empty()
+        {
             self.io.read(conn, Read::Once);
         }
     }
 
-    /// A request of a connection without session has ended.
-    fn forget_prelude(&mut self, conn: ConnKey) {
-        if let Some(connection) = self.connections.get_mut(conn)
-            && let Phase::Unnamed(prelude) = &mut connection.phase
-        {
-            *prelude = Prelude::default();
+    /// A frame ends in this read, where these octets of it lie.
+    fn end_frame(&mut self, conn: ConnKey, octets: &Bytes, range: Range<usize>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.is_in_request = false;
+        connection.head_octets = Vec::new();
+        if let Inbound::Forwarded(home) = connection.inbound {
+            connection.inbound = Inbound::Idle;
+            self.forward(conn, home, octets.slice(range));
+        }
+    }
+
+    /// The frame whose octets lie at the end of this read goes on in the next.
+    fn keep_rest(&mut self, conn: ConnKey, octets: &Bytes, range: Range<usize>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if range.is_empty() {
+            return;
+        }
+        if let Inbound::Forwarded(home) = connection.inbound {
+            self.forward(conn, home, octets.slice(range));
+        } else if !connection.is_in_request && connection.head_octets.len() < HEAD_OCTETS_MAX {
+            // More than a header section may have is in what is refused, or a response with a body.
+            let head = octets.get(range).unwrap_or_default();
+            let room = HEAD_OCTETS_MAX - connection.head_octets.len();
+            connection
+                .head_octets
+                .extend_from_slice(head.get(..room).unwrap_or(head));
         }
     }
 
@@ -97,6 +132,7 @@ impl<I: Io> Shard<I> {
         let sessions = std::mem::take(&mut connection.sessions);
         connection.phase = Phase::Closing;
         connection.progress = now;
+        self.abandon_routes(conn, EndReason::ProtocolError);
         for leg in sessions {
             self.end_session(now, leg, EndReason::ProtocolError);
         }
@@ -139,6 +175,10 @@ impl<I: Io> Shard<I> {
         {
             return Fate::HandedOver;
         }
+        if let Named::Homed(home) = named {
+            self.begin_forwarding(conn, home);
+            return Fate::Read;
+        }
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
             Method::Report => Cell::RequestsReport,
@@ -146,13 +186,10 @@ impl<I: Io> Shard<I> {
         });
         match named {
             Named::Here(leg) => self.handle_named(conn, leg, head),
-            Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
+            Named::Unknown | Named::OnShard(_) | Named::Homed(_) => {
+                self.answer(conn, head, StatusCode::NO_SESSION);
+            }
             Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
-        }
-        if let Some(connection) = self.connections.get_mut(conn)
-            && let Phase::Unnamed(prelude) = &mut connection.phase
-        {
-            *prelude = Prelude::Refused;
         }
         self.carry_out(now);
         Fate::Read
@@ -183,20 +220,28 @@ impl<I: Io> Shard<I> {
                 return Named::Here(leg);
             }
         }
-        let is_unnamed = matches!(connection.phase, Phase::Unnamed(_));
-        match self.sessions.find(session_id) {
-            Some(leg) if self.bind(now, conn, leg) => Named::Here(leg),
-            Some(_) => Named::BoundElsewhere,
-            None => match shard_of_session_id(session_id) {
-                Some(shard) if shard != self.environment.index => {
-                    if is_unnamed {
-                        Named::OnShard(shard)
-                    } else {
-                        Named::Unknown
-                    }
-                }
-                Some(_) | None => Named::Unknown,
-            },
+        // One that has gone a way to another shard stays, so that its answers find it.
+        let may_go = matches!(connection.phase, Phase::Unnamed) && connection.routes.is_empty();
+        let shards_count = self.environment.epochs.shards_count();
+        let own = self.environment.index;
+        let is_other = |shard| shard != own && shard < shards_count;
+        let homes = Homes::of_session_id(session_id);
+        if let Some(Homes { carrier, .. }) = homes
+            && may_go
+            && is_other(carrier)
+        {
+            return Named::OnShard(carrier);
+        }
+        match (self.sessions.find(session_id), homes) {
+            (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
+            (Some(_), _) => Named::BoundElsewhere,
+            // A stand-in is at home already.
+            (None, Some(Homes { home, .. }))
+                if is_other(home) && !Connections::is_stand_in(conn) =>
+            {
+                Named::Homed(home)
+            }
+            (None, _) => Named::Unknown,
         }
     }
 
@@ -280,21 +325,30 @@ impl<I: Io> Shard<I> {
     /// A response tells what became of a piece.
     fn handle_response(&mut self, now: Timestamp, conn: ConnKey, head: &ResponseHead<'_>) {
         self.environment.counters.count(Cell::ResponsesReceived);
+        let answer = (&head.transaction_id, head.status);
+        if !self.handle_answer(now, conn, answer) && !self.forward_answer(conn, head) {
+            self.environment.counters.count(Cell::ResponsesUnknown);
+        }
+    }
+
+    /// `false` when no session on the connection has asked for it.
+    pub(super) fn handle_answer(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        (id, status): (&TransactionId, StatusCode),
+    ) -> bool {
         let Some(connection) = self.connections.get(conn) else {
-            return;
+            return false;
         };
         let answered = connection.sessions.iter().find_map(|&leg| {
-            let asked = self
-                .sessions
-                .get_mut(leg)?
-                .transactions
-                .answer(&head.transaction_id)?;
+            let asked = self.sessions.get_mut(leg)?.transactions.answer(id)?;
             Some((leg, asked))
         });
         match answered {
             Some((leg, Asked::Piece { message, is_last })) => {
-                if !head.status.is_success() {
-                    self.switch.settle_refused(leg, message, head.status);
+                if !status.is_success() {
+                    self.switch.settle_refused(leg, message, status);
                 } else if self
                     .sessions
                     .get_mut(leg)
@@ -303,12 +357,13 @@ impl<I: Io> Shard<I> {
                     self.switch.settle(leg, message, Outcome::Delivered);
                 }
             }
-            Some((leg, Asked::Opening)) if !head.status.is_success() => {
+            Some((leg, Asked::Opening)) if !status.is_success() => {
                 self.end_session(now, leg, EndReason::ConnectFailed);
             }
             Some((_, Asked::Opening)) => {}
-            None => self.environment.counters.count(Cell::ResponsesUnknown),
+            None => return false,
         }
+        true
     }
 
     fn handle_rejected(&mut self, conn: ConnKey, rejected: &Rejected<'_>) {
@@ -365,3 +420,6 @@ impl<I: Io> Shard<I> {
         self.mark_dirty(conn);
     }
 }
+
+/// Octets of a header section that are kept at most: the decoder takes no longer ones.
+const HEAD_OCTETS_MAX: usize = msrp_wire::limits::HEAD_OCTETS_MAX;

@@ -29,6 +29,10 @@ pub(super) struct Intake {
 }
 
 impl Intake {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unread.is_empty()
+    }
+
     /// Takes what may be read in this turn.
     fn next(&mut self, turn: u64) -> Option<Bytes> {
         if self.turn != turn {

@@ -13,10 +13,11 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, SendOp, SendOutcome};
 
 use super::Shard;
-use super::connection::{Inbound, Phase};
-use super::outbox::CopyRef;
+use super::connection::{Connections, Inbound, Phase};
+use super::outbox::{CopyRef, Mark};
 use super::session::{Asked, Link};
 use super::timers::Timer;
+use crate::crossing::What;
 use crate::limits::BACKLOG_OCTETS_SOFT;
 use crate::metrics::Cell;
 
@@ -208,7 +209,7 @@ impl<I: Io> Shard<I> {
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
         connection
             .outbox
-            .push_piece(piece, Rc::clone(&session.paths), done);
+            .push_piece(piece, Rc::clone(&session.paths), done.map(Mark::Copy));
         if is_asked {
             self.time_transactions(leg);
         }
@@ -247,14 +248,19 @@ impl<I: Io> Shard<I> {
             && !connection.is_dirty
         {
             connection.is_dirty = true;
-            self.dirty.push(conn);
+            if Connections::is_stand_in(conn) {
+                self.crossings.dirty.push(conn);
+            } else {
+                self.dirty.push(conn);
+            }
         }
     }
 
     /// One send for each connection that has something to send, again for those with more than
     /// one send takes.
     pub(super) fn flush(&mut self, now: Timestamp) {
-        while !self.dirty.is_empty() {
+        while !self.dirty.is_empty() || !self.crossings.dirty.is_empty() {
+            self.lend_all(now);
             let dirty = std::mem::take(&mut self.dirty);
             let ops = self.send(now, &dirty);
             for (op, offered) in ops {
@@ -328,7 +334,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// What follows from the state of a connection's outbox.
-    fn after_send(&mut self, now: Timestamp, conn: ConnKey) {
+    pub(super) fn after_send(&mut self, now: Timestamp, conn: ConnKey) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -363,14 +369,18 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn settle_written(&mut self, now: Timestamp, conn: ConnKey) {
+    pub(super) fn settle_written(&mut self, now: Timestamp, conn: ConnKey) {
         while let Some(connection) = self.connections.get_mut(conn)
-            && let Some(copy) = connection.outbox.written_copy()
+            && let Some(mark) = connection.outbox.written_mark()
         {
-            if copy.is_asked {
-                self.switch.handle_written(now, copy.leg, copy.message);
-            } else {
-                self.switch.settle(copy.leg, copy.message, Outcome::Sent);
+            match mark {
+                Mark::Copy(copy) if copy.is_asked => {
+                    self.switch.handle_written(now, copy.leg, copy.message);
+                }
+                Mark::Copy(copy) => self.switch.settle(copy.leg, copy.message, Outcome::Sent),
+                Mark::Lent { home, octets } => {
+                    self.crossings.tell(home, conn, What::Written(octets));
+                }
             }
         }
     }
@@ -389,11 +399,11 @@ impl<I: Io> Shard<I> {
     pub(super) fn handle_timers(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.due(now) {
             match timer {
-                Timer::Unnamed(conn) => self.end_unnamed(conn.0),
+                Timer::Unnamed(conn) => self.end_unnamed(conn),
                 Timer::Unbound(leg) => self.end_unbound(now, leg),
-                Timer::Stall(conn) => self.check_stall(now, conn.0),
+                Timer::Stall(conn) => self.check_stall(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
-                Timer::Linger(conn) => self.close(conn.0),
+                Timer::Linger(conn) => self.close(conn),
             }
         }
     }
@@ -403,7 +413,7 @@ impl<I: Io> Shard<I> {
             .connections
             .get(conn)
             .map(|connection| &connection.phase);
-        if matches!(phase, Some(Phase::Unnamed(_))) {
+        if matches!(phase, Some(Phase::Unnamed)) {
             self.environment.counters.count(Cell::ConnectionsNeverBound);
             tracing::info!(reason = "it named no session in time", "connection closed");
             self.close(conn);

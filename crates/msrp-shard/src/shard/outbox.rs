@@ -28,6 +28,23 @@ pub(super) struct CopyRef {
     pub(super) is_asked: bool,
 }
 
+/// What is known when a mark has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A copy is complete.
+    Copy(CopyRef),
+    /// So many octets are written that another shard gave.
+    Lent { home: usize, octets: usize },
+}
+
+/// Something that another shard is to write.
+pub(super) enum Lent<'a> {
+    /// A piece with its path lines.
+    Piece(&'a Rc<Piece>, &'a Rc<[u8]>),
+    /// Responses and reports.
+    Control(&'a [u8]),
+}
+
 #[derive(Debug)]
 enum Item {
     /// A piece with the recipient's own path lines.
@@ -47,13 +64,15 @@ pub(super) struct Outbox {
     /// Octets pushed and octets written since the connection began.
     pushed_octets: u64,
     written_octets: u64,
-    /// Copies that are complete when so many octets have been written.
-    marks: VecDeque<(u64, CopyRef)>,
+    /// What is known when so many octets have been written.
+    marks: VecDeque<(u64, Mark)>,
+    /// Octets that another shard has been given and has not written.
+    lent_octets: usize,
 }
 
 impl Outbox {
-    /// Queues a piece. `done` is the copy that ends with it.
-    pub(super) fn push_piece(&mut self, piece: Rc<Piece>, paths: Rc<[u8]>, done: Option<CopyRef>) {
+    /// Queues a piece. `done` is what is known when it is written.
+    pub(super) fn push_piece(&mut self, piece: Rc<Piece>, paths: Rc<[u8]>, done: Option<Mark>) {
         let octets = piece.octets_without_paths() + paths.len();
         self.pushed_octets += octets as u64;
         self.items.push_back(Item::Piece { piece, paths });
@@ -77,19 +96,46 @@ impl Outbox {
         let before = self.pushed_octets;
         self.push_control(|out| out.extend_from_slice(octets));
         for (offset, copy) in marks {
-            self.marks.push_back((before + *offset as u64, *copy));
+            let mark = Mark::Copy(*copy);
+            self.marks.push_back((before + *offset as u64, mark));
         }
     }
 
-    fn mark(&mut self, done: Option<CopyRef>) {
-        if let Some(copy) = done {
-            self.marks.push_back((self.pushed_octets, copy));
+    /// Marks the end of what is queued.
+    pub(super) fn mark(&mut self, done: Option<Mark>) {
+        if let Some(mark) = done {
+            self.marks.push_back((self.pushed_octets, mark));
         }
     }
 
-    /// Octets that the kernel has not taken.
+    /// Gives everything that is queued to another shard, in order. It counts as waiting until it is
+    /// written there.
+    pub(super) fn lend(&mut self, mut to: impl FnMut(Lent<'_>)) {
+        for item in self.items.drain(..) {
+            match &item {
+                Item::Piece { piece, paths } => {
+                    self.lent_octets += piece.octets_without_paths() + paths.len();
+                    to(Lent::Piece(piece, paths));
+                }
+                Item::Control(range) => {
+                    self.lent_octets += range.len();
+                    to(Lent::Control(&self.control[range.clone()]));
+                }
+            }
+        }
+        self.control.clear();
+    }
+
+    /// The other shard has written octets of what it was given.
+    pub(super) fn lent_written(&mut self, octets: usize) {
+        let octets = octets.min(self.lent_octets);
+        self.lent_octets -= octets;
+        self.written_octets += octets as u64;
+    }
+
+    /// Octets that the kernel, or the shard that writes, has not taken.
     pub(super) fn backlog_octets(&self) -> usize {
-        self.backlog.len() - self.backlog_left
+        self.backlog.len() - self.backlog_left + self.lent_octets
     }
 
     /// Whether nothing waits.
@@ -188,14 +234,14 @@ impl Outbox {
         body_octets
     }
 
-    /// Takes the next copy whose last octet has been written.
-    pub(super) fn written_copy(&mut self) -> Option<CopyRef> {
-        let (end, copy) = *self.marks.front()?;
+    /// Takes the next mark up to which everything has been written.
+    pub(super) fn written_mark(&mut self) -> Option<Mark> {
+        let (end, mark) = *self.marks.front()?;
         if end > self.written_octets {
             return None;
         }
         self.marks.pop_front();
-        Some(copy)
+        Some(mark)
     }
 
     /// An idle connection keeps no heap.

@@ -5,7 +5,7 @@ use msrp_session::Timestamp;
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::timers::{ConnIndex, Timer};
+use super::timers::Timer;
 use crate::limits::{BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT};
 use crate::metrics::Cell;
 
@@ -62,7 +62,7 @@ impl<I: Io> Shard<I> {
             connection.is_stall_timed = true;
             connection.progress = now;
             let deadline = now.after(self.environment.limits.stall_ns);
-            self.timers.set(deadline, Timer::Stall(ConnIndex(conn)));
+            self.timers.set(deadline, Timer::Stall(conn));
         }
     }
 
@@ -85,7 +85,7 @@ impl<I: Io> Shard<I> {
             self.end_connection(now, conn, EndReason::Stalled);
         } else {
             connection.is_stall_timed = true;
-            self.timers.set(deadline, Timer::Stall(ConnIndex(conn)));
+            self.timers.set(deadline, Timer::Stall(conn));
         }
     }
 }

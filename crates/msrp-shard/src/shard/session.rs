@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
-use msrp_session::{Piece, Timestamp, Transactions};
+use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
 use ring_io::ConnKey;
@@ -24,6 +24,8 @@ pub(super) struct Session {
     /// `To-Path` and `From-Path` of everything we send, made once.
     pub(super) paths: Rc<[u8]>,
     pub(super) link: Link,
+    /// Set while it has to get a connection.
+    pub(super) binding: Option<TimerKey>,
     pub(super) transactions: Transactions<Asked>,
     /// Whether a timer for the oldest transaction runs.
     pub(super) is_transaction_timed: bool,
@@ -97,6 +99,7 @@ impl Session {
             peer: None,
             paths: Rc::from(&[][..]),
             link: Link::Waiting(Early::default()),
+            binding: None,
             transactions: Transactions::new(),
             is_transaction_timed: false,
             started,

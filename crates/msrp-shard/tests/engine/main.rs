@@ -5,9 +5,12 @@
 )]
 
 mod binding;
+mod crossing;
+mod failure;
 mod final_report;
 mod node;
 mod relaying;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
 mod report_document;
 mod slow;
+mod spread;

@@ -1,6 +1,7 @@
 //! An engine with one room, driven by its own client.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use msrp_control::metrics::Sample;
 use msrp_control::{
@@ -41,18 +42,13 @@ pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
 pub(crate) async fn node(config: EngineConfig) -> Node {
     let started = msrp_shard::start(&config).unwrap();
     let client = Client::new(started.engine.clone());
-    let room = RoomId::new("room").unwrap();
-    let rules = RoomConfig {
-        uris: vec![ROOM.to_owned()],
-        message_octets_max: None,
-        private_messages: true,
-    };
-    client.create_room(room.clone(), rules).await.unwrap();
-    Node {
+    let node = Node {
         engine: started.engine,
         client,
-        room,
-    }
+        room: RoomId::new("room").unwrap(),
+    };
+    node.create_room().await;
+    node
 }
 
 pub(crate) fn identity(name: &str) -> String {
@@ -60,6 +56,29 @@ pub(crate) fn identity(name: &str) -> String {
 }
 
 impl Node {
+    async fn create_room(&self) {
+        let rules = RoomConfig {
+            uris: vec![ROOM.to_owned()],
+            message_octets_max: None,
+            private_messages: true,
+        };
+        self.client
+            .create_room(self.room.clone(), rules)
+            .await
+            .unwrap();
+    }
+
+    /// Another room of the same engine. The engine ends with the first of them that is dropped.
+    pub(crate) async fn another(&self, room: &str) -> Node {
+        let node = Node {
+            engine: Arc::clone(&self.engine),
+            client: self.client.clone(),
+            room: RoomId::new(room).unwrap(),
+        };
+        node.create_room().await;
+        node
+    }
+
     pub(crate) async fn offer(&self, name: &str, media: &Media) -> Media {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
@@ -112,6 +131,13 @@ impl Node {
         Media::parse(&added.await.unwrap())
     }
 
+    /// A peer that nobody knows, which talks to this path.
+    pub(crate) async fn stranger(&self, path: &str) -> MsrpPeer {
+        let endpoint = MsrpEndpoint::bind().await;
+        let media = Media::new(path.to_owned());
+        endpoint.connect(&media).await
+    }
+
     /// Gives the answer of an invited participant.
     pub(crate) async fn answer(&self, name: &str, media: &Media) {
         let participant = ParticipantId::new(name).unwrap();
@@ -141,6 +167,23 @@ impl Node {
             .filter(|sample| is_wanted(sample))
             .map(|sample| sample.value)
             .sum()
+    }
+}
+
+impl Node {
+    /// Waits until a metric has come to a value.
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        label: Option<&str>,
+        is_reached: impl Fn(u64) -> bool,
+    ) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_reached(self.metric(name, label)) {
+            let value = self.metric(name, label);
+            assert!(Instant::now() < deadline, "{name} {label:?} is {value}");
+            tokio::task::yield_now().await;
+        }
     }
 }
 

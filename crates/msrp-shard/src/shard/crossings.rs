@@ -1,0 +1,194 @@
+//! Everything that is to be told to other shards, collected until it is posted.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use msrp_session::{Piece, Timestamp};
+use ring_io::{ConnKey, Io};
+
+use super::Shard;
+use crate::crossing::{Crossing, Epochs, What};
+use crate::mailbox::ShardMessage;
+use crate::metrics::Cell;
+
+/// What waits for the other shards, and what this one knows of them.
+pub(super) struct Crossings {
+    outgoing: Vec<Outgoing>,
+    own_epoch: u32,
+    /// The stand-ins of this shard, by the carrier and its key.
+    pub(super) stand_ins: HashMap<(usize, ConnKey), ConnKey>,
+    /// Stand-ins with something to write.
+    pub(super) dirty: Vec<ConnKey>,
+    /// Stand-ins that may have no session when the turn ends.
+    pub(super) visited: Vec<ConnKey>,
+}
+
+/// What waits for one shard.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    /// The start of that shard that everything shared with it belongs to.
+    epoch: u32,
+    crossing: Crossing,
+    /// The pieces of the crossing. Held, so that an address stands for one piece.
+    held: Vec<Rc<Piece>>,
+    index_of: HashMap<*const Piece, usize>,
+    /// Where the next piece is expected: recipients mostly get the same ones.
+    cursor: usize,
+}
+
+impl Outgoing {
+    pub(super) fn push(&mut self, conn: ConnKey, what: What) {
+        self.crossing.push(conn, what);
+    }
+
+    pub(super) fn crossing(&mut self) -> &mut Crossing {
+        &mut self.crossing
+    }
+
+    /// The index of a piece, which is put into the crossing once.
+    pub(super) fn index_of(&mut self, piece: &Rc<Piece>) -> usize {
+        let is_expected = |held: &Rc<Piece>| Rc::ptr_eq(held, piece);
+        let index = if self.held.get(self.cursor).is_some_and(is_expected) {
+            self.cursor
+        } else {
+            let held = &mut self.held;
+            let pieces = &mut self.crossing.pieces;
+            *self.index_of.entry(Rc::as_ptr(piece)).or_insert_with(|| {
+                held.push(Rc::clone(piece));
+                pieces.push(Piece::clone(piece));
+                held.len() - 1
+            })
+        };
+        self.cursor = index + 1;
+        index
+    }
+
+    fn clear(&mut self) {
+        self.crossing = Crossing::default();
+        self.held.clear();
+        self.index_of.clear();
+        self.cursor = 0;
+    }
+}
+
+impl Crossings {
+    pub(super) fn new(index: usize, epochs: &Epochs) -> Self {
+        let outgoing = |shard| Outgoing {
+            epoch: epochs.of(shard),
+            ..Outgoing::default()
+        };
+        Self {
+            outgoing: (0..epochs.shards_count()).map(outgoing).collect(),
+            own_epoch: epochs.of(index),
+            stand_ins: HashMap::new(),
+            dirty: Vec::new(),
+            visited: Vec::new(),
+        }
+    }
+
+    /// What waits for this shard. `None` when there is no such shard.
+    pub(super) fn to(&mut self, shard: usize) -> Option<&mut Outgoing> {
+        self.outgoing.get_mut(shard)
+    }
+
+    pub(super) fn tell(&mut self, shard: usize, conn: ConnKey, what: What) {
+        if let Some(outgoing) = self.to(shard) {
+            outgoing.push(conn, what);
+        }
+    }
+
+    /// Whether something could not be posted yet.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.outgoing.iter().any(|o| !o.crossing.is_empty())
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Posts what waits, one message for each shard. What a full mailbox does not take waits on.
+    pub(super) fn post_crossings(&mut self) {
+        let Some(peers) = self.environment.peers.get() else {
+            return;
+        };
+        let crossings = &mut self.crossings;
+        for (outgoing, handle) in crossings.outgoing.iter_mut().zip(peers) {
+            if outgoing.crossing.is_empty() {
+                continue;
+            }
+            let mut crossing = std::mem::take(&mut outgoing.crossing);
+            crossing.from = self.environment.index;
+            crossing.from_epoch = crossings.own_epoch;
+            crossing.to_epoch = outgoing.epoch;
+            match handle.post(ShardMessage::Crossing(Box::new(crossing))) {
+                Err(ShardMessage::Crossing(crossing)) => outgoing.crossing = *crossing,
+                Ok(()) | Err(_) => {
+                    self.environment.counters.count(Cell::Crossings);
+                    outgoing.clear();
+                }
+            }
+        }
+    }
+
+    /// Another shard tells what happened.
+    pub(super) fn handle_crossing(&mut self, now: Timestamp, crossing: Crossing) {
+        self.notice_failures(now);
+        let known = self.crossings.to(crossing.from).map(|o| o.epoch);
+        if crossing.to_epoch != self.crossings.own_epoch || known != Some(crossing.from_epoch) {
+            return;
+        }
+        let from = crossing.from;
+        let pieces: Vec<_> = crossing.pieces.into_iter().map(Rc::new).collect();
+        for step in crossing.steps {
+            let conn = step.conn;
+            match step.what {
+                What::Opened => self.open_stand_in(now, from, conn),
+                What::Octets(index) => {
+                    if let Some(octets) = crossing.octets.get(index) {
+                        self.take_in_for(now, (from, conn), octets.clone());
+                    }
+                }
+                What::Answered { index, is_certain } => {
+                    if let Some(answer) = crossing.answers.get(index) {
+                        self.handle_remote_answer(now, (from, conn), *answer, is_certain);
+                    }
+                }
+                What::Written(octets) => self.written_elsewhere(now, (from, conn), octets),
+                What::Lost(reason) => self.lose_stand_in(now, (from, conn), reason),
+                What::Bound => self.route_is_bound(now, conn),
+                What::Paths { number, octets } => self.keep_paths(from, conn, number, &octets),
+                What::Piece { index, paths } => {
+                    if let Some(piece) = pieces.get(index) {
+                        self.carry_piece(from, conn, piece, paths);
+                    }
+                }
+                What::Control { start, end } => {
+                    if let Some(octets) = crossing.control.get(start..end) {
+                        self.carry_control(from, conn, octets);
+                    }
+                }
+                What::Taken(octets) => self.route_is_taken(from, conn, octets),
+                What::Left => self.leave_route(now, from, conn),
+                What::Ended(reason) => self.end_connection(now, conn, reason),
+            }
+        }
+    }
+
+    /// Looks whether another shard has failed: everything that was shared with it is gone.
+    pub(super) fn notice_failures(&mut self, now: Timestamp) {
+        for shard in 0..self.crossings.outgoing.len() {
+            let epoch = self.environment.epochs.of(shard);
+            let is_own = shard == self.environment.index;
+            let Some(outgoing) = self.crossings.to(shard).filter(|_| !is_own) else {
+                continue;
+            };
+            if outgoing.epoch != epoch {
+                outgoing.epoch = epoch;
+                self.end_stand_ins(now, shard);
+                self.end_routes(now, shard);
+                // What waits was for the start that failed.
+                if let Some(outgoing) = self.crossings.to(shard) {
+                    outgoing.clear();
+                }
+            }
+        }
+    }
+}

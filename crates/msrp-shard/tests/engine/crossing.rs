@@ -1,0 +1,256 @@
+//! Connections that carry sessions of several shards.
+
+use msrp_control::EndReason;
+use msrp_testkit::{Draft, Media, Mode, MsrpPeer};
+
+use crate::node::{Node, ROOM, backends, config, expect_lost, identity, node};
+
+/// A session on a connection that another session has made.
+struct Second {
+    own: String,
+    theirs: String,
+}
+
+impl Second {
+    async fn on(peer: &MsrpPeer, node: &Node, name: &str) -> Self {
+        let own = format!("msrp://127.0.0.1:9/{name};tcp");
+        let answer = node.offer(name, &Media::new(own.clone())).await;
+        peer.add_uri(&own);
+        let theirs = answer.path.join(" ");
+        Self { own, theirs }
+    }
+
+    fn draft(&self, draft: Draft) -> Draft {
+        draft.to_path(&self.theirs).from_path(&self.own)
+    }
+
+    fn text(&self, name: &str, text: &str) -> Draft {
+        self.draft(Draft::text(&identity(name), ROOM, text))
+    }
+}
+
+/// Two rooms on two shards, with a gateway that has a session in both on one connection.
+struct Town {
+    here: Node,
+    there: Node,
+    gateway: MsrpPeer,
+    second: Second,
+    alice: MsrpPeer,
+    bob: MsrpPeer,
+}
+
+async fn town(want: ring_io::Want) -> Town {
+    let here = node(config(want, 2)).await;
+    let there = here.another("there").await;
+    let gateway = here.join("gateway").await;
+    let second = Second::on(&gateway, &there, "second").await;
+    gateway.send_ok(&second.draft(Draft::empty())).await;
+    let alice = here.join("alice").await;
+    let bob = there.join("bob").await;
+    Town {
+        here,
+        there,
+        gateway,
+        second,
+        alice,
+        bob,
+    }
+}
+
+// covers: MSRP-4975-5.4-02
+#[tokio::test]
+async fn session_of_another_shard_shares_a_connection_and_both_rooms_are_served() {
+    for want in backends() {
+        let town = town(want).await;
+        let Town {
+            gateway,
+            second,
+            alice,
+            bob,
+            ..
+        } = &town;
+        let long = "l".repeat(300_000);
+        for round in 0..20 {
+            let (near, far) = (format!("near {round}"), format!("far {round}"));
+            let mine = gateway.send(&Draft::text(&identity("gateway"), ROOM, &near));
+            let theirs = gateway.send(&second.text("second", &far));
+            let large = gateway.send(&second.text("second", &long).chunk_octets(70_000));
+            alice.expect_text(&identity("gateway"), &near).await;
+            bob.expect_text(&identity("second"), &far).await;
+            bob.expect_text(&identity("second"), &long).await;
+            for sent in [&mine, &theirs, &large] {
+                gateway.expect_all(sent, 200).await;
+            }
+        }
+        bob.send_ok(&Draft::text(&identity("bob"), ROOM, &long))
+            .await;
+        let message = gateway.expect_text(&identity("bob"), &long).await;
+        assert_eq!(message.header("To-Path"), Some(second.own.as_str()));
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "here"))
+            .await;
+        gateway.expect_text(&identity("alice"), "here").await;
+        // One ends, the other goes on; with the last the connection ends.
+        town.there.remove("second").await;
+        let sent = gateway.send(&second.draft(Draft::empty()));
+        gateway.expect_all(&sent, 481).await;
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "still here"))
+            .await;
+        gateway.expect_text(&identity("alice"), "still here").await;
+        town.here.remove("gateway").await;
+        gateway.expect_closed().await;
+        assert_eq!(town.here.metric("msrp_responses_unknown_total", None), 0);
+    }
+}
+
+#[tokio::test]
+async fn connection_whose_first_session_ends_serves_the_one_of_another_shard() {
+    for want in backends() {
+        let town = town(want).await;
+        let Town {
+            gateway,
+            second,
+            bob,
+            ..
+        } = &town;
+        town.here.remove("gateway").await;
+        gateway.send_ok(&second.text("second", "alone")).await;
+        bob.expect_text(&identity("second"), "alone").await;
+        town.there.remove("second").await;
+        gateway.expect_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn session_of_another_shard_named_wrongly_or_bound_elsewhere_is_refused() {
+    for want in backends() {
+        let town = town(want).await;
+        let Town {
+            gateway,
+            second,
+            bob,
+            ..
+        } = &town;
+        let long = "x".repeat(200_000);
+        let wrong = second.theirs.replace(";tcp", "x;tcp");
+        let taken = bob.remote_path().to_owned();
+        for (path, status) in [(&wrong, 481), (&taken, 506)] {
+            for text in ["short", &long] {
+                let draft = second.text("second", text).to_path(path);
+                let sent = gateway.send(&draft);
+                gateway.expect_all(&sent, status).await;
+            }
+        }
+        // A stranger's connection that names nothing else stays without session.
+        let stranger = town.there.stranger(&wrong).await;
+        let sent = stranger.send(&Draft::text(&identity("bob"), ROOM, &long));
+        stranger.expect_all(&sent, 481).await;
+        gateway.send_ok(&second.text("second", "in the end")).await;
+        bob.expect_text(&identity("second"), "in the end").await;
+    }
+}
+
+#[tokio::test]
+async fn connection_that_is_lost_ends_its_sessions_on_all_shards() {
+    for want in backends() {
+        let Town {
+            here,
+            gateway,
+            second,
+            bob,
+            there: _there,
+            alice: _alice,
+        } = town(want).await;
+        let mut events = here.client.subscribe();
+        // In the middle of a message, whose recipients see it end.
+        let draft = second
+            .text("second", &"h".repeat(100_000))
+            .chunk_octets(50_000)
+            .stop_after(60_000, msrp_testkit::Flag::More);
+        let sent = gateway.send(&draft);
+        gateway.expect_all(&sent, 200).await;
+        gateway.close();
+        let reason = expect_lost(&mut events, "second").await;
+        assert_eq!(reason, EndReason::ConnectionLost);
+        let message = bob.expect_message().await;
+        assert_eq!(message.ended, msrp_testkit::Flag::Abort);
+    }
+}
+
+#[tokio::test]
+async fn recipient_on_another_shard_that_reads_late_slows_the_sender_of_a_shared_connection() {
+    for want in backends() {
+        let here = node(config(want, 2)).await;
+        let there = here.another("there").await;
+        let gateway = here.join("gateway").await;
+        let second = Second::on(&gateway, &there, "second").await;
+        gateway.send_ok(&second.draft(Draft::empty())).await;
+        let late = there.join("late").await;
+        late.set_mode(Mode::Deaf);
+        let text = "s".repeat(30_000_000);
+        let sent = gateway.send(&second.text("second", &text).chunk_octets(60_000));
+        here.until("msrp_senders_paused_total", None, |count| count > 0)
+            .await;
+        late.set_mode(Mode::Auto);
+        late.expect_text(&identity("second"), &text).await;
+        gateway.expect_all(&sent, 200).await;
+        assert_eq!(here.metric("msrp_copies_total", Some("failed")), 0);
+    }
+}
+
+#[tokio::test]
+async fn home_that_fails_takes_its_session_and_leaves_the_connection() {
+    for want in backends() {
+        let town = town(want).await;
+        let Town {
+            gateway,
+            second,
+            alice,
+            bob,
+            ..
+        } = &town;
+        town.here.engine.fail_shard(1);
+        bob.expect_closed().await;
+        town.here
+            .until("msrp_shard_restarts_total", None, |count| count > 0)
+            .await;
+        let sent = gateway.send(&second.draft(Draft::empty()));
+        gateway.expect_all(&sent, 481).await;
+        gateway
+            .send_ok(&Draft::text(&identity("gateway"), ROOM, "after"))
+            .await;
+        alice.expect_text(&identity("gateway"), "after").await;
+    }
+}
+
+#[tokio::test]
+async fn carrier_that_fails_takes_the_sessions_it_carried_and_leaves_their_room() {
+    for want in backends() {
+        let town = town(want).await;
+        let mut events = town.there.client.subscribe();
+        let carol = town.there.join("carol").await;
+        town.here.engine.fail_shard(0);
+        town.gateway.expect_closed().await;
+        loop {
+            use msrp_control::Event;
+            match events.recv().await.unwrap() {
+                Event::ParticipantLost {
+                    participant,
+                    reason,
+                    ..
+                } => {
+                    assert_eq!(participant.as_str(), "second");
+                    assert_eq!(reason, EndReason::ShardFailed);
+                    break;
+                }
+                Event::RoomLost { room, .. } => assert_eq!(room.as_str(), "room"),
+                Event::ParticipantBound { .. } => {}
+            }
+        }
+        carol
+            .send_ok(&Draft::text(&identity("carol"), ROOM, "we go on"))
+            .await;
+        town.bob.expect_text(&identity("carol"), "we go on").await;
+    }
+}
