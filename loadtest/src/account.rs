@@ -49,6 +49,8 @@ pub struct Counts {
     pub illegal_requests: u64,
     /// REPORTs, by status.
     pub reports: BTreeMap<u16, u64>,
+    /// Connections that were opened.
+    pub connections: u64,
 }
 
 /// Corrupted copies, by what was wrong first.
@@ -111,6 +113,8 @@ pub struct Account {
     pub unmatched_responses: u64,
     /// Requests whose header section was illegal.
     pub illegal_requests: u64,
+    /// Connections that were opened.
+    pub connections: u64,
     /// Participants that should have stayed and were lost: why.
     pub lost_participants: Vec<String>,
     /// Slow and stalled readers whose connection or dialog the server ended.
@@ -184,6 +188,7 @@ impl Counts {
         self.foreign += other.foreign;
         self.unmatched_responses += other.unmatched_responses;
         self.illegal_requests += other.illegal_requests;
+        self.connections += other.connections;
         merge_map(&mut self.refused, &other.refused);
         merge_map(&mut self.reports, &other.reports);
     }
@@ -281,6 +286,7 @@ impl Account {
             foreign: counts.foreign,
             unmatched_responses: counts.unmatched_responses,
             illegal_requests: counts.illegal_requests,
+            connections: counts.connections,
             ..Self::default()
         }
     }

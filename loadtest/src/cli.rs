@@ -110,6 +110,9 @@ pub struct Cli {
     /// User part of the participants' URIs; a number is put behind it. Give each machine its own.
     #[arg(long, value_name = "NAME", default_value = "load")]
     pub prefix: String,
+    /// Sessions that share a connection towards the same next hop. Slow and stalled readers have their own.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub per_connection: u32,
     /// Load threads.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub threads: u32,

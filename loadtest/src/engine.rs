@@ -4,6 +4,7 @@
 //! each connection with something to say. No task and no lock for a connection; threads share nothing but counters that
 //! the main thread reads.
 
+mod connection;
 mod desk;
 mod inbox;
 mod leg;

@@ -115,6 +115,8 @@ pub struct Load {
     pub seed: u64,
     /// Names the run in stamps.
     pub run: u32,
+    /// Most sessions on one connection.
+    pub per_connection: usize,
 }
 
 /// The search for the knee.
@@ -313,6 +315,7 @@ fn load(cli: &Cli, run: u32) -> Result<Load, String> {
         },
         seed: cli.seed,
         run,
+        per_connection: cli.per_connection.max(1) as usize,
     })
 }
 

@@ -26,6 +26,24 @@ pub struct Session {
     pub connect: SocketAddr,
 }
 
+impl Session {
+    /// The first URI of the way: what has to be the same for a connection to be used by two sessions. Scheme, authority
+    /// and transport count, the session-id does not.
+    #[must_use]
+    pub fn next_hop(&self) -> String {
+        let path = self.remote.as_path();
+        let first = path.map(|path| path.first());
+        first.map_or(String::new(), |uri| {
+            format!(
+                "{}://{};{}",
+                uri.scheme(),
+                uri.authority(),
+                uri.transport().as_str()
+            )
+        })
+    }
+}
+
 /// A participant of a session list.
 #[derive(Debug, Clone)]
 pub struct Listed {

@@ -98,6 +98,8 @@ async fn start_ua(entrance: SipEntrance) -> Result<Ua, String> {
         outbound_proxy: Some(format!("sip:{server};transport={transport};lr")),
         domain: own.to_string(),
         user_agent: USER_AGENT.to_owned(),
+        name_servers: Vec::new(),
+        tls: Default::default(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.map_err(|e| e.to_string())

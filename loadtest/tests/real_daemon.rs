@@ -83,6 +83,27 @@ async fn texts_of_an_open_loop_arrive_once_at_everybody_else() {
 }
 
 #[tokio::test]
+async fn sessions_that_share_connections_get_each_copy_of_their_own() {
+    let daemon = daemon().await;
+    let arguments = [
+        "--participants=10",
+        "--per-connection=4",
+        "--slow=1",
+        "--mix=carrier",
+        "--window=2",
+        "--warmup=0",
+        "--duration=0.5",
+    ];
+    let (ok, summary) = load(&daemon, &arguments).await;
+    assert!(ok, "{summary:#}");
+    // Nine that share, by four, and one slow reader alone.
+    assert_eq!(number(&summary, "/account/connections"), 4, "{summary:#}");
+    let units = number(&summary, "/account/requests_sent") / (3 + 2 * 9);
+    assert!(units > 0);
+    assert_eq!(number(&summary, "/account/copies/received"), units * 5 * 9);
+}
+
+#[tokio::test]
 async fn carrier_mix_makes_the_requests_that_it_says() {
     let daemon = daemon().await;
     let arguments = [

@@ -13,7 +13,9 @@ use ring_io::Want;
 use crate::load::{Load, Party};
 use crate::{Cell, Server};
 
-const ROOM: &str = "sip:room@example.com";
+fn room_uri(number: usize) -> String {
+    format!("sip:room{number:02}@example.com")
+}
 
 /// The engine with one room.
 pub(crate) struct Engine {
@@ -24,9 +26,31 @@ impl Server for Engine {
     const NAME: &'static str = "engine";
 
     fn start(want: Want, cell: Cell) -> (Self, Load) {
+        let (engine, mut loads) = Self::with_rooms(want, 1, 1, cell);
+        (engine, loads.remove(0))
+    }
+
+    fn thread(&self) -> &'static str {
+        "shard-0"
+    }
+
+    fn stop(self, load: Load) {
+        self.engine.shutdown();
+        drop(load);
+    }
+}
+
+impl Engine {
+    /// The engine with so many shards and rooms, and a load for each room.
+    pub(crate) fn with_rooms(
+        want: Want,
+        shards: usize,
+        rooms: usize,
+        cell: Cell,
+    ) -> (Self, Vec<Load>) {
         let config = EngineConfig {
             want,
-            shards: 1,
+            shards,
             listeners: vec![ListenerConfig {
                 name: "lo".to_owned(),
                 bind: "127.0.0.1:0".parse().unwrap(),
@@ -38,21 +62,17 @@ impl Server for Engine {
         let started = msrp_shard::start(&config).unwrap();
         let address = started.listeners[0].1;
         let client = Client::new(started.engine.clone());
-        let (parties, frame) = block_on(join(&client, cell));
-        let load = Load::connect(address, parties, frame, cell.window);
-        (
-            Self {
-                engine: started.engine,
-            },
-            load,
-        )
+        let load = |number| {
+            let (parties, frame) = block_on(join(&client, number, cell));
+            Load::connect(address, parties, frame, cell.window)
+        };
+        let loads = (0..rooms).map(load).collect();
+        let engine = started.engine;
+        (Self { engine }, loads)
     }
 
-    fn thread(&self) -> &'static str {
-        "shard-0"
-    }
-
-    fn stop(self) {
+    /// Ends it.
+    pub(crate) fn shutdown(self) {
         self.engine.shutdown();
     }
 }
@@ -68,10 +88,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-async fn join(client: &Client, cell: Cell) -> (Vec<Party>, Vec<u8>) {
-    let room = RoomId::new("room").unwrap();
+async fn join(client: &Client, number: usize, cell: Cell) -> (Vec<Party>, Vec<u8>) {
+    let room = RoomId::new(&format!("room{number}")).unwrap();
     let rules = RoomConfig {
-        uris: vec![ROOM.to_owned()],
+        uris: vec![room_uri(number)],
         message_octets_max: None,
         private_messages: true,
     };
@@ -104,7 +124,7 @@ async fn join(client: &Client, cell: Cell) -> (Vec<Party>, Vec<u8>) {
             .find_map(|line| line.strip_prefix("a=path:"))
             .unwrap();
         if index == 0 {
-            frame = send(&own, theirs, cell.body_octets);
+            frame = send(&own, theirs, &room_uri(number), cell.body_octets);
         }
         parties.push(party(&own, theirs));
     }
@@ -127,9 +147,9 @@ fn party(own: &str, theirs: &str) -> Party {
     }
 }
 
-fn send(own: &str, theirs: &str, body_octets: usize) -> Vec<u8> {
+fn send(own: &str, theirs: &str, room: &str, body_octets: usize) -> Vec<u8> {
     let mut body = format!(
-        "From: <sip:user0@example.com>\r\nTo: <{ROOM}>\r\n\r\nContent-Type: text/plain\r\n\r\n"
+        "From: <sip:user0@example.com>\r\nTo: <{room}>\r\n\r\nContent-Type: text/plain\r\n\r\n"
     )
     .into_bytes();
     body.resize(body_octets.max(body.len()), b'x');
@@ -167,5 +187,6 @@ pub(crate) fn copy(index: usize, body_octets: usize) -> [Vec<u8>; 4] {
 pub(crate) fn plain(index: usize, body_octets: usize, address: SocketAddr) -> (Party, Vec<u8>) {
     let own = format!("msrp://127.0.0.1:9/participant{index:05};tcp");
     let theirs = format!("msrp://{address}/00CpdyFBrF3hVa8v5Cg8UKjq;tcp");
-    (party(&own, &theirs), send(&own, &theirs, body_octets))
+    let frame = send(&own, &theirs, &room_uri(0), body_octets);
+    (party(&own, &theirs), frame)
 }

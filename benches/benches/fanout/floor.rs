@@ -66,10 +66,11 @@ impl Server for Floor {
         "floor"
     }
 
-    fn stop(self) {
+    fn stop(self, load: Load) {
         self.is_ending.store(true, Ordering::Relaxed);
         self.waker.wake();
         self.thread.join().unwrap();
+        drop(load);
     }
 }
 
@@ -179,6 +180,6 @@ fn send(io: &mut dyn Io, slices: &[IoSlice<'_>], conn: ConnKey) {
 }
 
 /// CR LF, seven hyphens, the sender's transaction id, the flag and CR LF.
-const END_OCTETS: usize = 2 + 7 + 8 + 1 + 2;
+pub(crate) const END_OCTETS: usize = 2 + 7 + 8 + 1 + 2;
 /// What an answer to a SEND is long.
 const ANSWER_OCTETS: usize = 170;

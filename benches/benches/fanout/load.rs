@@ -28,6 +28,9 @@ pub(crate) struct Load {
     copies: Vec<u64>,
     window: u64,
     sent: u64,
+    /// Messages that every recipient is to have.
+    goal: u64,
+    events: Vec<Event>,
 }
 
 impl Load {
@@ -76,31 +79,51 @@ impl Load {
             parties,
             window: window as u64,
             sent: 0,
+            goal: 0,
+            events: Vec::new(),
         }
     }
 
     /// Runs until so many more copies have been delivered; returns how many.
     pub(crate) fn run(&mut self, copies: usize) -> u64 {
-        let recipients = self.parties.len() as u64 - 1;
         let start = self.delivered();
-        let goal = start + (copies as u64).div_ceil(recipients);
-        let mut events = Vec::new();
-        self.send_frames(goal);
-        while self.delivered() < goal {
-            self.io.wait(Some(Duration::ZERO), &mut events).unwrap();
-            let mut answers = vec![Vec::new(); self.parties.len()];
-            for event in events.drain(..) {
-                match event {
-                    Event::Received { conn, data } => self.take(conn, &data, &mut answers),
-                    other => panic!("{other:?}"),
-                }
-            }
-            for (index, octets) in answers.iter().enumerate() {
-                self.send(index, octets);
-            }
-            self.send_frames(goal);
+        self.begin(copies);
+        while !self.step() {}
+        (self.delivered() - start) * self.recipients()
+    }
+
+    /// Sends the first messages that make so many copies; [`Self::step`] does the rest. Gives how many copies it will be.
+    pub(crate) fn begin(&mut self, copies: usize) -> u64 {
+        let messages = (copies as u64).div_ceil(self.recipients());
+        self.goal = self.delivered() + messages;
+        self.send_frames();
+        messages * self.recipients()
+    }
+
+    /// Reads and answers what is there, without waiting. `true` when all copies have come.
+    pub(crate) fn step(&mut self) -> bool {
+        if self.delivered() >= self.goal {
+            return true;
         }
-        (self.delivered() - start) * recipients
+        let mut events = std::mem::take(&mut self.events);
+        self.io.wait(Some(Duration::ZERO), &mut events).unwrap();
+        let mut answers = vec![Vec::new(); self.parties.len()];
+        for event in events.drain(..) {
+            match event {
+                Event::Received { conn, data } => self.take(conn, &data, &mut answers),
+                other => panic!("{other:?}"),
+            }
+        }
+        self.events = events;
+        for (index, octets) in answers.iter().enumerate() {
+            self.send(index, octets);
+        }
+        self.send_frames();
+        false
+    }
+
+    fn recipients(&self) -> u64 {
+        self.parties.len() as u64 - 1
     }
 
     /// Messages that every recipient has.
@@ -108,8 +131,8 @@ impl Load {
         self.copies.iter().skip(1).copied().min().unwrap_or(0)
     }
 
-    fn send_frames(&mut self, goal: u64) {
-        let until = (self.delivered() + self.window).min(goal);
+    fn send_frames(&mut self) {
+        let until = (self.delivered() + self.window).min(self.goal);
         let count = until.saturating_sub(self.sent) as usize;
         let mut octets = Vec::with_capacity(self.frame.len() * count);
         let place = memchr::memmem::find(&self.frame, b"message0").unwrap();

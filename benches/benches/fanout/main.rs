@@ -9,6 +9,8 @@
 //! ```sh
 //! cargo bench -p msrpd-benches --bench fanout                        # the table
 //! cargo bench -p msrpd-benches --bench fanout -- epoll 200 100 1     # one cell
+//! cargo bench -p msrpd-benches --bench fanout -- runtimes            # the bare loop on other runtimes
+//! cargo bench -p msrpd-benches --bench fanout -- shards              # two shards beside one
 //! ```
 #![expect(
     clippy::cast_possible_truncation,
@@ -23,6 +25,8 @@
 mod engine;
 mod floor;
 mod load;
+mod runtimes;
+mod shards;
 
 use ring_io::Want;
 
@@ -46,8 +50,8 @@ trait Server {
         Self: Sized;
     /// The name of its thread.
     fn thread(&self) -> &'static str;
-    /// Ends it.
-    fn stop(self);
+    /// Ends it, and the load.
+    fn stop(self, load: Load);
 }
 
 fn main() {
@@ -56,29 +60,77 @@ fn main() {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    println!("backend,body_octets,recipients,window,floor_us,engine_us,ratio");
-    for want in [Want::Uring, Want::Epoll] {
-        for cell in cells(is_bench) {
-            let name = format!("{want:?}").to_lowercase();
-            let numbers = [cell.body_octets, cell.recipients_count, cell.window];
-            let labels = numbers.map(|number| number.to_string());
-            let is_wanted = wanted.iter().enumerate().all(|(index, arg)| {
-                if index == 0 {
-                    *arg == name
-                } else {
-                    labels.get(index - 1) == Some(arg)
-                }
-            });
-            if is_wanted && ring_io::open(want, &ring_io::Config::default()).is_ok() {
-                row(
-                    want,
-                    &name,
-                    cell,
-                    if is_bench { ROUNDS } else { 1 },
-                    is_bench,
-                );
+    match wanted.first().map(String::as_str) {
+        Some("runtimes") => compare_runtimes(&wanted[1..], is_bench),
+        Some("shards") => shards::compare(is_bench),
+        _ => {
+            fan_outs(&wanted, is_bench);
+            if !is_bench {
+                compare_runtimes(&[], is_bench);
+                shards::compare(is_bench);
             }
         }
+    }
+}
+
+/// Floor and engine, cell by cell.
+fn fan_outs(wanted: &[String], is_bench: bool) {
+    println!("backend,body_octets,recipients,window,floor_us,engine_us,ratio");
+    for want in [Want::Uring, Want::Epoll] {
+        let name = format!("{want:?}").to_lowercase();
+        if wanted.first().is_some_and(|wanted| *wanted != name) || !is_there(want) {
+            continue;
+        }
+        for cell in cells(is_bench) {
+            if cell.is_wanted(wanted.get(1..).unwrap_or_default()) {
+                row(want, &name, cell, is_bench);
+            }
+        }
+    }
+}
+
+/// The bare loop on `ring-io` and on other runtimes, in turn; the smallest of each counts.
+fn compare_runtimes(wanted: &[String], is_bench: bool) {
+    println!("body_octets,recipients,window,uring_us,epoll_us,tokio_us,tokio_uring_us");
+    let rounds = if is_bench { ROUNDS } else { 1 };
+    for cell in cells(is_bench).iter().filter(|cell| cell.is_wanted(wanted)) {
+        let mut least = [f64::MAX; 4];
+        for _ in 0..rounds {
+            let figures = [
+                is_there(Want::Uring)
+                    .then(|| measure::<floor::Floor>(Want::Uring, *cell, is_bench)),
+                Some(measure::<floor::Floor>(Want::Epoll, *cell, is_bench)),
+                Some(measure::<runtimes::OnTokio>(Want::Epoll, *cell, is_bench)),
+                is_there(Want::Uring)
+                    .then(|| measure::<runtimes::OnTokioUring>(Want::Uring, *cell, is_bench)),
+            ];
+            for (least, figure) in least.iter_mut().zip(figures) {
+                *least = least.min(figure.unwrap_or(f64::NAN));
+            }
+        }
+        let figures = least.map(|figure| format!("{figure:.3}")).join(",");
+        let [octets, recipients, window] = cell.numbers();
+        println!("{octets},{recipients},{window},{figures}");
+    }
+}
+
+/// Whether the kernel lets us use this interface.
+fn is_there(want: Want) -> bool {
+    ring_io::open(want, &ring_io::Config::default()).is_ok()
+}
+
+impl Cell {
+    fn numbers(self) -> [usize; 3] {
+        [self.body_octets, self.recipients_count, self.window]
+    }
+
+    /// Whether the numbers on the command line, as many as there are, are those of the cell.
+    fn is_wanted(self, wanted: &[String]) -> bool {
+        let numbers = self.numbers().map(|number| number.to_string());
+        wanted
+            .iter()
+            .zip(&numbers)
+            .all(|(wanted, number)| wanted == number)
     }
 }
 
@@ -106,19 +158,15 @@ fn cells(is_bench: bool) -> Vec<Cell> {
 }
 
 /// Measures floor and engine in turn; the smallest of each counts.
-fn row(want: Want, name: &str, cell: Cell, rounds: usize, is_bench: bool) {
+fn row(want: Want, name: &str, cell: Cell, is_bench: bool) {
     let (mut floor, mut engine) = (f64::MAX, f64::MAX);
-    for _ in 0..rounds {
+    for _ in 0..if is_bench { ROUNDS } else { 1 } {
         floor = floor.min(measure::<floor::Floor>(want, cell, is_bench));
         engine = engine.min(measure::<engine::Engine>(want, cell, is_bench));
     }
-    let Cell {
-        body_octets,
-        recipients_count,
-        window,
-    } = cell;
     let ratio = engine / floor;
-    println!("{name},{body_octets},{recipients_count},{window},{floor:.3},{engine:.3},{ratio:.2}");
+    let [octets, recipients, window] = cell.numbers();
+    println!("{name},{octets},{recipients},{window},{floor:.3},{engine:.3},{ratio:.2}");
 }
 
 /// Microseconds of the serving thread for each delivered copy.
@@ -133,17 +181,19 @@ fn measure<S: Server>(want: Want, cell: Cell, is_bench: bool) -> f64 {
     let before = thread_ns(server.thread());
     let delivered = load.run(copies);
     let spent = thread_ns(server.thread()) - before;
-    server.stop();
+    server.stop(load);
     assert!(delivered >= copies as u64, "{} lost copies", S::NAME);
     spent as f64 / 1000.0 / delivered as f64
 }
 
-/// Nanoseconds that the thread of this name has run.
+/// Nanoseconds that the thread of this name has run, and threads that the kernel started for its ring.
 fn thread_ns(name: &str) -> u64 {
     let mut total = 0;
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
         let folder = task.unwrap().path();
-        if std::fs::read_to_string(folder.join("comm")).unwrap().trim() == name {
+        // A thread may end between the listing and the look.
+        let comm = std::fs::read_to_string(folder.join("comm")).unwrap_or_default();
+        if comm.trim() == name || comm.starts_with("iou-wrk") {
             let text = std::fs::read_to_string(folder.join("schedstat")).unwrap();
             total += text
                 .split_whitespace()

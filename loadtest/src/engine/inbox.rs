@@ -7,6 +7,7 @@ use msrp_wire::{
 };
 
 use super::Seat;
+use super::connection::Out;
 use super::desk::Desk;
 use super::outbox::Outbox;
 use crate::assembly::{Assembly, Verdict};
@@ -101,17 +102,18 @@ impl Inbox {
         &mut self,
         flag: ContinuationFlag,
         seat: &Seat,
+        out: &mut Out,
         outbox: &mut Outbox,
         desk: &mut Desk,
     ) {
-        outbox.out.extend_from_slice(&self.answer);
+        out.tail().extend_from_slice(&self.answer);
         let Some(mut assembly) = self.open.take() else {
             return;
         };
         match (assembly.end_chunk(flag), flag) {
             (Some(verdict), _) => {
                 let octets = assembly.octets();
-                self.report_success(&assembly, seat, outbox, desk);
+                self.report_success(&assembly, seat, out, desk);
                 self.on_message(verdict, octets, seat, outbox, desk);
             }
             (None, ContinuationFlag::Abort) => desk.counts.aborted += 1,
@@ -175,13 +177,7 @@ impl Inbox {
         }
     }
 
-    fn report_success(
-        &mut self,
-        message: &Assembly,
-        seat: &Seat,
-        outbox: &mut Outbox,
-        desk: &mut Desk,
-    ) {
+    fn report_success(&mut self, message: &Assembly, seat: &Seat, out: &mut Out, desk: &mut Desk) {
         let Some(to) = self.report_to.take().filter(|_| desk.load.is_responding) else {
             return;
         };
@@ -197,7 +193,7 @@ impl Inbox {
             body: None,
         };
         let tid = desk.draw_transaction_id();
-        encode::report(&mut outbox.out, tid, to, &seat.session.local, &report);
+        encode::report(out.tail(), tid, to, &seat.session.local, &report);
     }
 
     fn on_message(

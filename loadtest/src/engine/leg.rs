@@ -1,13 +1,13 @@
-//! One participant: its connection, its session, and both directions of it.
+//! One participant: its session, and both directions of it.
 
 use msrp_wire::encode::{self, SendTail};
 use msrp_wire::{
-    ByteRange, ContinuationFlag, Decoder, Event, FailureReport, Limits, Malformed, Method,
-    RelayedHeaders, ResponseHead, SuccessReport, TransactionId,
+    Body, ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, RequestHead,
+    ResponseHead, SuccessReport, TransactionId,
 };
-use ring_io::ConnKey;
 
 use super::Seat;
+use super::connection::Out;
 use super::desk::Desk;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -16,17 +16,13 @@ use crate::account::Ledger;
 /// One participant.
 pub(super) struct Leg {
     pub(super) seat: Seat,
-    pub(super) conn: ConnKey,
+    /// The index of its connection.
+    pub(super) connection: usize,
     pub(super) state: State,
     pub(super) outbox: Outbox,
-    /// Whether the socket takes nothing at the moment.
-    pub(super) is_blocked: bool,
-    /// Whether the leg stands in the list of those with something to send.
-    pub(super) is_dirty: bool,
-    /// Whether reading rests because answers cannot be written.
-    pub(super) is_resting: bool,
+    /// Whether it waits for its turn to write on the connection.
+    pub(super) is_queued: bool,
     inbox: Inbox,
-    decoder: Decoder,
 }
 
 /// How far a session is.
@@ -50,8 +46,6 @@ pub(super) enum State {
 /// What input led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Nothing in the state.
-    None,
     /// The session is bound.
     Bound,
     /// The first request was refused with this status.
@@ -59,17 +53,14 @@ pub(super) enum Change {
 }
 
 impl Leg {
-    pub(super) fn new(seat: Seat, conn: ConnKey, desk: &Desk) -> Self {
+    pub(super) fn new(seat: Seat, connection: usize, desk: &Desk) -> Self {
         Self {
             inbox: Inbox::new(&seat, desk),
             seat,
-            conn,
+            connection,
             state: State::Connecting,
             outbox: Outbox::default(),
-            is_blocked: false,
-            is_dirty: false,
-            is_resting: false,
-            decoder: Decoder::new(Limits::default()),
+            is_queued: false,
         }
     }
 
@@ -82,7 +73,7 @@ impl Leg {
     ///
     /// # Spec
     /// RFC 4975 s.5.4.
-    pub(super) fn bind(&mut self, desk: &mut Desk) {
+    pub(super) fn bind(&mut self, out: &mut Out, desk: &mut Desk) {
         let tid = desk.draw_transaction_id();
         let tail = SendTail {
             message_id: desk.draw_message_id(),
@@ -96,7 +87,7 @@ impl Leg {
             relayed: RelayedHeaders::default(),
             content_type: None,
         };
-        let (out, session) = (&mut self.outbox.out, &self.seat.session);
+        let (out, session) = (out.tail(), &self.seat.session);
         encode::start_line(out, tid, &Method::Send);
         encode::paths(out, &session.remote, &session.local);
         encode::send_headers_tail(out, &tail);
@@ -104,53 +95,41 @@ impl Leg {
         self.state = State::Binding(tid);
     }
 
-    /// Takes octets of the connection.
-    ///
-    /// # Errors
-    /// [`Malformed`]: the peer does not speak MSRP.
-    pub(super) fn handle_input(
+    /// The header section of a request for this participant.
+    pub(super) fn on_request(&mut self, head: &RequestHead<'_>, desk: &mut Desk) {
+        self.inbox.on_request(head, &self.seat, desk);
+    }
+
+    /// A part of its body.
+    pub(super) fn on_body(&mut self, body: Body<'_>, input: &[u8]) {
+        self.inbox.on_body(body, input);
+    }
+
+    /// Its end line.
+    pub(super) fn on_end(&mut self, flag: ContinuationFlag, out: &mut Out, desk: &mut Desk) {
+        let (seat, outbox) = (&self.seat, &mut self.outbox);
+        self.inbox.on_end(flag, seat, out, outbox, desk);
+    }
+
+    /// A response to this participant. Gives what it changed in the state.
+    pub(super) fn on_response(
         &mut self,
-        input: &[u8],
+        head: &ResponseHead<'_>,
         desk: &mut Desk,
-    ) -> Result<Change, Malformed> {
-        let Self {
-            seat,
-            inbox,
-            outbox,
-            decoder,
-            state,
-            ..
-        } = self;
-        let (mut rest, mut change) = (input, Change::None);
-        loop {
-            let step = decoder.decode(rest)?;
-            let Some(event) = step.event else {
-                return Ok(change);
-            };
-            match event {
-                Event::Request(head) => inbox.on_request(&head, seat, desk),
-                Event::Body(body) => inbox.on_body(body, rest),
-                Event::End(flag) => inbox.on_end(flag, seat, outbox, desk),
-                Event::Response(head) => match state {
-                    State::Binding(tid) if *tid == head.transaction_id => {
-                        change = bound(&head);
-                    }
-                    _ => {
-                        let is_known = outbox.take_response(&head, seat, desk);
-                        desk.counts.unmatched_responses += u64::from(!is_known);
-                    }
-                },
-                Event::Rejected(_) => desk.counts.illegal_requests += 1,
+    ) -> Option<Change> {
+        match self.state {
+            State::Binding(tid) if tid == head.transaction_id => Some(bound(head)),
+            _ => {
+                let is_known = self.outbox.take_response(head, &self.seat, desk);
+                desk.counts.unmatched_responses += u64::from(!is_known);
+                None
             }
-            rest = rest.get(step.consumed..).unwrap_or_default();
         }
     }
 
-    /// Composes what is to be sent.
-    pub(super) fn fill(&mut self, desk: &mut Desk) {
-        if self.is_up() {
-            self.outbox.fill(&self.seat, desk);
-        }
+    /// Composes the next chunk. `false`: there is none.
+    pub(super) fn write_next(&mut self, out: &mut Out, desk: &mut Desk) -> bool {
+        self.is_up() && self.outbox.write_next(out, &self.seat, desk)
     }
 
     /// What the account needs.

@@ -15,10 +15,11 @@ use msrp_wire::{
 };
 
 use super::Seat;
+use super::connection::Out;
 use super::desk::Desk;
 use crate::account::Excused;
 use crate::content::{self, Wrapping};
-use crate::limits::{JOBS_MAX, OUT_OCTETS_SOFT, OUTSTANDING_MAX};
+use crate::limits::{JOBS_MAX, OUTSTANDING_MAX};
 use crate::mix::{Kind, Scope};
 use crate::plan::Role;
 use crate::schedule::Schedule;
@@ -27,9 +28,6 @@ use crate::stamp::Stamp;
 /// The sending side of one participant.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// What the socket has not taken, from `at` on.
-    pub(super) out: Vec<u8>,
-    at: usize,
     /// The times of an open loop.
     pub(super) schedule: Option<Schedule>,
     /// Intended times of units that were not begun.
@@ -80,33 +78,6 @@ struct Outstanding {
 }
 
 impl Outbox {
-    /// Octets that wait for the socket.
-    pub(super) fn waiting(&self) -> &[u8] {
-        self.out.get(self.at..).unwrap_or_default()
-    }
-
-    /// Whether there is something to send or to compose.
-    pub(super) fn has_work(&self) -> bool {
-        self.at < self.out.len()
-            || self.open.is_some()
-            || !self.drafts.is_empty()
-            || !self.jobs.is_empty()
-    }
-
-    /// The socket took this many octets. `true` when it took all.
-    pub(super) fn advance(&mut self, octets: usize) -> bool {
-        self.at += octets;
-        let is_empty = self.at >= self.out.len();
-        if is_empty {
-            self.out.clear();
-            self.at = 0;
-        } else if self.at > OUT_OCTETS_SOFT {
-            self.out.drain(..self.at);
-            self.at = 0;
-        }
-        is_empty
-    }
-
     /// Moves what is due from the schedule to the jobs. Gives the next time, if there is one in this stage.
     pub(super) fn take_due(&mut self, desk: &mut Desk) -> Option<u64> {
         let end_ns = desk.stage?.end_ns;
@@ -148,14 +119,13 @@ impl Outbox {
         });
     }
 
-    /// Composes chunks until the socket has enough to do.
-    pub(super) fn fill(&mut self, seat: &Seat, desk: &mut Desk) {
-        while self.out.len() - self.at < OUT_OCTETS_SOFT {
-            if self.open.is_none() && !self.begin(seat, desk) {
-                return;
-            }
-            self.write_chunk(seat, desk);
+    /// Composes the next chunk. `false`: there is none, or it has to wait for answers.
+    pub(super) fn write_next(&mut self, out: &mut Out, seat: &Seat, desk: &mut Desk) -> bool {
+        if self.open.is_none() && !self.begin(seat, desk) {
+            return false;
         }
+        self.write_chunk(out.tail(), seat, desk);
+        true
     }
 
     /// Takes a response. `false`: there is no such transaction.
@@ -213,8 +183,6 @@ impl Outbox {
         self.schedule = None;
         self.open = None;
         self.transactions.clear();
-        self.out.clear();
-        self.at = 0;
     }
 
     /// What was sent to the room, to single participants, and what of it was not accepted.
@@ -348,7 +316,7 @@ impl Outbox {
         content::compose(&mut self.octets, &wrapping, stamp);
     }
 
-    fn write_chunk(&mut self, seat: &Seat, desk: &mut Desk) {
+    fn write_chunk(&mut self, out: &mut Vec<u8>, seat: &Seat, desk: &mut Desk) {
         let Some(mut open) = self.open.take() else {
             return;
         };
@@ -372,16 +340,16 @@ impl Outbox {
             relayed: RelayedHeaders::default(),
             content_type: Some(ContentType::MESSAGE_CPIM),
         };
-        encode::start_line(&mut self.out, tid, &Method::Send);
-        encode::paths(&mut self.out, &seat.session.remote, &seat.session.local);
-        encode::send_headers_tail(&mut self.out, &tail);
-        self.out.extend_from_slice(&self.octets[open.at..end]);
+        encode::start_line(out, tid, &Method::Send);
+        encode::paths(out, &seat.session.remote, &seat.session.local);
+        encode::send_headers_tail(out, &tail);
+        out.extend_from_slice(&self.octets[open.at..end]);
         let flag = if is_last {
             ContinuationFlag::Last
         } else {
             ContinuationFlag::More
         };
-        encode::body_end(&mut self.out, tid, flag);
+        encode::body_end(out, tid, flag);
         desk.counts.requests_sent += 1;
         self.transactions.push_back((tid, open.number));
         let index = usize::try_from(open.number - self.first).unwrap_or(usize::MAX);

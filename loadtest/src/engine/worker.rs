@@ -8,14 +8,16 @@
 //! therefore counts as late: a generator that cannot keep up shows in the latencies, and in its share of the time that it was busy.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::io::IoSlice;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use ring_io::{Config, ConnKey, Io, Kind, Read, SendOp, SendOutcome, Waker};
 
+use super::connection::Connection;
 use super::desk::Desk;
 use super::leg::{Change, Leg, State};
 use super::{Command, Event, Finish, Progress, Seat};
@@ -56,10 +58,13 @@ pub(super) fn run(
         events,
         progress,
         legs: Vec::new(),
-        by_conn: Vec::new(),
+        connections: Vec::new(),
+        shared: HashMap::new(),
+        by_key: Vec::new(),
         dirty: Vec::new(),
         timers: BinaryHeap::new(),
         cpu_at_measure: None,
+        changes: Vec::new(),
     };
     if let Err(error) = worker.serve() {
         let _ = worker.events.send(Event::Failed(error.to_string()));
@@ -77,13 +82,18 @@ struct Worker {
     events: mpsc::Sender<Event>,
     progress: Arc<Progress>,
     legs: Vec<Leg>,
-    /// By index of the connection: the leg.
-    by_conn: Vec<usize>,
-    /// Legs with something to send.
+    connections: Vec<Connection>,
+    /// By address and next hop: the connection that has room for one more session.
+    shared: HashMap<(SocketAddr, Box<str>), usize>,
+    /// By index of the key: the connection.
+    by_key: Vec<usize>,
+    /// Connections with something to send.
     dirty: Vec<usize>,
     timers: BinaryHeap<Reverse<(u64, Timer)>>,
     /// The thread's processor time when measuring began.
     cpu_at_measure: Option<Duration>,
+    /// What input changed in sessions; kept for the next one.
+    changes: Vec<(usize, Change)>,
 }
 
 /// What is due at some time.
@@ -139,26 +149,30 @@ impl Worker {
     fn on_event(&mut self, event: ring_io::Event) -> bool {
         match event {
             ring_io::Event::Connected { conn } => {
-                if let Some(index) = self.leg_of(conn) {
-                    self.legs[index].bind(&mut self.desk);
-                    self.mark(index);
+                if let Some(at) = self.connection_of(conn) {
+                    self.connections[at].is_open = true;
+                    for index in self.connections[at].legs.clone() {
+                        self.bind(index);
+                    }
                 }
             }
             ring_io::Event::Received { conn, data } => {
-                if let Some(index) = self.leg_of(conn) {
-                    self.on_data(index, &data);
+                if let Some(at) = self.connection_of(conn) {
+                    self.on_data(at, &data);
                 }
             }
             ring_io::Event::Writable { conn } => {
-                if let Some(index) = self.leg_of(conn) {
-                    self.legs[index].is_blocked = false;
-                    self.mark(index);
+                if let Some(at) = self.connection_of(conn) {
+                    self.connections[at].is_blocked = false;
+                    self.mark(at);
                 }
             }
             ring_io::Event::PeerClosed { conn } => {
-                self.lose_conn(conn, "the server closed the connection");
+                self.lose_connection(conn, "the server closed the connection");
             }
-            ring_io::Event::Failed { conn, error } => self.lose_conn(conn, &error.to_string()),
+            ring_io::Event::Failed { conn, error } => {
+                self.lose_connection(conn, &error.to_string());
+            }
             ring_io::Event::Woken => {
                 while let Ok(command) = self.commands.try_recv() {
                     if !self.on_command(command) {
@@ -191,17 +205,64 @@ impl Worker {
 
     fn attach(&mut self, seat: Seat) {
         let number = seat.number;
-        match self.io.connect(seat.session.connect) {
-            Ok(conn) => {
-                let index = self.legs.len();
-                self.legs.push(Leg::new(seat, conn, &self.desk));
-                if self.by_conn.len() <= conn.index() {
-                    self.by_conn.resize(conn.index() + 1, usize::MAX);
-                }
-                self.by_conn[conn.index()] = index;
+        let at = match self.connection_for(&seat) {
+            Ok(at) => at,
+            Err(error) => {
+                self.tell(Event::Lost(number, error.to_string()));
+                return;
             }
-            Err(error) => self.tell(Event::Lost(number, error.to_string())),
+        };
+        let index = self.legs.len();
+        self.connections[at].add(index, seat.session.local.as_str());
+        self.legs.push(Leg::new(seat, at, &self.desk));
+        if self.connections[at].is_open {
+            self.bind(index);
         }
+    }
+
+    /// The connection for a session: one that has room, or a new one. Slow and stalled readers have one of their own,
+    /// for they would stop everybody else on it.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.4: a connection is used again when the next hop is the same.
+    fn connection_for(&mut self, seat: &Seat) -> std::io::Result<usize> {
+        let is_sharing = match seat.role {
+            Role::Sender | Role::Reader => self.desk.load.per_connection > 1,
+            Role::Slow | Role::Stalled => false,
+        };
+        if !is_sharing {
+            return self.connect(seat.session.connect);
+        }
+        let next_hop = (seat.session.connect, seat.session.next_hop().into());
+        if let Some(at) = self.shared.get(&next_hop).copied() {
+            let connection = &self.connections[at];
+            if connection.legs.len() < self.desk.load.per_connection && !connection.is_lost {
+                return Ok(at);
+            }
+        }
+        let at = self.connect(seat.session.connect)?;
+        self.shared.insert(next_hop, at);
+        Ok(at)
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> std::io::Result<usize> {
+        let key = self.io.connect(address)?;
+        let at = self.connections.len();
+        self.connections.push(Connection::new(key));
+        if self.by_key.len() <= key.index() {
+            self.by_key.resize(key.index() + 1, usize::MAX);
+        }
+        self.by_key[key.index()] = at;
+        self.desk.counts.connections += 1;
+        Ok(at)
+    }
+
+    /// Sends the first request of a session.
+    fn bind(&mut self, index: usize) {
+        let leg = &mut self.legs[index];
+        let at = leg.connection;
+        leg.bind(&mut self.connections[at].out, &mut self.desk);
+        self.mark(at);
     }
 
     fn begin(&mut self, stage: Stage) {
@@ -222,7 +283,10 @@ impl Worker {
                     self.timers
                         .push(Reverse((stage.start_ns, Timer::Send(index))));
                 }
-                Role::Slow => self.io.read(leg.conn, Read::Once),
+                Role::Slow => {
+                    let key = self.connections[leg.connection].key;
+                    self.io.read(key, Read::Once);
+                }
                 Role::Reader | Role::Stalled => {}
             }
         }
@@ -235,46 +299,56 @@ impl Worker {
             leg.outbox.end_stage(&mut self.desk);
             // What slow readers have not read yet they read now, so that the account can be closed.
             if leg.seat.role == Role::Slow && leg.is_up() {
-                self.io.read(leg.conn, Read::Continuous);
+                let key = self.connections[leg.connection].key;
+                self.io.read(key, Read::Continuous);
             }
         }
     }
 
-    fn on_data(&mut self, index: usize, data: &[u8]) {
-        let leg = &mut self.legs[index];
-        match leg.handle_input(data, &mut self.desk) {
-            Ok(Change::None) => {}
-            Ok(Change::Bound) => self.on_bound(index),
-            Ok(Change::Refused(status)) => {
-                self.lose(index, format!("the session was refused with {status}"));
-                return;
-            }
-            Err(malformed) => {
-                self.lose(
-                    index,
-                    format!("the server sent octets that are not MSRP: {malformed}"),
-                );
-                return;
+    fn on_data(&mut self, at: usize, data: &[u8]) {
+        let mut changes = std::mem::take(&mut self.changes);
+        let connection = &mut self.connections[at];
+        let read = connection.handle_input(data, &mut self.legs, &mut self.desk, &mut changes);
+        for (index, change) in changes.drain(..) {
+            match change {
+                Change::Bound => self.on_bound(index),
+                Change::Refused(status) => {
+                    self.lose(index, format!("the session was refused with {status}"));
+                }
             }
         }
-        let leg = &mut self.legs[index];
+        self.changes = changes;
+        if let Err(malformed) = read {
+            let key = self.connections[at].key;
+            let reason = format!("the server sent octets that are not MSRP: {malformed}");
+            self.lose_connection(key, &reason);
+        }
+        let connection = &mut self.connections[at];
+        if connection.is_lost {
+            return;
+        }
         let is_running = self.desk.stage.is_some_and(|s| self.desk.now_ns < s.end_ns);
-        if leg.seat.role == Role::Slow && leg.is_up() && is_running {
+        let slow = connection.legs.first().copied().filter(|index| {
+            let leg = &self.legs[*index];
+            leg.seat.role == Role::Slow && leg.is_up() && is_running
+        });
+        if let Some(index) = slow {
             let pause = data.len() as u64 * NS_PER_S / u64::from(self.desk.load.slow_rate);
             let due = self.desk.now_ns + pause;
             self.timers.push(Reverse((due, Timer::Read(index))));
-        } else if leg.outbox.waiting().len() > REST_OCTETS && !leg.is_resting {
-            leg.is_resting = true;
-            self.io.read(leg.conn, Read::Paused);
+        } else if connection.out.waiting().len() > REST_OCTETS && !connection.is_resting {
+            connection.is_resting = true;
+            self.io.read(connection.key, Read::Paused);
         }
-        self.mark(index);
+        self.mark(at);
     }
 
     fn on_bound(&mut self, index: usize) {
         let leg = &mut self.legs[index];
         leg.state = State::Up;
         if leg.seat.role == Role::Stalled {
-            self.io.read(leg.conn, Read::Paused);
+            let key = self.connections[leg.connection].key;
+            self.io.read(key, Read::Paused);
         }
         let number = leg.seat.number;
         self.tell(Event::Up(number));
@@ -292,12 +366,13 @@ impl Worker {
                     if let Some(next) = next {
                         self.timers.push(Reverse((next, Timer::Send(index))));
                     }
-                    self.mark(index);
+                    self.queue(index);
                 }
                 Timer::Read(index) => {
                     let is_running = self.desk.stage.is_some_and(|s| self.desk.now_ns < s.end_ns);
                     if is_running && self.legs[index].is_up() {
-                        self.io.read(self.legs[index].conn, Read::Once);
+                        let key = self.connections[self.legs[index].connection].key;
+                        self.io.read(key, Read::Once);
                     }
                 }
                 Timer::Measure => self.cpu_at_measure = process::thread_cpu(),
@@ -306,33 +381,33 @@ impl Worker {
         }
     }
 
-    /// Sends what legs have, one operation for each; those with more to say come again in the next turn.
+    /// Sends what connections have, one operation for each; those with more to say come again in the next turn.
     fn flush(&mut self) -> std::io::Result<()> {
         let mut dirty = std::mem::take(&mut self.dirty);
-        for index in &dirty {
-            let leg = &mut self.legs[*index];
-            leg.is_dirty = false;
-            if !leg.is_blocked {
-                leg.fill(&mut self.desk);
+        for at in &dirty {
+            let connection = &mut self.connections[*at];
+            connection.is_dirty = false;
+            if !connection.is_blocked {
+                connection.fill(&mut self.legs, &mut self.desk);
             }
         }
-        let is_ready = |leg: &Leg| !leg.is_blocked && !leg.outbox.waiting().is_empty();
-        dirty.retain(|index| is_ready(&self.legs[*index]));
-        let legs = &self.legs;
+        let is_ready = |c: &Connection| c.is_open && !c.is_blocked && !c.out.waiting().is_empty();
+        dirty.retain(|at| is_ready(&self.connections[*at]));
+        let connections = &self.connections;
         let slices: Vec<IoSlice<'_>> = dirty
             .iter()
-            .map(|index| IoSlice::new(legs[*index].outbox.waiting()))
+            .map(|at| IoSlice::new(connections[*at].out.waiting()))
             .collect();
         let mut ops: Vec<SendOp> = (0_u32..)
             .zip(&dirty)
-            .map(|(at, index)| SendOp::new(legs[*index].conn, at..at + 1))
+            .map(|(part, at)| SendOp::new(connections[*at].key, part..part + 1))
             .collect();
         if !ops.is_empty() {
             self.io.send_batch(&slices, &mut ops)?;
         }
         drop(slices);
-        for (op, index) in ops.iter().zip(dirty.drain(..)) {
-            self.on_sent(index, op.outcome);
+        for (op, at) in ops.iter().zip(dirty.drain(..)) {
+            self.on_sent(at, op.outcome);
         }
         if self.dirty.is_empty() {
             // Nothing came back: keep the memory of the list.
@@ -341,48 +416,58 @@ impl Worker {
         Ok(())
     }
 
-    fn on_sent(&mut self, index: usize, outcome: SendOutcome) {
-        let leg = &mut self.legs[index];
+    fn on_sent(&mut self, at: usize, outcome: SendOutcome) {
+        let connection = &mut self.connections[at];
         let octets = match outcome {
             SendOutcome::Sent(octets) => octets,
             SendOutcome::WouldBlock => 0,
             SendOutcome::Failed(error) => {
-                self.lose(index, error.to_string());
+                let key = connection.key;
+                self.lose_connection(key, &error.to_string());
                 return;
             }
         };
-        if !leg.outbox.advance(octets) {
-            leg.is_blocked = true;
-            self.io.want_writable(leg.conn);
+        if !connection.out.advance(octets) {
+            connection.is_blocked = true;
+            self.io.want_writable(connection.key);
             return;
         }
-        if leg.is_resting {
-            leg.is_resting = false;
-            self.io.read(leg.conn, Read::Continuous);
+        if connection.is_resting {
+            connection.is_resting = false;
+            self.io.read(connection.key, Read::Continuous);
         }
-        if leg.outbox.has_work() {
-            self.mark(index);
-        }
-    }
-
-    fn lose_conn(&mut self, conn: ConnKey, reason: &str) {
-        if let Some(index) = self.leg_of(conn) {
-            self.lose(index, reason.to_owned());
+        if connection.has_work() {
+            self.mark(at);
         }
     }
 
+    /// Ends a connection and all sessions on it.
+    fn lose_connection(&mut self, key: ConnKey, reason: &str) {
+        if let Some(at) = self.connection_of(key) {
+            for index in self.connections[at].legs.clone() {
+                self.lose(index, reason.to_owned());
+            }
+        }
+    }
+
+    /// Ends a session, and its connection when it was the last one there.
     fn lose(&mut self, index: usize, reason: String) {
         let leg = &mut self.legs[index];
         if matches!(leg.state, State::Lost(_)) {
             return;
         }
-        self.io.close(leg.conn);
-        if let Some(entry) = self.by_conn.get_mut(leg.conn.index()) {
-            *entry = usize::MAX;
-        }
         leg.outbox.give_up(&mut self.desk);
         leg.state = State::Lost(reason.clone());
-        let number = leg.seat.number;
+        let (number, at) = (leg.seat.number, leg.connection);
+        let is_lost = |index: &usize| matches!(self.legs[*index].state, State::Lost(_));
+        let connection = &mut self.connections[at];
+        if connection.legs.iter().all(is_lost) {
+            connection.is_lost = true;
+            self.io.close(connection.key);
+            if let Some(entry) = self.by_key.get_mut(connection.key.index()) {
+                *entry = usize::MAX;
+            }
+        }
         self.tell(Event::Lost(number, reason));
     }
 
@@ -403,20 +488,26 @@ impl Worker {
         let _ = events.send(Event::Finished(Box::new(Finish { counts, ledgers })));
     }
 
-    fn leg_of(&self, conn: ConnKey) -> Option<usize> {
-        let index = *self.by_conn.get(conn.index())?;
-        self.legs
-            .get(index)
-            .filter(|leg| leg.conn == conn)
-            .map(|_| index)
+    fn connection_of(&self, key: ConnKey) -> Option<usize> {
+        let at = *self.by_key.get(key.index())?;
+        let connection = self.connections.get(at)?;
+        (connection.key == key).then_some(at)
     }
 
-    fn mark(&mut self, index: usize) {
+    /// Gives a leg a turn to write.
+    fn queue(&mut self, index: usize) {
         let leg = &mut self.legs[index];
-        let is_over = matches!(leg.state, State::Lost(_));
-        if !leg.is_dirty && !is_over {
-            leg.is_dirty = true;
-            self.dirty.push(index);
+        let at = leg.connection;
+        self.connections[at].queue(index, leg);
+        self.mark(at);
+    }
+
+    /// Notes that a connection may have something to send.
+    fn mark(&mut self, at: usize) {
+        let connection = &mut self.connections[at];
+        if !connection.is_dirty && !connection.is_lost {
+            connection.is_dirty = true;
+            self.dirty.push(at);
         }
     }
 
