@@ -14,6 +14,7 @@
 mod binding;
 mod commands;
 mod connection;
+mod description;
 mod inbound;
 mod intake;
 mod outbound;

@@ -5,6 +5,7 @@
 //!                  |   \                                       |                              |
 //!                  |    +--it lives on another shard: handed   +--connection lost--> gone     v
 //!                  +--nothing in time--> gone                                      Lingering --> gone
+//!   Unnamed --it names a session that waits for an answer--> Early --answer known--> Unnamed
 //!   opened ----> Opening --connected: we send an empty SEND--> Serving
 //! ```
 //!
@@ -89,6 +90,7 @@ impl<I: Io> Shard<I> {
             Phase::Unnamed(Prelude::Head(head)) => head,
             Phase::Unnamed(Prelude::Refused)
             | Phase::Opening(_)
+            | Phase::Early(_)
             | Phase::Serving
             | Phase::Closing
             | Phase::Lingering => Vec::new(),
@@ -210,9 +212,13 @@ impl<I: Io> Shard<I> {
             .map(|connection| &connection.phase);
         let reason = match phase {
             Some(Phase::Opening(_)) => EndReason::ConnectFailed,
-            Some(Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering) => {
-                EndReason::ConnectionLost
-            }
+            Some(
+                Phase::Unnamed(_)
+                | Phase::Early(_)
+                | Phase::Serving
+                | Phase::Closing
+                | Phase::Lingering,
+            ) => EndReason::ConnectionLost,
             None => return,
         };
         self.end_connection(now, conn, reason);
@@ -225,7 +231,11 @@ impl<I: Io> Shard<I> {
         };
         let opening = match connection.phase {
             Phase::Opening(leg) => Some(leg),
-            Phase::Unnamed(_) | Phase::Serving | Phase::Closing | Phase::Lingering => None,
+            Phase::Unnamed(_)
+            | Phase::Early(_)
+            | Phase::Serving
+            | Phase::Closing
+            | Phase::Lingering => None,
         };
         let sessions = std::mem::take(&mut connection.sessions);
         self.close(conn);

@@ -20,18 +20,20 @@ use crate::metrics::Cell;
 enum Fate {
     /// They were read; the connection is still here.
     Read,
-    /// The connection has gone to another shard with them.
+    /// The connection has gone to another shard with them, or they wait with it.
     HandedOver,
 }
 
 /// The session that a request names.
-enum Named {
+pub(super) enum Named {
     /// It is bound to this connection.
     Here(LegKey),
     /// No session of this node has this id.
     Unknown,
     /// It is bound to another connection.
     BoundElsewhere,
+    /// Its participant has not answered our offer.
+    Unanswered(LegKey),
     /// Another shard owns it.
     OnShard(usize),
 }
@@ -132,12 +134,18 @@ impl<I: Io> Shard<I> {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.inbound = Inbound::Idle;
         }
-        let named = self.find_named(now, conn, head);
+        let mut named = self.find_named(now, conn, head);
         // The shard that takes the connection over reads the request again, and counts it.
         if let Named::OnShard(shard) = named
             && self.hand_over(conn, shard, request)
         {
             return Fate::HandedOver;
+        }
+        if let Named::Unanswered(leg) = named {
+            named = self.keep_early_bird(now, conn, leg, request);
+            if matches!(named, Named::Unanswered(_)) {
+                return Fate::HandedOver;
+            }
         }
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
@@ -147,7 +155,7 @@ impl<I: Io> Shard<I> {
         match named {
             Named::Here(leg) => self.handle_named(conn, leg, head),
             Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
-            Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
+            Named::BoundElsewhere | Named::Unanswered(_) => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
         }
         if let Some(connection) = self.connections.get_mut(conn)
             && let Phase::Unnamed(prelude) = &mut connection.phase
@@ -185,6 +193,9 @@ impl<I: Io> Shard<I> {
         }
         let is_unnamed = matches!(connection.phase, Phase::Unnamed(_));
         match self.sessions.find(session_id) {
+            Some(leg) if self.sessions.get(leg).is_some_and(|s| s.peer.is_none()) => {
+                Named::Unanswered(leg)
+            }
             Some(leg) if self.bind(now, conn, leg) => Named::Here(leg),
             Some(_) => Named::BoundElsewhere,
             None => match shard_of_session_id(session_id) {

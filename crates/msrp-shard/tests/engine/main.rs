@@ -8,6 +8,7 @@ mod binding;
 mod final_report;
 mod node;
 mod relaying;
+mod reoffer;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
 mod report_document;
 mod slow;
