@@ -20,7 +20,8 @@ use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
     Command, ControlError, EndReason, Engine, ErrorCode, Event, EventStream, IDENTITIES_MAX,
-    LocalMedia, Media, NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
+    LocalMedia, Media, NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply,
+    ReplySender, RoomConfig, RoomId,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;

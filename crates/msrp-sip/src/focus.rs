@@ -32,6 +32,7 @@ mod reception;
 mod refusal;
 mod release;
 mod session_timer;
+mod software;
 #[cfg(test)]
 mod tests;
 
@@ -132,6 +133,13 @@ impl Focus {
                     self.with(now, &seat.room, |c, env| c.on_established(seat.key, env));
                 }
             }
+            UaEvent::Acknowledged { dialog, body } => {
+                if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
+                    self.with(now, &seat.room, |c, env| {
+                        c.on_acknowledged(seat.key, &body, env)
+                    });
+                }
+            }
             UaEvent::Ended { dialog, why } => {
                 self.desk.given_up.remove(&dialog);
                 if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
@@ -184,6 +192,16 @@ impl Focus {
             Some(Asked::Enter(seat)) => {
                 self.with(now, &seat.room, |c, env| {
                     c.on_entered(seat.key, result, env)
+                });
+            }
+            Some(Asked::Reoffer(seat)) => {
+                self.with(now, &seat.room, |c, env| {
+                    c.on_reoffered(seat.key, result, env)
+                });
+            }
+            Some(Asked::Change(seat)) => {
+                self.with(now, &seat.room, |c, env| {
+                    c.on_changed(seat.key, &result, env)
                 });
             }
             Some(Asked::Forget) | None => {}
@@ -261,6 +279,17 @@ impl Focus {
     pub fn peer_methods(&self, dialog: DialogId) -> Option<&str> {
         let seat = self.desk.dialogs.get(&dialog)?;
         self.conferences.get(&seat.room)?.methods(seat.key)
+    }
+
+    /// Whether the peer of a dialog runs software of this specification, as its User-Agent or
+    /// Server said: it shows the parties of a private message.
+    ///
+    /// # Spec
+    /// COM-F.1-03; AMB-31.
+    #[must_use]
+    pub fn shows_release(&self, dialog: DialogId) -> Option<bool> {
+        let seat = self.desk.dialogs.get(&dialog)?;
+        self.conferences.get(&seat.room)?.shows_release(seat.key)
     }
 
     /// The present values of the focus's metrics.
@@ -379,14 +408,15 @@ impl Focus {
             return;
         };
         let seat = self.desk.dialogs.get(&dialog).cloned();
-        let answer = seat.and_then(|seat| {
+        let handled = seat.and_then(|seat| {
             self.with(now, &seat.room, |c, env| {
-                c.answer_request(seat.key, request, env)
+                c.handle_request(seat.key, transaction, request, env)
             })
         });
         // A dialog that nobody owns is one that we ended.
-        self.desk
-            .answer(transaction, answer.unwrap_or_else(answer_gone));
+        if handled.is_none() {
+            self.desk.answer(transaction, answer_gone());
+        }
     }
 
     fn on_invite_response(&mut self, now: u64, dialog: DialogId, response: Response) {

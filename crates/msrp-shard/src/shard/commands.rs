@@ -143,7 +143,11 @@ impl<I: Io> Shard<I> {
         Ok(Reply::Done)
     }
 
-    pub(super) fn find(&self, room: &RoomId, participant: &ParticipantId) -> Result<LegKey, ControlError> {
+    pub(super) fn find(
+        &self,
+        room: &RoomId,
+        participant: &ParticipantId,
+    ) -> Result<LegKey, ControlError> {
         let running = self.rooms.get(room).ok_or_else(no_such_room)?;
         running
             .participants

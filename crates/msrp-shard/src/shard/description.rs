@@ -54,12 +54,10 @@ impl<I: Io> Shard<I> {
             offer,
             reply,
         } = reoffer;
-        let answer = self
-            .find(&room, &participant)
-            .and_then(|leg| match offer {
-                Some(offer) => self.take_offer(now, leg, local, offer),
-                None => self.offer_again(leg, local),
-            });
+        let answer = self.find(&room, &participant).and_then(|leg| match offer {
+            Some(offer) => self.take_offer(now, leg, local, offer),
+            None => self.offer_again(leg, local),
+        });
         let _ = reply.send(answer);
     }
 
@@ -91,9 +89,8 @@ impl<I: Io> Shard<I> {
         local.path = session.own.clone();
         let known = Description::parse(&session.sdp)
             .and_then(|known| known.message_media().map(|media| (known, media)));
-        let (known, media) = known.map_err(|error| {
-            ControlError::new(ErrorCode::Unavailable, error.to_string())
-        })?;
+        let (known, media) =
+            known.map_err(|error| ControlError::new(ErrorCode::Unavailable, error.to_string()))?;
         let offer = |local: &Local| local.offer_again(&known, &media);
         Ok(Reply::Sdp(session.describe(local, offer)))
     }

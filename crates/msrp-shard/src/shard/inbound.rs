@@ -155,7 +155,9 @@ impl<I: Io> Shard<I> {
         match named {
             Named::Here(leg) => self.handle_named(conn, leg, head),
             Named::Unknown | Named::OnShard(_) => self.answer(conn, head, StatusCode::NO_SESSION),
-            Named::BoundElsewhere | Named::Unanswered(_) => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
+            Named::BoundElsewhere | Named::Unanswered(_) => {
+                self.answer(conn, head, StatusCode::SESSION_ELSEWHERE)
+            }
         }
         if let Some(connection) = self.connections.get_mut(conn)
             && let Phase::Unnamed(prelude) = &mut connection.phase

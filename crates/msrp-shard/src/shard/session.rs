@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
-use msrp_session::{Piece, Timestamp, Transactions};
 use msrp_sdp::Local;
+use msrp_session::{Piece, Timestamp, Transactions};
 use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
 use ring_io::ConnKey;

@@ -97,7 +97,10 @@ async fn reoffer_that_cannot_be_served_changes_nothing() {
     let bob = endpoint.connect(&first).await;
     bob.bind().await;
     let moved = MsrpEndpoint::bind().await;
-    let secure = moved.media().to_string().replace("TCP/MSRP", "TCP/TLS/MSRP");
+    let secure = moved
+        .media()
+        .to_string()
+        .replace("TCP/MSRP", "TCP/TLS/MSRP");
     let secure = secure.replace("path:msrp:", "path:msrps:");
     let named = moved.media().setup("passive").to_string();
     let named = named.replace("path:msrp://127.0.0.1", "path:msrp://bob.example.com");
@@ -156,7 +159,10 @@ async fn reoffer_with_another_path_makes_a_fresh_session_in_the_place_of_the_old
             bob.expect_text(&identity("alice"), "first words").await;
             bob.send_ok(&says("bob", "moved")).await;
             alice.expect_text(&identity("bob"), "moved").await;
-            assert_eq!(reoffer(&node, "bob", &media).await.unwrap().path, answer.path);
+            assert_eq!(
+                reoffer(&node, "bob", &media).await.unwrap().path,
+                answer.path
+            );
         }
     }
 }
@@ -201,7 +207,10 @@ async fn offer_of_the_present_session_is_answered_with_what_changes() {
         let bob = endpoint.connect(&first).await;
         bob.bind().await;
         let text = change(&node, "bob", Offer::MakeOffer).await.unwrap();
-        assert_eq!(change(&node, "bob", Offer::MakeOffer).await.as_ref(), Ok(&text));
+        assert_eq!(
+            change(&node, "bob", Offer::MakeOffer).await.as_ref(),
+            Ok(&text)
+        );
         let offer = Media::parse(&text);
         assert_eq!(offer.path, first.path);
         assert_eq!(offer.setup.as_deref(), Some("actpass"));

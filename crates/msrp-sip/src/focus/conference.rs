@@ -15,6 +15,7 @@
 mod dialog;
 mod engine;
 mod refresh;
+mod reoffer;
 mod seating;
 
 use std::collections::{BTreeMap, HashSet};
@@ -234,6 +235,11 @@ impl Conference {
         self.participants.get(&key)?.allow.as_deref()
     }
 
+    /// Whether a participant runs software of this specification, by its place.
+    pub(crate) fn shows_release(&self, key: u64) -> Option<bool> {
+        Some(self.participants.get(&key)?.shows_release())
+    }
+
     /// Ends the session for everybody.
     pub(crate) fn release(&mut self, reason: ReleaseReason, env: &mut Env<'_>) {
         if self.is_closing {
@@ -327,6 +333,7 @@ impl Conference {
     /// CTRL-7.2.2.12-01, CTRL-7.2.1.2-20.
     fn dismiss(&mut self, key: u64, refusal: &Refusal, farewell: Headers, env: &mut Env<'_>) {
         let seat = self.seat(key);
+        self.drop_reoffer(key, env);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -369,6 +376,7 @@ impl Conference {
 
     /// Forgets a participant whose dialog is gone or never was.
     fn remove(&mut self, key: u64, env: &mut Env<'_>) {
+        self.drop_reoffer(key, env);
         let Some(participant) = self.participants.remove(&key) else {
             return;
         };

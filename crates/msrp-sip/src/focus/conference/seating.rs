@@ -9,7 +9,7 @@ use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
-use crate::focus::participant::{Participant, State};
+use crate::focus::participant::{Participant, State, Terms};
 use crate::resource_lists::Entry;
 use crate::ua::Transport;
 
@@ -50,6 +50,7 @@ impl Conference {
         );
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.remember_methods(&headers);
+            participant.remember_software(&headers);
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
@@ -65,6 +66,12 @@ impl Conference {
         };
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);
         self.invitees.insert(key, invitee);
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.terms = Terms {
+                types: local.accept_types.clone(),
+                max_size: local.max_size,
+            };
+        }
         self.add_to_room(
             key,
             Media::MakeOffer,
@@ -97,6 +104,10 @@ impl Conference {
             remote: None,
             timer: None,
             is_refreshing: false,
+            terms: Terms::default(),
+            reoffer: None,
+            awaits_answer: false,
+            software: None,
         };
         self.participants.insert(key, participant);
         key
@@ -118,6 +129,10 @@ impl Conference {
         let offer = knock.offer.clone();
         let mut local = offer.for_answer(accepted);
         local.max_size = env.policy.message_octets_max;
+        participant.terms = Terms {
+            types: accepted.map(<[String]>::to_vec),
+            max_size: local.max_size,
+        };
         let sdp = offer.sdp.clone();
         participant.remote = Some(offer);
         let state = std::mem::replace(&mut participant.state, State::Offered);
