@@ -170,9 +170,9 @@ async fn reinvite_without_offer_gets_one_and_the_ack_answers_it() {
             assert_eq!(offer.path, dialog.remote_media().path);
             assert_eq!(offer.setup.as_deref(), Some("actpass"));
             dialog.acknowledge_with(cseq, &answer).await;
-            // The answer has been taken once a request after it is answered.
-            let refresh = dialog.exchange(dialog.request("UPDATE")).await;
-            assert_eq!(refresh.status(), 200);
+            // The switch takes things in turn: it has the answer once it has answered an offer after it.
+            let update = dialog.request("UPDATE").with_media(&answer);
+            assert_eq!(dialog.exchange(update).await.status(), 200);
             match text {
                 None => alice.say("not for bob").await,
                 Some(text) => alice.say(text).await,
