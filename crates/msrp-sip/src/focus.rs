@@ -38,6 +38,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use msrp_control::metrics::{Kind as MetricKind, Sample};
 use msrp_control::{ControlError, Event, Reply, RoomId};
@@ -46,7 +47,7 @@ use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::desk::{Asked, Desk};
 use crate::focus::other_methods::{answer_gone, answer_outside};
 use crate::focus::release::ReleaseReason;
-use crate::groups::{Groups, GroupsError};
+use crate::groups::Groups;
 use crate::ua::{DialogId, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
@@ -266,12 +267,26 @@ impl Focus {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Reads the groups anew. Conferences that run keep theirs.
+    /// Takes other groups in the place of those it had. A session of a group that is gone ends; who
+    /// may not take part by the new document leaves; the others stay.
     ///
-    /// # Errors
-    /// [`GroupsError`]: the operator's fault; the groups stay as they were.
-    pub fn reload_groups(&mut self) -> Result<(), GroupsError> {
-        self.groups.reload()
+    /// # Spec
+    /// REL-7.2.2.8-13, REL-7.2.2.8-14.
+    pub fn set_groups(&mut self, now: u64, groups: Box<dyn Groups + Send>) {
+        self.groups = groups;
+        let of_groups = |(room, c): (&RoomId, &Conference)| match c.kind() {
+            Kind::Group(group) => Some((room.clone(), Arc::clone(group))),
+            Kind::OneToOne(_) | Kind::AdHoc(_) => None,
+        };
+        let running: Vec<_> = self.conferences.iter().filter_map(of_groups).collect();
+        for (room, old) in running {
+            let new = self.groups.group(&old.uri).filter(|g| g.supports_im);
+            self.with(now, &room, |c, env| match new {
+                None => c.release(ReleaseReason::GroupGone, env),
+                Some(new) if new != old => c.follow_group(new, env),
+                Some(_) => {}
+            });
+        }
     }
 
     /// The methods that the peer of a dialog allows, as its Allow said.

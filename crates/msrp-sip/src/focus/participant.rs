@@ -9,6 +9,7 @@
 
 use msrp_control::ParticipantId;
 
+use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::media::Remote;
 use crate::focus::session_timer::{Agreement, SessionTimer};
@@ -21,6 +22,10 @@ use crate::ua::{DialogId, Headers, Transport, TxnId};
 pub(crate) struct Participant {
     /// The name inside the room.
     pub(crate) id: ParticipantId,
+    /// Its real addresses; shown to nobody when it is hidden.
+    pub(crate) addresses: Vec<Uri>,
+    /// Whether it is hidden, for the whole session.
+    pub(crate) is_anonymous: bool,
     /// The values that its CPIM From may have.
     pub(crate) identities: Vec<String>,
     /// The address shown to others.

@@ -41,6 +41,7 @@ impl Conference {
         };
         let (dialog, transport, headers) =
             (knock.dialog, knock.peer.transport, knock.headers.clone());
+        let (addresses, is_anonymous) = (caller.addresses.clone(), caller.is_anonymous);
         let key = self.seat_new(
             entity,
             display_name,
@@ -51,6 +52,8 @@ impl Conference {
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.remember_methods(&headers);
             participant.remember_software(&headers);
+            participant.addresses = addresses;
+            participant.is_anonymous = is_anonymous;
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
@@ -65,8 +68,10 @@ impl Conference {
             Some(_) | None => env.policy.outbound_transport,
         };
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);
+        let address = invitee.uri.clone();
         self.invitees.insert(key, invitee);
         if let Some(participant) = self.participants.get_mut(&key) {
+            participant.addresses.push(address);
             participant.terms = Terms {
                 types: local.accept_types.clone(),
                 max_size: local.max_size,
@@ -93,6 +98,8 @@ impl Conference {
         self.next_key = self.next_key.wrapping_add(1);
         let participant = Participant {
             id: participant_id(key),
+            addresses: Vec::new(),
+            is_anonymous: false,
             identities,
             entity,
             display_name,
