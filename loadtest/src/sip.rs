@@ -249,7 +249,7 @@ impl Agent {
                     .answer(transaction, answer(480, Headers::new(), None));
             }
             UaEvent::Response { transaction, .. } => self.byes.retain(|bye| *bye != transaction),
-            UaEvent::Established { .. } => {}
+            UaEvent::Established { .. } | UaEvent::Acknowledged { .. } => {}
         }
     }
 

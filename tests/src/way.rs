@@ -87,8 +87,7 @@ pub fn config_with_friends() -> Config {
 
 /// Accepts an invitation with this `a=setup`, or without any, and waits until the room has the participant.
 ///
-/// The answer goes to the focus and from there to the switch, while the MSRP session is bound already: a text that
-/// is said in between does not reach the participant.
+/// Its connection is answered once the switch knows what it takes: a text that is said after that reaches it.
 pub async fn accept(daemon: &Daemon, invitation: &Invitation, setup: Option<&str>) -> Participant {
     let endpoint = MsrpEndpoint::bind().await;
     let answer = match setup {

@@ -131,6 +131,30 @@ impl Client {
         )
     }
 
+    /// [`Command::Reoffer`]; returns the engine's session description.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::WrongState`],
+    /// [`ErrorCode::MalformedSdp`], [`ErrorCode::NotAcceptable`]. The session stays as it was.
+    pub async fn reoffer(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        media: Media,
+        local: LocalMedia,
+    ) -> Result<String, ControlError> {
+        let command = Command::Reoffer {
+            room,
+            participant,
+            media,
+            local,
+        };
+        match self.execute(command).await? {
+            Reply::Sdp(sdp) => Ok(sdp),
+            Reply::Done | Reply::Status(_) => Err(unavailable()),
+        }
+    }
+
     /// [`Command::RemoveParticipant`].
     ///
     /// # Errors

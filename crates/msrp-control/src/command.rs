@@ -32,8 +32,9 @@ pub enum Command {
         /// What the engine's own description says.
         local: LocalMedia,
     },
-    /// Gives the answer to an offer that [`Command::AddParticipant`] made. Answered with
-    /// [`Reply::Done`]; from then on the participant receives the room's messages.
+    /// Gives the answer to an offer that [`Command::AddParticipant`] or [`Command::Reoffer`] made,
+    /// or that repeated the present session. Answered with [`Reply::Done`]; from then on the
+    /// participant receives the room's messages.
     SetAnswer {
         /// The room.
         room: RoomId,
@@ -41,6 +42,25 @@ pub enum Command {
         participant: ParticipantId,
         /// Its SDP answer.
         sdp: String,
+    },
+    /// Changes the session of a participant that has one: what it takes, its direction, its path.
+    /// Answered with [`Reply::Sdp`]: the answer to its new offer, or the present session as an
+    /// offer, whose answer may follow as [`Command::SetAnswer`]. All of the offer takes effect at
+    /// once, or nothing of it.
+    ///
+    /// While the participant's path stays the same, the session keeps its URI, its connection and
+    /// the messages that are under way. A new path makes a new session in the place of the old one:
+    /// the engine draws a URI of its own for it, messages under way have failed, and the old
+    /// connection closes. [`Event::ParticipantBound`](crate::Event::ParticipantBound) comes again.
+    Reoffer {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// Its new offer, or that the engine has to offer.
+        media: Media,
+        /// What the engine's own description says from now on.
+        local: LocalMedia,
     },
     /// Ends one participant's session. Messages it was sending are aborted towards the others.
     /// Answered with [`Reply::Done`].

@@ -18,8 +18,9 @@ use std::time::Instant;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, NodeStatus,
-    ParticipantConfig, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId,
+    Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia, Media,
+    NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig,
+    RoomId,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -28,7 +29,7 @@ use msrp_wire::Identity;
 use crate::config::{EngineConfig, EngineLimits};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
-use crate::mailbox::{ShardHandle, ShardMessage};
+use crate::mailbox::{Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
@@ -327,11 +328,40 @@ impl ShardEngine {
             | ShardMessage::SetPeer { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
+            ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
             ShardMessage::Connection { .. } | ShardMessage::Crossing(_) | ShardMessage::Stop => {
                 Ok(())
             }
             #[cfg(feature = "test-faults")]
             ShardMessage::Panic => Ok(()),
+        }
+    }
+
+    fn reoffer(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        media: &Media,
+        local: &LocalMedia,
+        reply: ReplySender,
+    ) -> Result<(), (ReplySender, ControlError)> {
+        let max = self.limits.message_octets_max;
+        let read = self.place(&room).and_then(|homes| {
+            let (local, offer) = self.advertised.reoffer(homes, media, local, max)?;
+            Ok((homes.home, local, offer))
+        });
+        match read {
+            Ok((shard, local, offer)) => {
+                let reoffer = Reoffer {
+                    room,
+                    participant,
+                    local,
+                    offer,
+                    reply,
+                };
+                self.post(shard, ShardMessage::Reoffer(Box::new(reoffer)))
+            }
+            Err(error) => Err((reply, error)),
         }
     }
 
@@ -397,6 +427,12 @@ impl ShardEngine {
                     reply,
                 })
             }
+            Command::Reoffer {
+                room,
+                participant,
+                media,
+                local,
+            } => self.reoffer(room, participant, &media, &local, reply),
             Command::RemoveParticipant { room, participant } => {
                 let key = room.clone();
                 self.post_to(&key, reply, |reply| ShardMessage::RemoveParticipant {

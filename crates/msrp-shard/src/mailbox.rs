@@ -4,9 +4,10 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ParticipantId, ReplySender, RoomId};
+use msrp_control::{ControlError, ParticipantId, ReplySender, RoomId};
+use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
+use msrp_wire::MsrpPathBuf;
 use ring_io::Waker;
 
 use crate::crossing::Crossing;
@@ -32,6 +33,8 @@ pub(crate) enum ShardMessage {
         peer: Box<PeerMedia>,
         reply: ReplySender,
     },
+    /// Change a session.
+    Reoffer(Box<Reoffer>),
     /// End a session.
     RemoveParticipant {
         room: RoomId,
@@ -58,13 +61,31 @@ pub(crate) struct NewSession {
     pub(crate) room: RoomId,
     pub(crate) participant: ParticipantId,
     pub(crate) spec: LegSpec,
-    /// Our URI of the session; its session-id is the secret that binds a connection.
-    pub(crate) own: MsrpUriBuf,
     /// Absent until the participant has answered our offer.
     pub(crate) peer: Option<PeerMedia>,
+    /// Our side of it. The session-id of its path is the secret that binds a connection.
+    pub(crate) local: Local,
     /// Our description, handed to the controller when the session stands.
     pub(crate) sdp: String,
     pub(crate) reply: ReplySender,
+}
+
+/// A session to be changed.
+pub(crate) struct Reoffer {
+    pub(crate) room: RoomId,
+    pub(crate) participant: ParticipantId,
+    /// Our side as it shall be, with a URI that is used when the participant has moved.
+    pub(crate) local: Local,
+    /// The participant's offer; without one, the offer is ours.
+    pub(crate) offer: Option<OfferedAgain>,
+    pub(crate) reply: ReplySender,
+}
+
+/// An offer inside a session.
+pub(crate) struct OfferedAgain {
+    pub(crate) description: Description,
+    pub(crate) media: MessageMedia,
+    pub(crate) peer: PeerMedia,
 }
 
 /// What the participant's description says.
@@ -73,8 +94,8 @@ pub(crate) struct PeerMedia {
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
-    /// Where to connect to, when the connection is ours to open.
-    pub(crate) connect: Option<SocketAddr>,
+    /// Where to connect to, when a connection is needed and ours to open; or why nobody can.
+    pub(crate) connect: Option<Result<SocketAddr, ControlError>>,
 }
 
 /// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.

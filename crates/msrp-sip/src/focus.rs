@@ -32,11 +32,13 @@ mod reception;
 mod refusal;
 mod release;
 mod session_timer;
+mod software;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use msrp_control::metrics::{Kind as MetricKind, Sample};
 use msrp_control::{ControlError, Event, Reply, RoomId};
@@ -45,7 +47,7 @@ use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::desk::{Asked, Desk};
 use crate::focus::other_methods::{answer_gone, answer_outside};
 use crate::focus::release::ReleaseReason;
-use crate::groups::{Groups, GroupsError};
+use crate::groups::Groups;
 use crate::ua::{DialogId, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
@@ -132,6 +134,13 @@ impl Focus {
                     self.with(now, &seat.room, |c, env| c.on_established(seat.key, env));
                 }
             }
+            UaEvent::Acknowledged { dialog, body } => {
+                if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
+                    self.with(now, &seat.room, |c, env| {
+                        c.on_acknowledged(seat.key, &body, env)
+                    });
+                }
+            }
             UaEvent::Ended { dialog, why } => {
                 self.desk.given_up.remove(&dialog);
                 if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
@@ -184,6 +193,16 @@ impl Focus {
             Some(Asked::Enter(seat)) => {
                 self.with(now, &seat.room, |c, env| {
                     c.on_entered(seat.key, result, env)
+                });
+            }
+            Some(Asked::Reoffer(seat)) => {
+                self.with(now, &seat.room, |c, env| {
+                    c.on_reoffered(seat.key, result, env)
+                });
+            }
+            Some(Asked::Change(seat)) => {
+                self.with(now, &seat.room, |c, env| {
+                    c.on_changed(seat.key, &result, env)
                 });
             }
             Some(Asked::Forget) | None => {}
@@ -248,12 +267,26 @@ impl Focus {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Reads the groups anew. Conferences that run keep theirs.
+    /// Takes other groups in the place of those it had. A session of a group that is gone ends; who
+    /// may not take part by the new document leaves; the others stay.
     ///
-    /// # Errors
-    /// [`GroupsError`]: the operator's fault; the groups stay as they were.
-    pub fn reload_groups(&mut self) -> Result<(), GroupsError> {
-        self.groups.reload()
+    /// # Spec
+    /// REL-7.2.2.8-13, REL-7.2.2.8-14.
+    pub fn set_groups(&mut self, now: u64, groups: Box<dyn Groups + Send>) {
+        self.groups = groups;
+        let of_groups = |(room, c): (&RoomId, &Conference)| match c.kind() {
+            Kind::Group(group) => Some((room.clone(), Arc::clone(group))),
+            Kind::OneToOne(_) | Kind::AdHoc(_) => None,
+        };
+        let running: Vec<_> = self.conferences.iter().filter_map(of_groups).collect();
+        for (room, old) in running {
+            let new = self.groups.group(&old.uri).filter(|g| g.supports_im);
+            self.with(now, &room, |c, env| match new {
+                None => c.release(ReleaseReason::GroupGone, env),
+                Some(new) if new != old => c.follow_group(new, env),
+                Some(_) => {}
+            });
+        }
     }
 
     /// The methods that the peer of a dialog allows, as its Allow said.
@@ -261,6 +294,17 @@ impl Focus {
     pub fn peer_methods(&self, dialog: DialogId) -> Option<&str> {
         let seat = self.desk.dialogs.get(&dialog)?;
         self.conferences.get(&seat.room)?.methods(seat.key)
+    }
+
+    /// Whether the peer of a dialog runs software of this specification, as its User-Agent or
+    /// Server said: it shows the parties of a private message.
+    ///
+    /// # Spec
+    /// COM-F.1-03; AMB-31.
+    #[must_use]
+    pub fn shows_release(&self, dialog: DialogId) -> Option<bool> {
+        let seat = self.desk.dialogs.get(&dialog)?;
+        self.conferences.get(&seat.room)?.shows_release(seat.key)
     }
 
     /// The present values of the focus's metrics.
@@ -379,14 +423,15 @@ impl Focus {
             return;
         };
         let seat = self.desk.dialogs.get(&dialog).cloned();
-        let answer = seat.and_then(|seat| {
+        let handled = seat.and_then(|seat| {
             self.with(now, &seat.room, |c, env| {
-                c.answer_request(seat.key, request, env)
+                c.handle_request(seat.key, transaction, request, env)
             })
         });
         // A dialog that nobody owns is one that we ended.
-        self.desk
-            .answer(transaction, answer.unwrap_or_else(answer_gone));
+        if handled.is_none() {
+            self.desk.answer(transaction, answer_gone());
+        }
     }
 
     fn on_invite_response(&mut self, now: u64, dialog: DialogId, response: Response) {

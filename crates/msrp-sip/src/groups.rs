@@ -17,7 +17,7 @@ mod rules;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use directory::{DirectoryGroups, GroupsError};
+pub use directory::{DirectoryGroups, GroupsError, Refresh};
 pub use document::parse as parse_document;
 pub use group::{ActivePolicy, Group, Member};
 pub use rules::{Caller, Condition, Identity, Rights, Rule};
@@ -28,14 +28,6 @@ use crate::address::Uri;
 pub trait Groups {
     /// The group of this address. Called once per request; answers from memory.
     fn group(&self, uri: &Uri) -> Option<Arc<Group>>;
-
-    /// Reads the source anew. Sessions that run keep what they were started with.
-    ///
-    /// # Errors
-    /// [`GroupsError`]: the operator's fault; the groups stay as they were.
-    fn reload(&mut self) -> Result<(), GroupsError> {
-        Ok(())
-    }
 }
 
 /// Groups that the program made itself.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
 use crate::focus::{CommandId, Focus, Output, Policy, SOFTWARE};
-use crate::groups::{Groups, GroupsError};
+use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
 use crate::ua_rsipstack::{self, TlsFiles, UaConfig, UaHandle, UaLimits};
@@ -181,6 +181,8 @@ pub struct SipService {
 
 /// What the owner of the service asks of its task.
 enum Order {
+    /// Take other groups.
+    SetGroups(Box<dyn Groups + Send>),
     /// End all conferences, then the task.
     Shutdown,
 }
@@ -255,15 +257,10 @@ impl SipService {
             .samples()
     }
 
-    /// Reads the groups anew. Conferences that run keep theirs.
-    ///
-    /// # Errors
-    /// [`GroupsError`]: the operator's fault; the groups stay as they were.
-    pub fn reload_groups(&self) -> Result<(), GroupsError> {
-        self.focus
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .reload_groups()
+    /// Takes other groups in the place of those it had; see [`Focus::set_groups`]. Returns before
+    /// that is done, and does nothing once the end has begun.
+    pub fn set_groups(&self, groups: Box<dyn Groups + Send>) {
+        let _ = self.orders.send(Order::SetGroups(groups));
     }
 }
 
@@ -324,6 +321,9 @@ impl<U: SipUa> Driver<U> {
                     }
                 },
                 order = orders.recv(), if !self.is_ending => match order {
+                    Some(Order::SetGroups(groups)) => {
+                        self.with_focus(|focus, now| focus.set_groups(now, groups));
+                    }
                     Some(Order::Shutdown) | None => {
                         self.is_ending = true;
                         self.with_focus(|focus, now| focus.begin_shutdown(now));

@@ -325,6 +325,14 @@ pub enum UaEvent {
         /// The dialog.
         dialog: DialogId,
     },
+    /// The ACK to a 2xx of ours carries a body: the answer to the offer of that 2xx. Told once for
+    /// each 2xx, after [`UaEvent::Established`] where that is told too.
+    Acknowledged {
+        /// The dialog.
+        dialog: DialogId,
+        /// The body.
+        body: Body,
+    },
     /// A dialog ended without a wish of ours.
     Ended {
         /// The dialog.

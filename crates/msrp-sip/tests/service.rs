@@ -71,6 +71,9 @@ impl Engine for Rooms {
                 Reply::Sdp(sdp)
             }
             Command::SetAnswer { .. } => Reply::Done,
+            Command::Reoffer { participant, .. } => {
+                Reply::Sdp(sdp(&format!("room-{participant}"), "passive"))
+            }
             Command::RemoveParticipant { room, participant } => {
                 seats.remove(&(room, Some(participant)));
                 Reply::Done
@@ -187,7 +190,9 @@ impl Net {
                     assert_eq!(response.status, 200, "{response:?}");
                     return response;
                 }
-                UaEvent::InviteResponse { .. } | UaEvent::Established { .. } => {}
+                UaEvent::InviteResponse { .. }
+                | UaEvent::Established { .. }
+                | UaEvent::Acknowledged { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -200,7 +205,9 @@ impl Net {
                     dialog,
                     why: DialogEnd::Bye,
                 } if dialog == wanted => return,
-                UaEvent::Established { .. } | UaEvent::Response { .. } => {}
+                UaEvent::Established { .. }
+                | UaEvent::Acknowledged { .. }
+                | UaEvent::Response { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -305,7 +312,7 @@ async fn hang_up(net: &mut Net, leaver: DialogId, other: DialogId) {
                 assert_eq!((dialog, why), (other, DialogEnd::Bye));
                 has_ended = true;
             }
-            UaEvent::Established { .. } => {}
+            UaEvent::Established { .. } | UaEvent::Acknowledged { .. } => {}
             event => panic!("{event:?}"),
         }
     }

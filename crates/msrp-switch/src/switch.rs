@@ -229,6 +229,27 @@ impl Switch {
     /// # Spec
     /// UPS-7.2.3.3-12, UPS-7.2.3.3-13; CTRL-7.2.1.10-02.
     pub fn leave(&mut self, key: LegKey) {
+        self.restart(key);
+        let Some(leg) = self.legs.get_mut(key.0) else {
+            return;
+        };
+        let room = leg.room;
+        let reports = std::mem::take(&mut leg.reports);
+        self.skip_reports(reports);
+        self.legs.remove(key.0);
+        if let Some(room) = self.rooms.get_mut(room.0) {
+            room.legs.retain(|leg| *leg != key);
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// A leg goes on with another session in the place of the one it had. Messages that it was
+    /// sending end with `#` towards the others; its open copies have failed. It stays in the room,
+    /// with everything else that is known of it.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.4: a message is not split over two sessions.
+    pub fn restart(&mut self, key: LegKey) {
         let Some(leg) = self.legs.get_mut(key.0) else {
             return;
         };
@@ -236,7 +257,6 @@ impl Switch {
         let sending = std::mem::take(&mut leg.sending);
         let receiving = std::mem::take(&mut leg.receiving);
         let awaited = std::mem::take(&mut leg.awaited);
-        let room = leg.room;
         for (_, message) in sending {
             self.abort(message);
         }
@@ -246,14 +266,6 @@ impl Switch {
         for awaited in awaited {
             let ended = Status::Code(StatusCode::NO_SESSION);
             self.close_report_leg((awaited.report, awaited.index), ended);
-        }
-        if let Some(leg) = self.legs.get_mut(key.0) {
-            let reports = std::mem::take(&mut leg.reports);
-            self.skip_reports(reports);
-        }
-        self.legs.remove(key.0);
-        if let Some(room) = self.rooms.get_mut(room.0) {
-            room.legs.retain(|leg| *leg != key);
         }
         self.check_invariants_in_debug();
     }

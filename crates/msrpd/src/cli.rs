@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::demo::demo;
+use crate::groups::GroupSource;
 use crate::log::{self, Form};
 use crate::serve::serve;
 
@@ -26,13 +27,13 @@ pub struct Cli {
 /// What msrpd can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until SIGTERM or SIGINT.
+    /// Serve until SIGTERM or SIGINT. SIGHUP reads the group documents anew.
     Serve {
         /// The configuration file; without one every key has its default.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Check a configuration file and end.
+    /// Check a configuration file and the group documents that it names, and end.
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
@@ -83,13 +84,18 @@ pub fn run(cli: &Cli) -> ExitCode {
 }
 
 fn check(file: &Path) -> ExitCode {
-    match Config::load(file) {
-        Ok(_) => {
-            println!("{}: ok", file.display());
-            ExitCode::SUCCESS
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, FAILURE),
+    };
+    if let Err(errors) = GroupSource::open(&config.groups.directory) {
+        for error in errors {
+            eprintln!("{error}");
         }
-        Err(error) => refuse(&error, FAILURE),
+        return ExitCode::from(FAILURE);
     }
+    println!("{}: ok", file.display());
+    ExitCode::SUCCESS
 }
 
 fn refuse(error: &dyn std::error::Error, status: u8) -> ExitCode {

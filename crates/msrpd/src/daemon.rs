@@ -118,6 +118,13 @@ impl Daemon {
         self.admin.address()
     }
 
+    /// Takes other groups in the place of those it had.
+    pub fn set_groups(&self, groups: Box<dyn Groups + Send>) {
+        if let Some(sip) = lock(&self.sip).as_ref() {
+            sip.set_groups(groups);
+        }
+    }
+
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
     pub async fn stop(self) {
         self.node.set_phase(Phase::Stopping);

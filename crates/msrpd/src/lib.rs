@@ -11,6 +11,7 @@ pub mod config;
 pub mod ctl;
 pub mod daemon;
 pub mod demo;
+pub mod groups;
 pub mod http;
 pub mod log;
 pub mod serve;

@@ -1,49 +1,43 @@
 //! `msrpd serve`: from the configuration to the clean end.
 
-use std::path::Path;
 use std::process::ExitCode;
-
-use msrp_sip::groups::{DirectoryGroups, Groups, StaticGroups};
 
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::signal::Signals;
+use crate::groups::GroupSource;
+use crate::signal::{Hangups, Signals};
 
 /// Serves until a signal comes.
 pub async fn serve(config: &Config) -> ExitCode {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
+    let listening = Signals::listen().and_then(|signals| Ok((signals, Hangups::listen()?)));
+    let (mut signals, mut hangups) = match listening {
+        Ok(listening) => listening,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
-    let groups = match groups(&config.groups.directory) {
+    let groups = match GroupSource::open(&config.groups.directory) {
         Ok(groups) => groups,
-        Err(reason) => return refuse(&reason),
+        Err(errors) => {
+            for error in errors {
+                tracing::error!(%error, "a group document cannot be used");
+            }
+            let directory = config.groups.directory.display();
+            return refuse(&format!("the groups in {directory} cannot be read"));
+        }
     };
-    let daemon = match Daemon::start(config, groups).await {
+    let daemon = match Daemon::start(config, groups.groups()).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&fault.to_string()),
     };
     daemon.announce();
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = groups.follow(&daemon, &mut hangups) => "none",
+    };
     tracing::info!(signal, "stopping");
     signals.end_at_next();
     daemon.stop().await;
     tracing::info!("stopped");
     ExitCode::SUCCESS
-}
-
-/// The documents of the directory; no groups when there is no directory.
-fn groups(directory: &Path) -> Result<Box<dyn Groups + Send>, String> {
-    if !directory.is_dir() {
-        return Ok(Box::new(StaticGroups::default()));
-    }
-    match DirectoryGroups::open(directory) {
-        Ok(groups) => Ok(Box::new(groups)),
-        Err(error) => Err(format!(
-            "the groups in {} cannot be read: {error}",
-            directory.display()
-        )),
-    }
 }
 
 fn refuse(reason: &str) -> ExitCode {

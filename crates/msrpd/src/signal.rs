@@ -40,5 +40,23 @@ impl Signals {
     }
 }
 
+/// SIGHUP, from the moment of [`Hangups::listen`]: read what can be read anew.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts listening; from now on the signal does not end the process.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the signal. Several that come at once count as one.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// The status of a process that a second signal ended.
 pub const STATUS: i32 = 130;

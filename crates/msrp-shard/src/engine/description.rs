@@ -12,7 +12,7 @@ use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
 use super::participant_identities;
-use crate::mailbox::{NewSession, PeerMedia};
+use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
 
 /// The address under which sessions are offered to peers.
 pub(super) struct Advertised {
@@ -47,12 +47,12 @@ impl Advertised {
         reply: ReplySender,
     ) -> Result<Box<NewSession>, (ReplySender, ControlError)> {
         match self.compose(homes, &request, message_octets_max) {
-            Ok((spec, own, peer, sdp)) => Ok(Box::new(NewSession {
+            Ok((spec, local, peer, sdp)) => Ok(Box::new(NewSession {
                 room: request.room,
                 participant: request.participant,
                 spec,
-                own,
                 peer,
+                local,
                 sdp,
                 reply,
             })),
@@ -65,9 +65,9 @@ impl Advertised {
         homes: Homes,
         request: &Request,
         message_octets_max: u64,
-    ) -> Result<(LegSpec, MsrpUriBuf, Option<PeerMedia>, String), ControlError> {
+    ) -> Result<(LegSpec, Local, Option<PeerMedia>, String), ControlError> {
         let identities = participant_identities(&request.config)?;
-        let (own, local) = self.local(homes, &request.local, message_octets_max)?;
+        let local = self.local(homes, &request.local, message_octets_max)?;
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
             Media::Offer(offer) => {
@@ -75,6 +75,9 @@ impl Advertised {
                 let media = description.message_media().map_err(|e| sdp_error(&e))?;
                 let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
                 let peer = self.peer(&media, is_ours)?;
+                if let Some(Err(error)) = &peer.connect {
+                    return Err(error.clone());
+                }
                 (Some(peer), local.answer(&description, &media))
             }
         };
@@ -82,11 +85,39 @@ impl Advertised {
             identities,
             entity: request.config.entity.clone(),
             acceptance: Acceptance::everything(),
-            // Who answers our offer may connect and send before its answer has come to us.
+            // Who answers our offer may send on a connection of another session before its answer
+            // has come to us.
             may_send: true,
             may_receive: false,
         };
-        Ok((spec, own, peer, sdp))
+        Ok((spec, local, peer, sdp))
+    }
+
+    /// Reads what a session shall be changed to: our side, and the participant's offer when it
+    /// made one.
+    pub(super) fn reoffer(
+        &self,
+        homes: Homes,
+        media: &Media,
+        wanted: &LocalMedia,
+        message_octets_max: u64,
+    ) -> Result<(Local, Option<OfferedAgain>), ControlError> {
+        let local = self.local(homes, wanted, message_octets_max)?;
+        let offer = match media {
+            Media::MakeOffer => None,
+            Media::Offer(offer) => {
+                let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
+                let media = description.message_media().map_err(|e| sdp_error(&e))?;
+                let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
+                let peer = self.peer(&media, is_ours)?;
+                Some(OfferedAgain {
+                    description,
+                    media,
+                    peer,
+                })
+            }
+        };
+        Ok((local, offer))
     }
 
     /// Reads the answer to an offer of ours.
@@ -109,11 +140,7 @@ impl Advertised {
             media.max_size,
         );
         let acceptance = acceptance.map_err(|_| malformed("accept-types holds no media type"))?;
-        let connect = if connects {
-            Some(self.connect_address(media)?)
-        } else {
-            None
-        };
+        let connect = connects.then(|| self.connect_address(media));
         Ok(PeerMedia {
             path,
             acceptance,
@@ -143,7 +170,7 @@ impl Advertised {
         homes: Homes,
         wanted: &LocalMedia,
         message_octets_max: u64,
-    ) -> Result<(MsrpUriBuf, Local), ControlError> {
+    ) -> Result<Local, ControlError> {
         let bits = random_bits()?;
         let session_id = homes.session_id(bits);
         let host = match self.host.parse::<IpAddr>() {
@@ -167,7 +194,7 @@ impl Advertised {
         // The o= line identifies the description; it must not tell anything of the session id.
         let origin = random_bits()? >> 66;
         let address = (self.host.clone(), self.port);
-        let mut local = Local::new(address, own.clone(), u64::try_from(origin).unwrap_or(1));
+        let mut local = Local::new(address, own, u64::try_from(origin).unwrap_or(1));
         local.accept_types = accept_types(wanted.accept_types.as_deref());
         local.accept_wrapped_types = wanted
             .accept_wrapped_types
@@ -179,7 +206,7 @@ impl Advertised {
                 .map_or(message_octets_max, |m| m.min(message_octets_max)),
         );
         local.attributes.clone_from(&wanted.attributes);
-        Ok((own, local))
+        Ok(local)
     }
 }
 

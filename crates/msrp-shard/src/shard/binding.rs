@@ -5,6 +5,7 @@
 //!                  |   \                                       |                              |
 //!                  |    +--it lives on another shard: handed   +--connection lost--> gone     v
 //!                  +--nothing in time--> gone                                      Lingering --> gone
+//!   Unnamed --it names a session that waits for an answer--> Early --answer known--> Unnamed
 //!   opened ----> Opening --connected: we send an empty SEND--> Serving
 //! ```
 //!
@@ -215,9 +216,13 @@ impl<I: Io> Shard<I> {
             .map(|connection| &connection.phase);
         let reason = match phase {
             Some(Phase::Opening(_)) => EndReason::ConnectFailed,
-            Some(Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering) => {
-                EndReason::ConnectionLost
-            }
+            Some(
+                Phase::Unnamed
+                | Phase::Early(_)
+                | Phase::Serving
+                | Phase::Closing
+                | Phase::Lingering,
+            ) => EndReason::ConnectionLost,
             None => return,
         };
         self.end_connection(now, conn, reason);
@@ -230,7 +235,11 @@ impl<I: Io> Shard<I> {
         };
         let opening = match connection.phase {
             Phase::Opening(leg) => Some(leg),
-            Phase::Unnamed | Phase::Serving | Phase::Closing | Phase::Lingering => None,
+            Phase::Unnamed
+            | Phase::Early(_)
+            | Phase::Serving
+            | Phase::Closing
+            | Phase::Lingering => None,
         };
         let sessions = std::mem::take(&mut connection.sessions);
         self.abandon_routes(conn, reason);

@@ -5,13 +5,11 @@ use msrp_session::Timestamp;
 use msrp_switch::{LegKey, RoomSpec};
 use ring_io::{Io, Read};
 
-use super::connection::{Connection, Phase};
-use super::session::{Link, Session};
-use super::timers::Timer;
+use super::session::Session;
 use super::{RunningRoom, Shard};
-use crate::mailbox::{NewSession, PeerMedia, ShardMessage};
+use crate::mailbox::{NewSession, ShardMessage};
 
-type Answer = Result<Reply, ControlError>;
+pub(super) type Answer = Result<Reply, ControlError>;
 
 impl<I: Io> Shard<I> {
     pub(super) fn handle_message(&mut self, now: Timestamp, message: ShardMessage) {
@@ -31,6 +29,7 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.set_peer(now, &room, &participant, *peer));
             }
+            ShardMessage::Reoffer(reoffer) => self.handle_reoffer(now, *reoffer),
             ShardMessage::RemoveParticipant {
                 room,
                 participant,
@@ -102,8 +101,8 @@ impl<I: Io> Shard<I> {
             room,
             participant,
             spec,
-            own,
             peer,
+            local,
             sdp,
             reply,
         } = new;
@@ -133,66 +132,15 @@ impl<I: Io> Shard<I> {
         self.count_sessions(&room);
         tracing::info!(%room, %participant, "session started");
         self.sessions
-            .insert(leg, Session::new(room, participant, own, now));
+            .insert(leg, Session::new(room, participant, (local, &sdp), now));
         if let Some(peer) = peer
-            && let Err(error) = self.connect_peer(now, leg, peer)
+            && let Err(error) = self.connect_peer(now, leg, peer, None)
         {
             self.end_session(now, leg, EndReason::ConnectFailed);
             let _ = reply.send(Err(error));
             return;
         }
         let _ = reply.send(Ok(Reply::Sdp(sdp)));
-    }
-
-    fn set_peer(
-        &mut self,
-        now: Timestamp,
-        room: &RoomId,
-        participant: &ParticipantId,
-        peer: PeerMedia,
-    ) -> Answer {
-        let leg = self.find(room, participant)?;
-        if self
-            .sessions
-            .get(leg)
-            .is_none_or(|session| session.peer.is_some())
-        {
-            let detail = "the participant has a description already";
-            return Err(ControlError::new(ErrorCode::WrongState, detail));
-        }
-        self.connect_peer(now, leg, peer)?;
-        Ok(Reply::Done)
-    }
-
-    /// Both sides are known: the leg takes part in the room from now on.
-    fn connect_peer(
-        &mut self,
-        now: Timestamp,
-        leg: LegKey,
-        peer: PeerMedia,
-    ) -> Result<(), ControlError> {
-        if let Some(address) = peer.connect {
-            let conn = self.io.connect(address).map_err(|error| {
-                let detail = format!("no connection could be opened: {error}");
-                ControlError::new(ErrorCode::Unavailable, detail)
-            })?;
-            self.connections
-                .insert(conn, Connection::new(address, Phase::Opening(leg), now));
-            if let Some(session) = self.sessions.get_mut(leg) {
-                session.link = Link::Opening(conn, Default::default());
-            }
-        }
-        if let Some(session) = self.sessions.get_mut(leg) {
-            session.set_peer(peer.path);
-            if session.bound().is_none() {
-                let deadline = now.after(self.environment.limits.unbound_ns);
-                session.binding = self.timers.set(deadline, Timer::Unbound(leg));
-            }
-        }
-        self.switch
-            .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
-        self.switch.join(leg);
-        Ok(())
     }
 
     fn remove_participant(
@@ -206,7 +154,11 @@ impl<I: Io> Shard<I> {
         Ok(Reply::Done)
     }
 
-    fn find(&self, room: &RoomId, participant: &ParticipantId) -> Result<LegKey, ControlError> {
+    pub(super) fn find(
+        &self,
+        room: &RoomId,
+        participant: &ParticipantId,
+    ) -> Result<LegKey, ControlError> {
         let running = self.rooms.get(room).ok_or_else(no_such_room)?;
         running
             .participants
@@ -239,6 +191,8 @@ impl<I: Io> Shard<I> {
         if let Some(conn) = session.connection() {
             self.leave_connection(now, conn, leg);
         }
+        // Whoever came early hears that there is no such session.
+        self.read_early_bird(now, session.early_bird, leg);
         if !matches!(
             reason,
             EndReason::Removed | EndReason::RoomClosed | EndReason::Shutdown

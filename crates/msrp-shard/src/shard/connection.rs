@@ -52,6 +52,9 @@ pub(super) enum Phase {
     Opening(LegKey),
     /// Accepted; no request has named a session that it carries from then on.
     Unnamed,
+    /// Its first request names a session whose participant has not answered our offer. What it
+    /// sent waits.
+    Early(LegKey),
     /// It carries sessions.
     Serving,
     /// Its sessions have ended: what waits is written, nothing is read any more.
@@ -106,10 +109,24 @@ impl Connection {
         self.sessions.is_empty() && self.routes.is_empty()
     }
 
+    /// Puts its first request, of which this came in the last read, aside until the participant of
+    /// the session has answered. False when it has carried a request already.
+    pub(super) fn wait_for_answer(&mut self, leg: LegKey, request: &[u8]) -> bool {
+        if !matches!(self.phase, Phase::Unnamed) || !self.is_unused() {
+            return false;
+        }
+        let mut octets = std::mem::take(&mut self.head_octets);
+        octets.extend_from_slice(request);
+        self.intake.put_back(octets.into());
+        self.decoder = Some(Box::new(Decoder::new(Limits::default())));
+        self.phase = Phase::Early(leg);
+        true
+    }
+
     /// Whether what arrives is still looked at.
     pub(super) fn is_read(&self) -> bool {
         match self.phase {
-            Phase::Opening(_) | Phase::Unnamed | Phase::Serving => true,
+            Phase::Opening(_) | Phase::Unnamed | Phase::Early(_) | Phase::Serving => true,
             Phase::Closing | Phase::Lingering => false,
         }
     }

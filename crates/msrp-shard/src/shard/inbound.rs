@@ -22,18 +22,20 @@ use crate::metrics::Cell;
 enum Fate {
     /// They were read; the connection is still here.
     Read,
-    /// The connection has gone to another shard with them.
+    /// The connection has gone to another shard with them, or they wait with it.
     HandedOver,
 }
 
 /// The session that a request names.
-enum Named {
+pub(super) enum Named {
     /// It is bound to this connection.
     Here(LegKey),
     /// No session of this node has this id.
     Unknown,
     /// It is bound to another connection.
     BoundElsewhere,
+    /// Its participant has not answered our offer.
+    Unanswered(LegKey),
     /// The connection belongs to this other shard.
     OnShard(usize),
     /// It belongs to this other shard, and the connection stays here.
@@ -168,7 +170,7 @@ impl<I: Io> Shard<I> {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.inbound = Inbound::Idle;
         }
-        let named = self.find_named(now, conn, head);
+        let mut named = self.find_named(now, conn, head);
         // The shard that takes the connection over reads the request again, and counts it.
         if let Named::OnShard(shard) = named
             && self.hand_over(conn, shard, request)
@@ -178,6 +180,12 @@ impl<I: Io> Shard<I> {
         if let Named::Homed(home) = named {
             self.begin_forwarding(conn, home);
             return Fate::Read;
+        }
+        if let Named::Unanswered(leg) = named {
+            named = self.keep_early_bird(now, conn, leg, request);
+            if matches!(named, Named::Unanswered(_)) {
+                return Fate::HandedOver;
+            }
         }
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
@@ -189,7 +197,9 @@ impl<I: Io> Shard<I> {
             Named::Unknown | Named::OnShard(_) | Named::Homed(_) => {
                 self.answer(conn, head, StatusCode::NO_SESSION);
             }
-            Named::BoundElsewhere => self.answer(conn, head, StatusCode::SESSION_ELSEWHERE),
+            Named::BoundElsewhere | Named::Unanswered(_) => {
+                self.answer(conn, head, StatusCode::SESSION_ELSEWHERE);
+            }
         }
         self.carry_out(now);
         Fate::Read
@@ -232,7 +242,9 @@ impl<I: Io> Shard<I> {
         {
             return Named::OnShard(carrier);
         }
+        let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| s.peer.is_none());
         match (self.sessions.find(session_id), homes) {
+            (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
             (Some(_), _) => Named::BoundElsewhere,
             // A stand-in is at home already.

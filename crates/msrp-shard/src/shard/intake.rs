@@ -33,6 +33,11 @@ impl Intake {
         self.unread.is_empty()
     }
 
+    /// Puts octets back that were read too early.
+    pub(super) fn put_back(&mut self, octets: Bytes) {
+        self.unread.push_front(octets);
+    }
+
     /// Takes what may be read in this turn.
     fn next(&mut self, turn: u64) -> Option<Bytes> {
         if self.turn != turn {
@@ -89,6 +94,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn read_on(&mut self, now: Timestamp, conn: ConnKey) {
         while let Some(connection) = self.connections.get_mut(conn)
             && connection.slowed_by.is_empty()
+            && !matches!(connection.phase, Phase::Early(_))
             && let Some(octets) = connection.intake.next(self.turn)
         {
             self.decode(now, conn, &octets);
@@ -98,7 +104,7 @@ impl<I: Io> Shard<I> {
         };
         if !connection.intake.unread.is_empty() {
             self.io.read(conn, Read::Paused);
-            if connection.slowed_by.is_empty() {
+            if connection.slowed_by.is_empty() && !matches!(connection.phase, Phase::Early(_)) {
                 self.unread.push(conn);
             }
         } else if connection.intake.is_at_end {

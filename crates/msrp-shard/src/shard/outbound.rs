@@ -413,7 +413,7 @@ impl<I: Io> Shard<I> {
             .connections
             .get(conn)
             .map(|connection| &connection.phase);
-        if matches!(phase, Some(Phase::Unnamed)) {
+        if matches!(phase, Some(Phase::Unnamed | Phase::Early(_))) {
             self.environment.counters.count(Cell::ConnectionsNeverBound);
             tracing::info!(reason = "it named no session in time", "connection closed");
             self.close(conn);
@@ -421,10 +421,12 @@ impl<I: Io> Shard<I> {
     }
 
     fn end_unbound(&mut self, now: Timestamp, leg: LegKey) {
+        let unbound_ns = self.environment.limits.unbound_ns;
+        let is_late = |since: Timestamp| since.after(unbound_ns) <= now;
         if self
             .sessions
             .get(leg)
-            .is_some_and(|session| session.bound().is_none())
+            .is_some_and(|session| session.bound().is_none() && is_late(session.waits_since))
         {
             self.end_session(now, leg, EndReason::NeverBound);
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
+use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
@@ -30,6 +31,15 @@ pub(super) struct Session {
     /// Whether a timer for the oldest transaction runs.
     pub(super) is_transaction_timed: bool,
     pub(super) started: Timestamp,
+    /// Since when it has been looking for a connection; means nothing once it is bound.
+    pub(super) waits_since: Timestamp,
+    /// Our side as we described it last.
+    local: Box<Local>,
+    /// That description.
+    pub(super) sdp: Box<str>,
+    /// A connection that named the session before the participant's answer was known. It is read
+    /// on once it is.
+    pub(super) early_bird: Option<ConnKey>,
 }
 
 /// How a session is connected.
@@ -89,9 +99,10 @@ impl Session {
     pub(super) fn new(
         room: RoomId,
         participant: ParticipantId,
-        own: MsrpUriBuf,
+        (local, sdp): (Local, &str),
         started: Timestamp,
     ) -> Self {
+        let own = local.path.clone();
         Self {
             room,
             participant,
@@ -103,7 +114,33 @@ impl Session {
             transactions: Transactions::new(),
             is_transaction_timed: false,
             started,
+            waits_since: started,
+            local: Box::new(local),
+            sdp: sdp.into(),
+            early_bird: None,
         }
+    }
+
+    /// Describes our side anew. The version of the `o=` line grows when anything differs from the
+    /// last description.
+    ///
+    /// # Spec
+    /// RFC 3264 s.8, RFC 4975 s.8.4.
+    pub(super) fn describe(
+        &mut self,
+        mut local: Local,
+        compose: impl Fn(&Local) -> String,
+    ) -> String {
+        local.session_id = self.local.session_id;
+        local.session_version = self.local.session_version;
+        let mut sdp = compose(&local);
+        if *sdp != *self.sdp {
+            local.session_version = local.session_version.wrapping_add(1);
+            sdp = compose(&local);
+        }
+        *self.local = local;
+        self.sdp = sdp.as_str().into();
+        sdp
     }
 
     pub(super) fn set_peer(&mut self, peer: MsrpPathBuf) {
@@ -111,6 +148,12 @@ impl Session {
         encode::paths(&mut paths, &peer, &self.own);
         self.paths = paths.into();
         self.peer = Some(peer);
+    }
+
+    /// Whether this path differs from the participant's present one, once that is known.
+    pub(super) fn has_moved(&self, path: &MsrpPathBuf) -> Option<bool> {
+        let present = self.peer.as_ref()?;
+        Some(present.as_path() != path.as_path())
     }
 
     /// A piece was answered with 200. Whether that was the last answer that its copy waited for.
@@ -190,6 +233,18 @@ impl Sessions {
     pub(super) fn get_mut(&mut self, leg: LegKey) -> Option<&mut Session> {
         let (key, session) = self.by_leg.get_mut(leg.index())?.as_mut()?;
         (*key == leg).then_some(session)
+    }
+
+    /// Gives a session a new URI of ours. Requests to the old one find nothing from now on.
+    pub(super) fn rename(&mut self, leg: LegKey, own: MsrpUriBuf) {
+        let Some(session) = self.get_mut(leg) else {
+            return;
+        };
+        let old: Box<[u8]> = session.session_id().into();
+        session.own = own;
+        let new: Box<[u8]> = session.session_id().into();
+        self.by_session_id.remove(&old);
+        self.by_session_id.insert(new, leg);
     }
 
     /// The leg whose session has this id.

@@ -102,19 +102,39 @@ async fn session_that_the_engine_offers_is_opened_by_an_empty_send() {
 }
 
 #[tokio::test]
-async fn session_bound_before_its_answer_is_known_is_answered() {
+async fn connection_that_comes_before_the_answer_waits_and_misses_nothing_once_answered() {
+    for want in backends() {
+        let node = node(config(want, 3)).await;
+        let alice = node.join("alice").await;
+        let endpoint = MsrpEndpoint::bind().await;
+        let media = endpoint.media().setup("active");
+        let offer = node.invite("bob").await;
+        let bob = endpoint.connect(&offer).await;
+        let binding = bob.send(&Draft::empty());
+        let text = bob.send(&Draft::text(&identity("bob"), ROOM, "early words"));
+        bob.flushed().await;
+        alice.send_ok(&Draft::empty()).await;
+        bob.assert_nothing_left();
+        node.answer("bob", &media).await;
+        bob.expect_all(&binding, 200).await;
+        bob.expect_all(&text, 200).await;
+        alice.expect_text(&identity("bob"), "early words").await;
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "hello"))
+            .await;
+        bob.expect_text(&identity("alice"), "hello").await;
+    }
+}
+
+#[tokio::test]
+async fn connection_that_waits_for_an_answer_hears_of_the_end_of_its_session() {
     let node = node(config(ring_io::Want::Auto, 1)).await;
-    let alice = node.join("alice").await;
-    let endpoint = MsrpEndpoint::bind().await;
-    let media = endpoint.media().setup("active");
     let offer = node.invite("bob").await;
-    let bob = endpoint.connect(&offer).await;
-    bob.bind().await;
-    node.answer("bob", &media).await;
-    alice
-        .send_ok(&Draft::text(&identity("alice"), ROOM, "hello"))
-        .await;
-    bob.expect_text(&identity("alice"), "hello").await;
+    let bob = MsrpEndpoint::bind().await.connect(&offer).await;
+    let binding = bob.send(&Draft::empty());
+    bob.flushed().await;
+    node.remove("bob").await;
+    bob.expect_all(&binding, 481).await;
 }
 
 #[tokio::test]

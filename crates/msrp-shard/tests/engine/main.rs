@@ -10,6 +10,7 @@ mod failure;
 mod final_report;
 mod node;
 mod relaying;
+mod reoffer;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
 mod report_document;
 mod slow;

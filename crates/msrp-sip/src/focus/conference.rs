@@ -15,6 +15,7 @@
 mod dialog;
 mod engine;
 mod refresh;
+mod reoffer;
 mod seating;
 
 use std::collections::{BTreeMap, HashSet};
@@ -234,6 +235,11 @@ impl Conference {
         self.participants.get(&key)?.allow.as_deref()
     }
 
+    /// Whether a participant runs software of this specification, by its place.
+    pub(crate) fn shows_release(&self, key: u64) -> Option<bool> {
+        Some(self.participants.get(&key)?.shows_release())
+    }
+
     /// Ends the session for everybody.
     pub(crate) fn release(&mut self, reason: ReleaseReason, env: &mut Env<'_>) {
         if self.is_closing {
@@ -245,6 +251,7 @@ impl Conference {
             ReleaseReason::AllRefused => Refusal::AllRefused(self.lowest_failure.unwrap_or(480)),
             ReleaseReason::Shutdown => Refusal::Draining,
             ReleaseReason::Engine => Refusal::Engine(msrp_control::ErrorCode::Unavailable),
+            ReleaseReason::GroupGone => Refusal::UnknownAddress,
             ReleaseReason::OriginatorLeft | ReleaseReason::TooFew | ReleaseReason::TooLong => {
                 Refusal::SessionEnded
             }
@@ -252,6 +259,35 @@ impl Conference {
         let keys: Vec<u64> = self.participants.keys().copied().collect();
         for key in keys {
             self.dismiss(key, &refusal, Headers::new(), env);
+        }
+        self.settle(env);
+    }
+
+    /// The group has another document: it holds from now on, and who may not take part by it is
+    /// removed. The length of the session and the room's rule for private messages stay as they
+    /// were at the start.
+    ///
+    /// # Spec
+    /// REL-7.2.2.8-14.
+    pub(crate) fn follow_group(&mut self, group: Arc<Group>, env: &mut Env<'_>) {
+        let is_excluded = |participant: &Participant| {
+            let rights = group.rights(&GroupCaller {
+                addresses: &participant.addresses,
+                is_anonymous: participant.is_anonymous,
+            });
+            !rights.join || (participant.is_anonymous && !rights.anonymity)
+        };
+        let excluded: Vec<u64> = self
+            .participants
+            .iter()
+            .filter(|(_, p)| p.is_counted() && is_excluded(p))
+            .map(|(key, _)| *key)
+            .collect();
+        self.kind = Kind::Group(group);
+        for key in excluded {
+            tracing::info!(room = %self.room, participant = %seating::participant_id(key), reason = "no_longer_allowed", "participant removed");
+            let farewell = engine::reason(403, "No longer allowed");
+            self.dismiss(key, &Refusal::JoinForbidden, farewell, env);
         }
         self.settle(env);
     }
@@ -327,6 +363,7 @@ impl Conference {
     /// CTRL-7.2.2.12-01, CTRL-7.2.1.2-20.
     fn dismiss(&mut self, key: u64, refusal: &Refusal, farewell: Headers, env: &mut Env<'_>) {
         let seat = self.seat(key);
+        self.drop_reoffer(key, env);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -369,6 +406,7 @@ impl Conference {
 
     /// Forgets a participant whose dialog is gone or never was.
     fn remove(&mut self, key: u64, env: &mut Env<'_>) {
+        self.drop_reoffer(key, env);
         let Some(participant) = self.participants.remove(&key) else {
             return;
         };
@@ -438,7 +476,7 @@ impl Conference {
     /// COM-5.1-02, CTRL-7.2.2.1-05, CTRL-7.2.2.1-06, CTRL-7.2.2.1-07, CTRL-7.2.2.1-11; AMB-38.
     fn describe_inviter(&self) -> Inviter {
         let (name, address, is_hidden) = match self.participants.get(&self.originator) {
-            Some(p) => (p.display_name.as_deref(), p.entity.as_str(), is_hidden(p)),
+            Some(p) => (p.display_name.as_deref(), p.entity.as_str(), p.is_anonymous),
             None => (None, "", false),
         };
         let user = write_name_addr(name, address);
@@ -476,12 +514,5 @@ impl Conference {
                     .anonymity
             }
         }
-    }
-}
-
-fn is_hidden(participant: &Participant) -> bool {
-    match &participant.state {
-        State::Waiting(knock) | State::Entering(knock) => knock.caller.is_anonymous,
-        _ => false,
     }
 }

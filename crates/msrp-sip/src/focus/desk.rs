@@ -150,6 +150,10 @@ pub(crate) enum Asked {
     Accept(Seat),
     /// Take the offer of a caller.
     Enter(Seat),
+    /// Take a new offer of a participant, or make one for it.
+    Reoffer(Seat),
+    /// Take the answer of a participant inside its session.
+    Change(Seat),
     /// Remove a participant or close a room: the answer changes nothing.
     Forget,
 }

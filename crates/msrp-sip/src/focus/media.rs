@@ -4,9 +4,10 @@
 //! # Spec
 //! AMB-23, AMB-71; RFC 4975 s.8.
 
-use msrp_control::LocalMedia;
+use msrp_control::{LocalMedia, Media};
 use msrp_sdp::{Description, Direction, MessageMedia, Protocol};
 
+use crate::focus::participant::Terms;
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
 use crate::ua::Body;
@@ -65,6 +66,7 @@ impl Remote {
             && a.max_size == b.max_size
             && a.accept_types == b.accept_types
             && a.accept_wrapped_types == b.accept_wrapped_types
+            && a.chatroom == b.chatroom
     }
 
     /// What our offer to invitees says: the caller's types, size and descriptive lines.
@@ -118,17 +120,30 @@ pub(crate) fn supported(policy: &Policy) -> Body {
     }
 }
 
-/// Our description as an answer to this offer. What we once offered as actpass must not be answered
-/// so.
+/// What the engine is asked when a participant offers anew, or wants our offer. Our side names only
+/// what the offer names, within what it could name from the start.
 ///
 /// # Spec
-/// RFC 4145 s.4.1.
-pub(crate) fn as_answer(local: &str, offer: &Remote) -> String {
-    let role = match offer.media.setup {
-        Some(msrp_sdp::Setup::Passive) => "a=setup:active",
-        _ => "a=setup:passive",
-    };
-    local.replace("a=setup:actpass", role)
+/// CTRL-7.2.1.6-03.
+pub(crate) fn offer_again(offer: Option<&Remote>, terms: &Terms) -> (Media, LocalMedia) {
+    match offer {
+        Some(offer) => {
+            let local = LocalMedia {
+                max_size: terms.max_size,
+                ..offer.for_answer(terms.types.as_deref())
+            };
+            (Media::Offer(offer.sdp.clone()), local)
+        }
+        None => {
+            let others = without_cpim(terms.types.as_deref().unwrap_or_default());
+            let local = LocalMedia {
+                accept_types: Some(with_cpim(&others)),
+                max_size: terms.max_size,
+                ..LocalMedia::default()
+            };
+            (Media::MakeOffer, local)
+        }
+    }
 }
 
 /// A body that holds a description.

@@ -9,17 +9,23 @@
 
 use msrp_control::ParticipantId;
 
+use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::media::Remote;
 use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::focus::software::Software;
 use crate::limits::ALLOW_OCTETS_MAX;
-use crate::ua::{DialogId, Headers, Transport};
+use crate::ua::{DialogId, Headers, Transport, TxnId};
 
 /// One participant.
 #[derive(Debug)]
 pub(crate) struct Participant {
     /// The name inside the room.
     pub(crate) id: ParticipantId,
+    /// Its real addresses; shown to nobody when it is hidden.
+    pub(crate) addresses: Vec<Uri>,
+    /// Whether it is hidden, for the whole session.
+    pub(crate) is_anonymous: bool,
     /// The values that its CPIM From may have.
     pub(crate) identities: Vec<String>,
     /// The address shown to others.
@@ -42,6 +48,34 @@ pub(crate) struct Participant {
     pub(crate) timer: Option<SessionTimer>,
     /// Whether a refresh of ours is unanswered.
     pub(crate) is_refreshing: bool,
+    /// What our descriptions towards it may name, whatever it offers later.
+    pub(crate) terms: Terms,
+    /// The re-INVITE or UPDATE of which the engine is asked.
+    pub(crate) reoffer: Option<Reoffer>,
+    /// Whether our last 2xx had an offer that its ACK answers.
+    pub(crate) awaits_answer: bool,
+    /// The software that it named.
+    pub(crate) software: Option<Software>,
+}
+
+/// What our descriptions towards a participant may name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// The types beside the wrapper; `None` leaves them to the switch.
+    pub(crate) types: Option<Vec<String>>,
+    /// The longest message, in octets.
+    pub(crate) max_size: Option<u64>,
+}
+
+/// A request that changes the session, before its answer.
+#[derive(Debug)]
+pub(crate) struct Reoffer {
+    /// To answer with.
+    pub(crate) transaction: TxnId,
+    /// The timer that our 2xx says.
+    pub(crate) agreement: Agreement,
+    /// The offer; without one, ours is wanted.
+    pub(crate) offer: Option<Remote>,
 }
 
 /// Where a participant stands.
@@ -118,6 +152,15 @@ impl Participant {
         matches!(self.state, State::Joined { .. } | State::Entering(_))
     }
 
+    /// Whether it runs a client of this specification, as its User-Agent or Server said. Only such
+    /// a client is known to show the parties of a private message.
+    ///
+    /// # Spec
+    /// COM-F.1-03; AMB-31.
+    pub(crate) fn shows_release(&self) -> bool {
+        self.software.is_some()
+    }
+
     /// The dialog, when there is one.
     pub(crate) fn dialog(&self) -> Option<DialogId> {
         match &self.state {
@@ -154,6 +197,16 @@ impl Participant {
         let allow = values.join(", ");
         if !allow.is_empty() && allow.len() <= ALLOW_OCTETS_MAX {
             self.allow = Some(allow);
+        }
+    }
+
+    /// Keeps the software that a message of the peer names.
+    ///
+    /// # Spec
+    /// COM-F.1-03.
+    pub(crate) fn remember_software(&mut self, headers: &Headers) {
+        if let Some(software) = Software::read(headers) {
+            self.software = Some(software);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum ReleaseReason {
     TooLong,
     /// Everybody who was invited refused.
     AllRefused,
+    /// Its group is gone.
+    GroupGone,
     /// The engine could not serve it.
     Engine,
     /// The node goes down.
@@ -29,6 +31,7 @@ impl fmt::Display for ReleaseReason {
             Self::TooFew => "too_few",
             Self::TooLong => "too_long",
             Self::AllRefused => "all_refused",
+            Self::GroupGone => "group_gone",
             Self::Engine => "engine",
             Self::Shutdown => "shutdown",
         })

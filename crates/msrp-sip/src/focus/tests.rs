@@ -6,5 +6,6 @@ mod group;
 mod leaving;
 mod refresh;
 mod refusals;
+mod reoffer;
 mod walk;
 mod world;

@@ -1,8 +1,9 @@
 //! Groups from a directory of documents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub enum GroupsError {
         error: io::Error,
     },
     /// A document is not a group document.
-    #[error("{}: {error}", path.display())]
+    #[error("{}:{}: {}", path.display(), error.line, error.what)]
     Document {
         /// The file.
         path: PathBuf,
@@ -52,22 +53,115 @@ pub enum GroupsError {
     },
 }
 
-/// The groups of all `*.xml` files of a directory, held in memory.
-#[derive(Debug)]
+/// The groups of all `*.xml` files of a directory, held in memory. Cheap to clone in comparison
+/// with a read of the directory: the groups are shared.
+///
+/// Each document stands for itself. One that is broken keeps nobody else's changes out, and its own
+/// last good version stays in force.
+#[derive(Debug, Clone, Default)]
 pub struct DirectoryGroups {
     path: PathBuf,
+    documents: BTreeMap<PathBuf, Document>,
     groups: HashMap<String, Arc<Group>>,
 }
 
+/// One file.
+#[derive(Debug, Clone)]
+struct Document {
+    stamp: Stamp,
+    /// The groups of its last good version.
+    groups: Vec<Arc<Group>>,
+}
+
+/// What changes when somebody writes a file, as far as the file system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    octets_count: u64,
+    node: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
 impl DirectoryGroups {
+    /// The directory before it is read: no groups.
+    #[must_use]
+    pub fn unread(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            ..Self::default()
+        }
+    }
+
     /// Loads all documents.
     ///
     /// # Errors
-    /// [`GroupsError`]: the operator's fault, with file and line.
+    /// [`GroupsError`]: the operator's fault, with file and line. The first when there are several.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, GroupsError> {
-        let path = path.into();
-        let groups = load(&path)?;
-        Ok(Self { path, groups })
+        let (groups, errors) = Self::unread(path).refresh(Refresh::All)?;
+        match errors.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(groups),
+        }
+    }
+
+    /// Looks at the directory and reads what is new, with the errors of the documents that are
+    /// broken. Blocks on the file system.
+    ///
+    /// # Errors
+    /// [`GroupsError::Io`] when the directory cannot be read, [`GroupsError::TooMany`]: nothing of it
+    /// is used.
+    pub fn refresh(&self, what: Refresh) -> Result<(Self, Vec<GroupsError>), GroupsError> {
+        let mut errors = Vec::new();
+        let mut documents = BTreeMap::new();
+        for path in files(&self.path)? {
+            let known = self.documents.get(&path);
+            match look(&path, known, what) {
+                Ok(document) => {
+                    documents.insert(path, document);
+                }
+                Err((stamp, error)) => {
+                    // What cannot even be seen any more is looked at again.
+                    if let Some(stamp) = stamp {
+                        let groups = known.map(|d| d.groups.clone()).unwrap_or_default();
+                        documents.insert(path, Document { stamp, groups });
+                    } else if let Some(known) = known {
+                        documents.insert(path, known.clone());
+                    }
+                    errors.push(error);
+                }
+            }
+        }
+        let groups = index(&documents, &mut errors);
+        let path = self.path.clone();
+        let read = Self {
+            path,
+            documents,
+            groups,
+        };
+        Ok((read, errors))
+    }
+
+    /// Whether a file came, went or was written since the documents were read. Blocks on the file
+    /// system: one look at each file.
+    ///
+    /// # Errors
+    /// As [`DirectoryGroups::refresh`].
+    pub fn is_stale(&self) -> Result<bool, GroupsError> {
+        let files = files(&self.path)?;
+        if files.len() != self.documents.len() {
+            return Ok(true);
+        }
+        let is_known = |path: &PathBuf| {
+            let known = self.documents.get(path).map(|document| document.stamp);
+            known.is_some() && known == Stamp::of(path).ok()
+        };
+        Ok(!files.iter().all(is_known))
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How many groups are loaded.
@@ -77,25 +171,43 @@ impl DirectoryGroups {
     }
 }
 
+/// Which documents are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// All of them.
+    All,
+    /// Those whose files were written.
+    Written,
+}
+
 impl Groups for DirectoryGroups {
     fn group(&self, uri: &Uri) -> Option<Arc<Group>> {
         self.groups.get(&uri.key()).cloned()
     }
+}
 
-    fn reload(&mut self) -> Result<(), GroupsError> {
-        self.groups = load(&self.path)?;
-        Ok(())
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let data = fs::metadata(path)?;
+        Ok(Self {
+            octets_count: data.len(),
+            node: data.ino(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        })
     }
 }
 
-fn load(directory: &Path) -> Result<HashMap<String, Arc<Group>>, GroupsError> {
-    let io_error = |path: &Path, error| GroupsError::Io {
-        path: path.to_owned(),
+/// The documents of the directory. Sorted, so that errors name the same file whatever order the file
+/// system gives.
+fn files(directory: &Path) -> Result<Vec<PathBuf>, GroupsError> {
+    let error = |error| GroupsError::Io {
+        path: directory.to_owned(),
         error,
     };
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|e| io_error(directory, e))? {
-        let path = entry.map_err(|e| io_error(directory, e))?.path();
+    for entry in fs::read_dir(directory).map_err(error)? {
+        let path = entry.map_err(error)?.path();
         if path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("xml"))
@@ -108,26 +220,63 @@ fn load(directory: &Path) -> Result<HashMap<String, Arc<Group>>, GroupsError> {
             });
         }
     }
-    // Errors name the same file whatever order the file system gives.
     files.sort();
-    let mut groups = HashMap::new();
-    for path in files {
-        let octets_count = fs::metadata(&path).map_err(|e| io_error(&path, e))?.len();
-        if octets_count > GROUP_DOCUMENT_OCTETS_MAX {
-            return Err(GroupsError::TooLarge { path });
-        }
-        let text = fs::read_to_string(&path).map_err(|e| io_error(&path, e))?;
-        for group in document::parse(&text).map_err(|error| GroupsError::Document {
-            path: path.clone(),
-            error,
-        })? {
-            let uri = group.uri.as_str().to_owned();
-            if groups.insert(group.uri.key(), Arc::new(group)).is_some() {
-                return Err(GroupsError::Twice { path, uri });
+    Ok(files)
+}
+
+/// Reads a file unless it is known as it is.
+fn look(
+    path: &Path,
+    known: Option<&Document>,
+    what: Refresh,
+) -> Result<Document, (Option<Stamp>, GroupsError)> {
+    let stamp = Stamp::of(path).map_err(|error| (None, io_error(path, error)))?;
+    if let Some(known) = known.filter(|k| what == Refresh::Written && k.stamp == stamp) {
+        return Ok(known.clone());
+    }
+    let groups = read(path, stamp.octets_count).map_err(|error| (Some(stamp), error))?;
+    Ok(Document { stamp, groups })
+}
+
+fn read(path: &Path, octets_count: u64) -> Result<Vec<Arc<Group>>, GroupsError> {
+    if octets_count > GROUP_DOCUMENT_OCTETS_MAX {
+        let path = path.to_owned();
+        return Err(GroupsError::TooLarge { path });
+    }
+    let text = fs::read_to_string(path).map_err(|error| io_error(path, error))?;
+    let groups = document::parse(&text).map_err(|error| GroupsError::Document {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok(groups.into_iter().map(Arc::new).collect())
+}
+
+fn io_error(path: &Path, error: io::Error) -> GroupsError {
+    GroupsError::Io {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// The groups by address. Of two documents with one group the first counts.
+fn index(
+    documents: &BTreeMap<PathBuf, Document>,
+    errors: &mut Vec<GroupsError>,
+) -> HashMap<String, Arc<Group>> {
+    let mut groups: HashMap<String, Arc<Group>> = HashMap::new();
+    for (path, document) in documents {
+        for group in &document.groups {
+            if groups.contains_key(&group.uri.key()) {
+                errors.push(GroupsError::Twice {
+                    path: path.clone(),
+                    uri: group.uri.as_str().to_owned(),
+                });
+            } else {
+                groups.insert(group.uri.key(), Arc::clone(group));
             }
         }
     }
-    Ok(groups)
+    groups
 }
 
 #[cfg(test)]
@@ -169,29 +318,65 @@ mod tests {
         directory.write("a.xml", &document("sip:a@h"));
         directory.write("b.XML", &document("sip:b@h"));
         directory.write("notes.txt", "x");
-        let mut groups = DirectoryGroups::open(&directory.0).unwrap();
+        let groups = DirectoryGroups::open(&directory.0).unwrap();
         assert_eq!(groups.groups_count(), 2);
-        assert!(groups.group(&Uri::parse("sip:b@H;x=y").unwrap()).is_some());
-        assert!(groups.group(&Uri::parse("sip:c@h").unwrap()).is_none());
+        assert!(groups.group(&uri("sip:b@H;x=y")).is_some());
+        assert!(groups.group(&uri("sip:c@h")).is_none());
+        assert!(!groups.is_stale().unwrap());
         directory.write("c.xml", &document("sip:c@h"));
-        groups.reload().unwrap();
-        assert!(groups.group(&Uri::parse("sip:c@h").unwrap()).is_some());
+        assert!(groups.is_stale().unwrap());
+        let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
+        assert!(groups.group(&uri("sip:c@h")).is_some() && errors.is_empty());
+        fs::remove_file(directory.0.join("a.xml")).unwrap();
+        assert!(groups.is_stale().unwrap());
+        let (groups, _) = groups.refresh(Refresh::Written).unwrap();
+        assert!(groups.group(&uri("sip:a@h")).is_none() && !groups.is_stale().unwrap());
     }
 
     #[test]
-    fn directory_broken_document_is_named_and_changes_nothing() {
+    fn directory_broken_document_keeps_its_last_version_and_nobody_elses_changes_out() {
         let directory = Directory::new("broken");
         directory.write("a.xml", &document("sip:a@h"));
-        let mut groups = DirectoryGroups::open(&directory.0).unwrap();
-        directory.write("b.xml", &document("a@h"));
-        let error = groups.reload().unwrap_err().to_string();
-        assert!(error.contains("b.xml: line 2: "), "{error}");
-        assert_eq!(groups.groups_count(), 1);
+        directory.write("b.xml", &document("sip:b@h"));
+        let groups = DirectoryGroups::open(&directory.0).unwrap();
+        directory.write("a.xml", &document("a@h"));
+        directory.write("b.xml", &document("sip:b2@h"));
+        directory.write("c.xml", "<group");
+        let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert!(errors[0].contains("a.xml:2: "), "{errors:?}");
+        assert!(
+            errors[1].contains("c.xml:1: ") && errors.len() == 2,
+            "{errors:?}"
+        );
+        assert!(groups.group(&uri("sip:a@h")).is_some());
+        assert!(groups.group(&uri("sip:b2@h")).is_some() && groups.groups_count() == 2);
+        // A fault is told once, or again when all documents are asked for.
+        assert!(!groups.is_stale().unwrap());
+        assert!(groups.refresh(Refresh::Written).unwrap().1.is_empty());
+        assert_eq!(groups.refresh(Refresh::All).unwrap().1.len(), 2);
+        directory.write("a.xml", &document("sip:a2@h"));
+        let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
+        assert!(groups.group(&uri("sip:a2@h")).is_some() && errors.is_empty());
+        assert!(groups.group(&uri("sip:a@h")).is_none());
+    }
+
+    #[test]
+    fn directory_that_cannot_be_loaded_is_refused_with_its_reason() {
+        let directory = Directory::new("refused");
+        directory.write("a.xml", &document("sip:a@h"));
         directory.write("b.xml", &document("sip:a@h"));
-        assert!(matches!(groups.reload(), Err(GroupsError::Twice { .. })));
-        assert!(matches!(
-            DirectoryGroups::open(directory.0.join("none")),
-            Err(GroupsError::Io { .. })
-        ));
+        let twice = DirectoryGroups::open(&directory.0);
+        assert!(matches!(twice, Err(GroupsError::Twice { path, .. }) if path.ends_with("b.xml")));
+        let large = "x".repeat(usize::try_from(GROUP_DOCUMENT_OCTETS_MAX).unwrap() + 1);
+        directory.write("b.xml", &large);
+        let large = DirectoryGroups::open(&directory.0);
+        assert!(matches!(large, Err(GroupsError::TooLarge { .. })));
+        let none = DirectoryGroups::open(directory.0.join("none"));
+        assert!(matches!(none, Err(GroupsError::Io { .. })));
+    }
+
+    fn uri(text: &str) -> Uri {
+        Uri::parse(text).unwrap()
     }
 }

@@ -156,6 +156,12 @@ impl Dialog {
             .await;
     }
 
+    /// Acknowledges a 2xx that has an offer, with this answer.
+    pub async fn acknowledge_with(&self, cseq: u32, answer: &Media) {
+        let ack = self.request_with("ACK", cseq).without("Contact");
+        self.peer.acknowledge(ack.with_media(answer), self.to).await;
+    }
+
     /// Waits for a request of this method inside the dialog.
     pub async fn expect_request(&self, method: &str) -> ServerTransaction {
         let what = format!("{method} in dialog {}", self.call_id);

@@ -156,7 +156,8 @@ impl<U: SipUa> SipLeg<U> {
             UaEvent::Ended { .. }
             | UaEvent::Response { .. }
             | UaEvent::InviteResponse { .. }
-            | UaEvent::Established { .. } => None,
+            | UaEvent::Established { .. }
+            | UaEvent::Acknowledged { .. } => None,
         }
     }
 

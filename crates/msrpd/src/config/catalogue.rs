@@ -288,8 +288,10 @@ pub const KEYS: &[Key] = &[
         kind: "directory",
         default: |c| quoted(&c.groups.directory.to_string_lossy()),
         effect: "Where the list-service XML documents lie, one group each. A relative path starts at the \
-                 directory of the configuration file.",
-        limit: "A directory that is named here and does not exist stops the start; without the key, a \
+                 directory of the configuration file. Documents that are written, added or removed \
+                 take effect within seconds, at once on SIGHUP, also on sessions that run.",
+        limit: "A broken document stops the start. Later it is logged with file and line, and its \
+                last good version stays in force. A directory that is named here and does not exist stops the start; without the key, a \
                 missing directory means no groups.",
     },
     Key {

@@ -44,6 +44,7 @@ impl Conference {
         let interval_s = invitation.interval_s;
         if response.status < 300 {
             participant.remember_methods(&response.headers);
+            participant.remember_software(&response.headers);
         }
         match response.status {
             180 => self.relay_ringing(env),

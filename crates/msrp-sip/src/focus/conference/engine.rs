@@ -181,7 +181,7 @@ impl Conference {
                     is_acknowledged: true,
                 };
                 participant.timer = Some(SessionTimer::start(env.now, agreement));
-                tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
+                tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
                 self.accepted_types.get_or_insert(types);
                 self.enter_waiting(env);
             }
@@ -253,7 +253,7 @@ impl Conference {
             };
             participant.timer = Some(SessionTimer::start(env.now, knock.2));
             participant.local_sdp = Some(sdp);
-            tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, "participant joined");
+            tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
         }
     }
 

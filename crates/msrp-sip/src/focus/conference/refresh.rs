@@ -1,89 +1,20 @@
-//! Session refreshes in both directions, and other requests inside the dialogs of a conference.
+//! Session refreshes of ours, and the end of sessions that nobody refreshes.
 //!
 //! # Spec
-//! CTRL-7.2.1.11; RFC 4028 s.7.4, s.9, s.10; RFC 3261 s.14.2; AMB-20.
+//! CTRL-7.2.1.11; RFC 4028 s.7.4, s.9, s.10; AMB-20.
 
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::headers::{self, ALLOW, SOFTWARE};
-use crate::focus::media::{self, Remote, SDP, sdp_body};
-use crate::focus::other_methods::{answer_gone, answer_plain};
+use crate::focus::headers::{self, ALLOW};
+use crate::focus::media::sdp_body;
 use crate::focus::participant::State;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::{Agreement, Due, SessionTimer, read_min_se};
 use crate::limits::{GLARE_NS_MIN, GLARE_NS_SPREAD};
-use crate::multipart::media_type;
-use crate::ua::{Answer, Headers, Method, Request, Response};
+use crate::ua::{Headers, Method, Response};
 
 impl Conference {
-    /// A request inside a dialog.
-    pub(crate) fn answer_request(
-        &mut self,
-        key: u64,
-        request: &Request,
-        env: &mut Env<'_>,
-    ) -> Answer {
-        match request.method {
-            Method::Invite | Method::Update => self.answer_refresh(key, request, env),
-            _ => answer_plain(&request.method),
-        }
-    }
-
-    fn answer_refresh(&mut self, key: u64, request: &Request, env: &mut Env<'_>) -> Answer {
-        let Some(participant) = self.participants.get_mut(&key) else {
-            return answer_gone();
-        };
-        match participant.state {
-            State::Joined { .. } => {}
-            State::Parting { .. } | State::Leaving { .. } => return answer_gone(),
-            // RFC 3311 s.5.2: an offer before the first exchange is over.
-            _ => return with_retry(plain(500)),
-        }
-        if participant.is_refreshing {
-            return plain(491);
-        }
-        let answered = Agreement::answering(&request.headers, env.policy).and_then(|agreement| {
-            let offer = read_refresh_offer(request)?;
-            if let (Some(offer), Some(known)) = (&offer, &participant.remote)
-                && !offer.is_same(known)
-            {
-                return Err(Refusal::NotAcceptable(
-                    "The media of a running session cannot be changed.".into(),
-                ));
-            }
-            Ok((agreement, offer))
-        });
-        let (agreement, offer) = match answered {
-            Ok(answered) => answered,
-            Err(refusal) => {
-                env.desk.count_refusal(&refusal);
-                return refusal.answer(env.policy);
-            }
-        };
-        participant.timer = Some(SessionTimer::start(env.now, agreement));
-        participant.remember_methods(&request.headers);
-        let local = participant.local_sdp.as_deref().unwrap_or_default();
-        let body = match &offer {
-            Some(offer) => Some(sdp_body(&media::as_answer(local, offer))),
-            // A re-INVITE without an offer asks us for one; an UPDATE does not.
-            None if request.method == Method::Invite => Some(sdp_body(local)),
-            None => None,
-        };
-        let contact = headers::focus_contact(env.policy, self.room.as_str(), participant.transport);
-        let mut headers = Headers::new()
-            .with("Contact", contact)
-            .with("Allow", ALLOW)
-            .with("Server", SOFTWARE);
-        agreement.write(&mut headers);
-        Answer {
-            status: 200,
-            reason: None,
-            headers,
-            body,
-        }
-    }
-
     /// The session timer of a participant is due.
     pub(super) fn on_timer(&mut self, key: u64, env: &mut Env<'_>) {
         let due = self
@@ -151,6 +82,9 @@ impl Conference {
                 let agreement = Agreement::answered(&response.headers, timer.interval_s);
                 *timer = SessionTimer::start(env.now, agreement);
                 participant.remember_methods(&response.headers);
+                if let Some(body) = &response.body {
+                    self.take_answer(key, body, env);
+                }
             }
             408 | 481 => {
                 tracing::info!(room = %self.room, participant = %participant_id(key), reason = "refresh_failed", "participant removed");
@@ -174,26 +108,4 @@ impl Conference {
             _ => timer.retry_later(env.now),
         }
     }
-}
-
-fn read_refresh_offer(request: &Request) -> Result<Option<Remote>, Refusal> {
-    match &request.body {
-        None => Ok(None),
-        Some(body) if media_type(&body.content_type) == SDP => Remote::read(&body.octets).map(Some),
-        Some(_) => Err(Refusal::UnsupportedBody),
-    }
-}
-
-fn plain(status: u16) -> Answer {
-    Answer {
-        status,
-        reason: None,
-        headers: Headers::new().with("Server", SOFTWARE),
-        body: None,
-    }
-}
-
-fn with_retry(mut answer: Answer) -> Answer {
-    answer.headers.push("Retry-After", "5");
-    answer
 }

@@ -9,7 +9,7 @@ use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
-use crate::focus::participant::{Participant, State};
+use crate::focus::participant::{Participant, State, Terms};
 use crate::resource_lists::Entry;
 use crate::ua::Transport;
 
@@ -41,6 +41,7 @@ impl Conference {
         };
         let (dialog, transport, headers) =
             (knock.dialog, knock.peer.transport, knock.headers.clone());
+        let (addresses, is_anonymous) = (caller.addresses.clone(), caller.is_anonymous);
         let key = self.seat_new(
             entity,
             display_name,
@@ -50,6 +51,9 @@ impl Conference {
         );
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.remember_methods(&headers);
+            participant.remember_software(&headers);
+            participant.addresses = addresses;
+            participant.is_anonymous = is_anonymous;
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
@@ -65,7 +69,15 @@ impl Conference {
             Some(_) | None => env.policy.outbound_transport,
         };
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);
+        let address = invitee.uri.clone();
         self.invitees.insert(key, invitee);
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.addresses.push(address);
+            participant.terms = Terms {
+                types: local.accept_types.clone(),
+                max_size: local.max_size,
+            };
+        }
         self.add_to_room(
             key,
             Media::MakeOffer,
@@ -87,6 +99,8 @@ impl Conference {
         self.next_key = self.next_key.wrapping_add(1);
         let participant = Participant {
             id: participant_id(key),
+            addresses: Vec::new(),
+            is_anonymous: false,
             identities,
             entity,
             display_name,
@@ -98,6 +112,10 @@ impl Conference {
             remote: None,
             timer: None,
             is_refreshing: false,
+            terms: Terms::default(),
+            reoffer: None,
+            awaits_answer: false,
+            software: None,
         };
         self.participants.insert(key, participant);
         key
@@ -119,6 +137,10 @@ impl Conference {
         let offer = knock.offer.clone();
         let mut local = offer.for_answer(accepted);
         local.max_size = env.policy.message_octets_max;
+        participant.terms = Terms {
+            types: accepted.map(<[String]>::to_vec),
+            max_size: local.max_size,
+        };
         let sdp = offer.sdp.clone();
         participant.remote = Some(offer);
         let state = std::mem::replace(&mut participant.state, State::Offered);

@@ -101,6 +101,7 @@ pub(super) fn name(command: &Command) -> &'static str {
             ..
         } => "enter",
         Command::SetAnswer { .. } => "answer",
+        Command::Reoffer { .. } => "reoffer",
         Command::RemoveParticipant { .. } => "remove",
         Command::Status => "status",
     }
@@ -156,6 +157,28 @@ impl FakeEngine {
                     .is_some_and(|p| p.contains(participant));
                 if is_there {
                     Ok(Reply::Done)
+                } else {
+                    refused(ErrorCode::NoSuchParticipant)
+                }
+            }
+            Command::Reoffer {
+                room,
+                participant,
+                media,
+                local,
+            } => {
+                let is_there = self
+                    .rooms
+                    .get(room)
+                    .is_some_and(|p| p.contains(participant));
+                let types = local.accept_types.clone().unwrap_or_default().join(" ");
+                let setup = match media {
+                    Media::MakeOffer => "actpass",
+                    Media::Offer(_) => "passive",
+                };
+                if is_there {
+                    let session = format!("room-{participant}");
+                    Ok(Reply::Sdp(sdp_text(&session, &types, setup)))
                 } else {
                     refused(ErrorCode::NoSuchParticipant)
                 }
@@ -480,11 +503,21 @@ impl World {
     }
 
     pub(super) fn finish_request(&mut self, transaction: TxnId, status: u16, headers: Headers) {
+        self.finish_with(transaction, status, headers, None);
+    }
+
+    pub(super) fn finish_with(
+        &mut self,
+        transaction: TxnId,
+        status: u16,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
         let response = Response {
             status,
             reason: String::new(),
             headers,
-            body: None,
+            body,
             origin: Origin::Peer,
         };
         self.ua(UaEvent::Response {
@@ -576,6 +609,16 @@ impl World {
         let finals = self.finals(call);
         assert_eq!(finals.len(), 1, "{finals:?}");
         finals[0].clone()
+    }
+
+    /// The statuses of all answers to a request.
+    pub(super) fn answers_to(&self, transaction: TxnId) -> Vec<u16> {
+        let answers = self.answers.get(&transaction).map(Vec::as_slice);
+        answers
+            .unwrap_or_default()
+            .iter()
+            .map(|a| a.status)
+            .collect()
     }
 
     pub(super) fn is_unanswered(&self, call: Call) -> bool {

@@ -241,12 +241,14 @@ impl Engine {
         let unacked = unacked.filter(|unacked| unacked.cseq == incoming.ids.cseq);
         let mut told = None;
         let mut held = None;
+        let mut answer = None;
         if let (Some(_), Some(dialog)) = (&unacked, dialog) {
             dialog.unacked = None;
             dialog.heard_on = connection_of(arrival).or(dialog.heard_on);
             if !std::mem::replace(&mut dialog.told, true) {
                 told = Some(dialog.id);
             }
+            answer = incoming.body.clone().map(|body| (dialog.id, body));
             held = dialog.held_bye.take().map(|bye| (dialog.id, bye));
         }
         let mut out = Vec::new();
@@ -255,6 +257,9 @@ impl Engine {
         self.stack.handle(incoming, &flow, acked.as_ref(), &mut out);
         if let Some(dialog) = told {
             self.emit(UaEvent::Established { dialog });
+        }
+        if let Some((dialog, body)) = answer {
+            self.emit(UaEvent::Acknowledged { dialog, body });
         }
         self.on_outputs(out);
         if let Some((dialog, (transaction, headers))) = held {

@@ -1,0 +1,233 @@
+//! What session descriptions change in a session: the participant's side becomes known, later it
+//! may change.
+//!
+//! ```text
+//!   AddSession with offer, SetPeer --> connect_peer --> the leg takes part
+//!   Reoffer, SetPeer again, same path --> what it takes and its direction change, nothing else
+//!                           other path --> restart: new URI of ours, new connection, same leg
+//! ```
+//! Steps that can fail come before the first change, so that a description takes effect as a whole
+//! or not at all.
+//!
+//! # Spec
+//! RFC 4975 s.5.4 and s.8.4; CTRL-7.2.1.6.
+
+use msrp_control::{ControlError, ErrorCode, ParticipantId, Reply, RoomId};
+use msrp_sdp::{Description, Local};
+use msrp_session::{Timestamp, Transactions};
+use msrp_switch::LegKey;
+use msrp_wire::MsrpUriBuf;
+use ring_io::{ConnKey, Io};
+
+use super::Shard;
+use super::commands::Answer;
+use super::connection::{Connection, Inbound, Phase};
+use super::inbound::Named;
+use super::session::{Early, Link};
+use super::timers::Timer;
+use crate::mailbox::{OfferedAgain, PeerMedia, Reoffer};
+
+impl<I: Io> Shard<I> {
+    /// The participant has answered an offer of ours.
+    pub(super) fn set_peer(
+        &mut self,
+        now: Timestamp,
+        room: &RoomId,
+        participant: &ParticipantId,
+        peer: PeerMedia,
+    ) -> Answer {
+        let leg = self.find(room, participant)?;
+        self.connect_peer(now, leg, peer, None)?;
+        if let Some(session) = self.sessions.get_mut(leg) {
+            let early_bird = session.early_bird.take();
+            self.read_early_bird(now, early_bird, leg);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Changes a session, and answers its command.
+    pub(super) fn handle_reoffer(&mut self, now: Timestamp, reoffer: Reoffer) {
+        let Reoffer {
+            room,
+            participant,
+            local,
+            offer,
+            reply,
+        } = reoffer;
+        let answer = self.find(&room, &participant).and_then(|leg| match offer {
+            Some(offer) => self.take_offer(now, leg, local, offer),
+            None => self.offer_again(leg, local),
+        });
+        let _ = reply.send(answer);
+    }
+
+    fn take_offer(
+        &mut self,
+        now: Timestamp,
+        leg: LegKey,
+        mut local: Local,
+        offer: OfferedAgain,
+    ) -> Answer {
+        let session = self.sessions.get(leg).ok_or_else(no_session)?;
+        let has_moved = session.has_moved(&offer.peer.path).ok_or_else(unanswered)?;
+        if !has_moved {
+            local.path = session.own.clone();
+        }
+        let own = has_moved.then(|| local.path.clone());
+        self.connect_peer(now, leg, offer.peer, own)?;
+        let session = self.sessions.get_mut(leg).ok_or_else(no_session)?;
+        let answer = |local: &Local| local.answer(&offer.description, &offer.media);
+        Ok(Reply::Sdp(session.describe(local, answer)))
+    }
+
+    /// Offers the present session, with the sections that the participant knows.
+    fn offer_again(&mut self, leg: LegKey, mut local: Local) -> Answer {
+        let session = self.sessions.get_mut(leg).ok_or_else(no_session)?;
+        if session.peer.is_none() {
+            return Err(unanswered());
+        }
+        local.path = session.own.clone();
+        let known = Description::parse(&session.sdp)
+            .and_then(|known| known.message_media().map(|media| (known, media)));
+        let (known, media) =
+            known.map_err(|error| ControlError::new(ErrorCode::Unavailable, error.to_string()))?;
+        let offer = |local: &Local| local.offer_again(&known, &media);
+        Ok(Reply::Sdp(session.describe(local, offer)))
+    }
+
+    /// Both sides are known, or known anew: the leg takes part in the room from now on. A path that
+    /// differs from the known one makes a new session in the place of the old; `own` is our URI of
+    /// it.
+    pub(super) fn connect_peer(
+        &mut self,
+        now: Timestamp,
+        leg: LegKey,
+        peer: PeerMedia,
+        own: Option<MsrpUriBuf>,
+    ) -> Result<(), ControlError> {
+        let session = self.sessions.get(leg).ok_or_else(no_session)?;
+        let has_moved = session.has_moved(&peer.path).unwrap_or(false);
+        let is_waiting = has_moved || matches!(session.link, Link::Waiting(_));
+        let opened = match peer.connect.filter(|_| is_waiting) {
+            Some(address) => Some(self.open(now, leg, address?)?),
+            None => None,
+        };
+        if has_moved {
+            self.restart(now, leg, own);
+        }
+        if let Some(session) = self.sessions.get_mut(leg) {
+            if let Some(conn) = opened {
+                let early = match &mut session.link {
+                    Link::Waiting(early) => std::mem::take(early),
+                    Link::Opening(..) | Link::Bound(_) => Early::default(),
+                };
+                session.link = Link::Opening(conn, early);
+            }
+            session.set_peer(peer.path);
+            if session.bound().is_none() {
+                session.waits_since = now;
+                let deadline = now.after(self.environment.limits.unbound_ns);
+                if let Some(timer) = session.binding.take() {
+                    self.timers.cancel(timer);
+                }
+                session.binding = self.timers.set(deadline, Timer::Unbound(leg));
+            }
+        }
+        self.switch
+            .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
+        self.switch.join(leg);
+        Ok(())
+    }
+
+    /// Opens a connection for a session.
+    fn open(
+        &mut self,
+        now: Timestamp,
+        leg: LegKey,
+        address: std::net::SocketAddr,
+    ) -> Result<ConnKey, ControlError> {
+        let conn = self.io.connect(address).map_err(|error| {
+            let detail = format!("no connection could be opened: {error}");
+            ControlError::new(ErrorCode::Unavailable, detail)
+        })?;
+        self.connections
+            .insert(conn, Connection::new(address, Phase::Opening(leg), now));
+        Ok(conn)
+    }
+
+    /// Ends what is under way on a session and takes it off its connection; the leg stays.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.4; MSRP-4975-5.4-15, MSRP-4975-5.4-22.
+    fn restart(&mut self, now: Timestamp, leg: LegKey, own: Option<MsrpUriBuf>) {
+        self.switch.restart(leg);
+        self.carry_out(now);
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        let (room, participant) = (&session.room, &session.participant);
+        tracing::info!(%room, %participant, "session re-created");
+        let old = session.connection();
+        session.link = Link::Waiting(Early::default());
+        session.transactions = Transactions::new();
+        if let Some(own) = own {
+            self.sessions.rename(leg, own);
+        }
+        let Some(conn) = old else { return };
+        if let Some(connection) = self.connections.get_mut(conn)
+            && matches!(connection.inbound, Inbound::Send { leg: open, .. } if open == leg)
+        {
+            connection.inbound = Inbound::Idle;
+        }
+        self.leave_connection(now, conn, leg);
+    }
+
+    /// A connection named a session whose participant has not answered yet: it waits, unread, until
+    /// the answer says what the participant takes. What is said from its first response on reaches
+    /// it. A connection that carries other sessions cannot wait, and is bound at once.
+    pub(super) fn keep_early_bird(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        leg: LegKey,
+        request: &[u8],
+    ) -> Named {
+        let is_there = |conn| self.connections.get(conn).is_some();
+        let session = self.sessions.get(leg);
+        if session.and_then(|s| s.early_bird).is_some_and(is_there) {
+            return Named::BoundElsewhere;
+        }
+        let connection = self.connections.get_mut(conn);
+        if connection.is_some_and(|c| c.wait_for_answer(leg, request)) {
+            if let Some(session) = self.sessions.get_mut(leg) {
+                session.early_bird = Some(conn);
+            }
+            self.io.read(conn, ring_io::Read::Paused);
+            Named::Unanswered(leg)
+        } else if self.bind(now, conn, leg) {
+            Named::Here(leg)
+        } else {
+            Named::BoundElsewhere
+        }
+    }
+
+    /// Reads on what came before the answer of the participant.
+    pub(super) fn read_early_bird(&mut self, now: Timestamp, conn: Option<ConnKey>, leg: LegKey) {
+        let Some(conn) = conn else { return };
+        if let Some(connection) = self.connections.get_mut(conn)
+            && matches!(connection.phase, Phase::Early(named) if named == leg)
+        {
+            connection.phase = Phase::Unnamed;
+            self.read_on(now, conn);
+        }
+    }
+}
+
+fn no_session() -> ControlError {
+    ControlError::new(ErrorCode::NoSuchParticipant, "the session has ended")
+}
+
+fn unanswered() -> ControlError {
+    let detail = "the participant has not answered the first offer";
+    ControlError::new(ErrorCode::WrongState, detail)
+}
