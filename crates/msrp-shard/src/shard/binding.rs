@@ -279,9 +279,7 @@ impl<I: Io> Shard<I> {
         if connection.carrier.is_some() {
             self.crossings.visited.push(conn);
         } else if connection.is_unused() {
-            connection.phase = Phase::Closing;
-            connection.progress = now;
-            self.mark_dirty(conn);
+            self.begin_closing(now, conn);
         }
     }
 

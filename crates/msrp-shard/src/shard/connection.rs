@@ -106,7 +106,7 @@ impl Connection {
 
     /// Whether it carries no session of any shard.
     pub(super) fn is_unused(&self) -> bool {
-        self.sessions.is_empty() && self.routes.is_empty()
+        self.sessions.is_empty() && !self.routes.iter().any(|route| route.is_bound)
     }
 
     /// Puts its first request, of which this came in the last read, aside until the participant of

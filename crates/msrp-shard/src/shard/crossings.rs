@@ -15,8 +15,9 @@ use crate::metrics::Cell;
 pub(super) struct Crossings {
     outgoing: Vec<Outgoing>,
     own_epoch: u32,
-    /// The stand-ins of this shard, by the carrier and its key.
-    pub(super) stand_ins: HashMap<(usize, ConnKey), ConnKey>,
+    /// The stand-ins of this shard, by the carrier and the index of its key: the carrier's key and
+    /// ours. A report comes for every copy, so there is no hash.
+    stand_ins: Vec<Vec<Option<(ConnKey, ConnKey)>>>,
     /// Stand-ins with something to write.
     pub(super) dirty: Vec<ConnKey>,
     /// Stand-ins that may have no session when the turn ends.
@@ -32,7 +33,7 @@ pub(super) struct Outgoing {
     /// The pieces of the crossing. Held, so that an address stands for one piece.
     held: Vec<Rc<Piece>>,
     index_of: HashMap<*const Piece, usize>,
-    /// Where the next piece is expected: recipients mostly get the same ones.
+    /// Where the next piece is expected.
     cursor: usize,
 }
 
@@ -47,9 +48,15 @@ impl Outgoing {
 
     /// The index of a piece, which is put into the crossing once.
     pub(super) fn index_of(&mut self, piece: &Rc<Piece>) -> usize {
-        let is_expected = |held: &Rc<Piece>| Rc::ptr_eq(held, piece);
-        let index = if self.held.get(self.cursor).is_some_and(is_expected) {
+        let is_at = |index: usize| {
+            let held = self.held.get(index);
+            held.is_some_and(|held| Rc::ptr_eq(held, piece))
+        };
+        // The one after the last, or the first again: the next recipient gets the same ones.
+        let index = if is_at(self.cursor) {
             self.cursor
+        } else if is_at(0) {
+            0
         } else {
             let held = &mut self.held;
             let pieces = &mut self.crossing.pieces;
@@ -80,10 +87,38 @@ impl Crossings {
         Self {
             outgoing: (0..epochs.shards_count()).map(outgoing).collect(),
             own_epoch: epochs.of(index),
-            stand_ins: HashMap::new(),
+            stand_ins: vec![Vec::new(); epochs.shards_count()],
             dirty: Vec::new(),
             visited: Vec::new(),
         }
+    }
+
+    /// The stand-in for a connection of another shard.
+    pub(super) fn stand_in(&self, (carrier, conn): (usize, ConnKey)) -> Option<ConnKey> {
+        let (there, here) = (*self.stand_ins.get(carrier)?.get(conn.index())?)?;
+        (there == conn).then_some(here)
+    }
+
+    pub(super) fn add_stand_in(&mut self, (carrier, conn): (usize, ConnKey), key: ConnKey) {
+        if let Some(known) = self.stand_ins.get_mut(carrier) {
+            if known.len() <= conn.index() {
+                known.resize(conn.index() + 1, None);
+            }
+            known[conn.index()] = Some((conn, key));
+        }
+    }
+
+    pub(super) fn remove_stand_in(&mut self, (carrier, conn): (usize, ConnKey)) {
+        let known = self.stand_ins.get_mut(carrier);
+        if let Some(place) = known.and_then(|known| known.get_mut(conn.index())) {
+            place.take_if(|(there, _)| *there == conn);
+        }
+    }
+
+    /// The stand-ins for connections of a shard.
+    pub(super) fn stand_ins_of(&self, carrier: usize) -> Vec<ConnKey> {
+        let known = self.stand_ins.get(carrier).into_iter().flatten();
+        known.flatten().map(|(_, key)| *key).collect()
     }
 
     /// What waits for this shard. `None` when there is no such shard.
@@ -153,7 +188,7 @@ impl<I: Io> Shard<I> {
                 }
                 What::Written(octets) => self.written_elsewhere(now, (from, conn), octets),
                 What::Lost(reason) => self.lose_stand_in(now, (from, conn), reason),
-                What::Bound => self.route_is_bound(now, conn),
+                What::Bound => self.route_is_bound(now, from, conn),
                 What::Paths { number, octets } => self.keep_paths(from, conn, number, &octets),
                 What::Piece { index, paths } => {
                     if let Some(piece) = pieces.get(index) {

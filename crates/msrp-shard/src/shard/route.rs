@@ -32,6 +32,8 @@ pub(super) struct Route {
     /// Octets that were forwarded and that the home has not read.
     unread_octets: usize,
     is_full: bool,
+    /// Whether the home has a session on the connection, as far as it has told.
+    pub(super) is_bound: bool,
     /// Path lines of the home's sessions, by number.
     paths: Vec<Rc<[u8]>>,
 }
@@ -54,6 +56,7 @@ impl<I: Io> Shard<I> {
                 home,
                 unread_octets: 0,
                 is_full: false,
+                is_bound: false,
                 paths: Vec::new(),
             });
             self.crossings.tell(home, conn, What::Opened);
@@ -105,7 +108,10 @@ impl<I: Io> Shard<I> {
     }
 
     /// The home has bound a session to the connection.
-    pub(super) fn route_is_bound(&mut self, now: Timestamp, conn: ConnKey) {
+    pub(super) fn route_is_bound(&mut self, now: Timestamp, home: usize, conn: ConnKey) {
+        if let Some(route) = self.route(conn, home) {
+            route.is_bound = true;
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -191,15 +197,18 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// The home has no session on the connection. The route goes, unless something is on its way there.
+    /// The home has no session on the connection. The route goes, unless something is on its way there
+    /// that has to be answered; the connection closes when it carries nothing else.
     pub(super) fn leave_route(&mut self, now: Timestamp, home: usize, conn: ConnKey) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         let is_in_frame = matches!(connection.inbound, Inbound::Forwarded(to) if to == home);
-        let route = connection.routes.iter().find(|r| r.home == home);
-        let is_idle = route.is_some_and(|route| route.unread_octets == 0) && !is_in_frame;
-        if is_idle && self.take_route(conn, home) {
+        let Some(route) = connection.routes.iter_mut().find(|r| r.home == home) else {
+            return;
+        };
+        route.is_bound = false;
+        if route.unread_octets == 0 && !is_in_frame && self.take_route(conn, home) {
             let lost = What::Lost(EndReason::ConnectionLost);
             self.crossings.tell(home, conn, lost);
         }
@@ -210,6 +219,14 @@ impl<I: Io> Shard<I> {
             // It was not read while the home decided.
             self.io.read(conn, Read::Once);
         } else if connection.is_unused() {
+            self.begin_closing(now, conn);
+        }
+    }
+
+    /// The connection carries no session any more: what waits is written, then it closes.
+    pub(super) fn begin_closing(&mut self, now: Timestamp, conn: ConnKey) {
+        self.abandon_routes(conn, EndReason::ConnectionLost);
+        if let Some(connection) = self.connections.get_mut(conn) {
             connection.phase = Phase::Closing;
             connection.progress = now;
             self.mark_dirty(conn);

@@ -64,12 +64,12 @@ impl<I: Io> Shard<I> {
                 .tell(shard, conn, What::Ended(EndReason::ConnectionLost));
             return;
         };
-        self.crossings.stand_ins.insert((shard, conn), key);
+        self.crossings.add_stand_in((shard, conn), key);
     }
 
     /// The carrier forwards octets. Those for a stand-in that is gone mean nothing.
     pub(super) fn take_in_for(&mut self, now: Timestamp, of: (usize, ConnKey), octets: Bytes) {
-        if let Some(&key) = self.crossings.stand_ins.get(&of) {
+        if let Some(key) = self.crossings.stand_in(of) {
             self.crossings.visited.push(key);
             self.take_in(now, key, octets);
         }
@@ -92,7 +92,7 @@ impl<I: Io> Shard<I> {
         (id, status): (TransactionId, StatusCode),
         is_certain: bool,
     ) {
-        if let Some(&key) = self.crossings.stand_ins.get(&of) {
+        if let Some(key) = self.crossings.stand_in(of) {
             if !self.handle_answer(now, key, (&id, status)) && is_certain {
                 self.environment.counters.count(Cell::ResponsesUnknown);
             }
@@ -160,7 +160,7 @@ impl<I: Io> Shard<I> {
         of: (usize, ConnKey),
         octets: usize,
     ) {
-        let Some(&key) = self.crossings.stand_ins.get(&of) else {
+        let Some(key) = self.crossings.stand_in(of) else {
             return;
         };
         let Some(connection) = self.connections.get_mut(key) else {
@@ -179,7 +179,7 @@ impl<I: Io> Shard<I> {
         of: (usize, ConnKey),
         reason: EndReason,
     ) {
-        let Some(&key) = self.crossings.stand_ins.get(&of) else {
+        let Some(key) = self.crossings.stand_in(of) else {
             return;
         };
         self.forget_carrier(key);
@@ -215,13 +215,7 @@ impl<I: Io> Shard<I> {
 
     /// The carrier has failed: the sessions that it carried are lost.
     pub(super) fn end_stand_ins(&mut self, now: Timestamp, shard: usize) {
-        let lost: Vec<_> = self
-            .crossings
-            .stand_ins
-            .iter()
-            .filter(|((carrier, _), _)| *carrier == shard)
-            .map(|(_, key)| *key)
-            .collect();
+        let lost = self.crossings.stand_ins_of(shard);
         for key in lost {
             self.forget_carrier(key);
             self.end_connection(now, key, EndReason::ShardFailed);
@@ -232,8 +226,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn forget_carrier(&mut self, conn: ConnKey) -> Option<Box<Carrier>> {
         let carrier = self.connections.get_mut(conn)?.carrier.take()?;
         self.crossings
-            .stand_ins
-            .remove(&(carrier.shard, carrier.conn));
+            .remove_stand_in((carrier.shard, carrier.conn));
         Some(carrier)
     }
 }

@@ -123,6 +123,29 @@ async fn connection_whose_first_session_ends_serves_the_one_of_another_shard() {
 }
 
 #[tokio::test]
+async fn connection_whose_last_session_ends_in_a_forwarded_request_closes() {
+    for want in backends() {
+        let town = town(want).await;
+        let Town {
+            gateway,
+            second,
+            bob,
+            ..
+        } = &town;
+        town.here.remove("gateway").await;
+        let draft = second.text("second", &"h".repeat(100_000));
+        let octets = draft.frames(&second.theirs, &second.own)[0].to_octets();
+        gateway.write_raw(&octets[..50_000]);
+        let opened = "msrp_copies_opened_total";
+        town.there.until(opened, None, |count| count > 0).await;
+        town.there.remove("second").await;
+        gateway.expect_closed().await;
+        let message = bob.expect_message().await;
+        assert_eq!(message.ended, msrp_testkit::Flag::Abort);
+    }
+}
+
+#[tokio::test]
 async fn session_of_another_shard_named_wrongly_or_bound_elsewhere_is_refused() {
     for want in backends() {
         let town = town(want).await;
