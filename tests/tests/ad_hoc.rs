@@ -232,7 +232,7 @@ async fn ad_hoc_list_that_refuses_gives_the_lowest_status() {
     }
 }
 
-// covers: CTRL-7.2.1.2-20, CTRL-7.2.2.4-01, CTRL-7.2.2.4-02
+// covers: CTRL-7.2.1.2-20, CTRL-7.2.2.4-01, CTRL-7.2.2.4-02, CLI-7.1.1.13-01, CLI-7.1.2.4-01
 #[tokio::test]
 async fn ad_hoc_call_that_is_cancelled_cancels_its_invitations() {
     for way in WAYS {
