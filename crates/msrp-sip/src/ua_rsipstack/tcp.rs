@@ -162,6 +162,7 @@ impl Connections {
             half: write,
             queue: BytesMut::new(),
             wait: self.shared.waits.write,
+            closing: self.shared.spawner.closing(),
         };
         let shared = self.shared.clone();
         let task = run(
@@ -172,7 +173,7 @@ impl Connections {
             from_stack,
             raw_queue,
         );
-        self.shared.spawner.spawn(async move {
+        self.shared.spawner.spawn_connection(async move {
             task.await;
             drop(slot);
         });
@@ -298,6 +299,8 @@ struct Writer {
     half: OwnedWriteHalf,
     queue: BytesMut,
     wait: std::time::Duration,
+    /// Told when the engine ends: what waits is written first.
+    closing: CancellationToken,
 }
 
 impl Writer {
@@ -313,6 +316,9 @@ impl Writer {
             if self.queue.is_empty() {
                 if last {
                     return "a message without end was refused";
+                }
+                if self.closing.is_cancelled() && from_stack.is_empty() && raw.is_empty() {
+                    return "the engine ends";
                 }
                 deadline = Instant::now() + self.wait;
             } else if self.queue.len() > WRITE_QUEUE_OCTETS_MAX {
@@ -344,6 +350,7 @@ impl Writer {
                     }
                     None => return "nobody uses it",
                 },
+                () = self.closing.cancelled(), if idle && !self.closing.is_cancelled() => {}
                 () = tokio::time::sleep_until(deadline), if !idle => {
                     return "the peer takes nothing";
                 }
