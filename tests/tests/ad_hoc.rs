@@ -63,6 +63,30 @@ async fn invitee_misses_nothing_that_is_said_once_its_connection_is_answered() {
     }
 }
 
+#[tokio::test]
+async fn ad_hoc_invitation_is_cancelled_and_acknowledged_when_the_node_ends() {
+    for way in WAYS {
+        let (mut daemon, proxy) = node(way).await;
+        let join = way.dial(FACTORY, ALICE);
+        let joining = join
+            .invite(|invite| invite.list(&[BOB, CAROL]))
+            .start(&daemon)
+            .await;
+        let bob = invitation_for(&proxy, BOB).await;
+        let carol = invitation_for(&proxy, CAROL).await;
+        bob.ring().await;
+        carol.ring().await;
+        // The CANCELs follow only once the node has seen the provisional responses.
+        joining.calling.expect_provisional(180).await;
+        daemon.signal("TERM");
+        let caller = async {
+            joining.calling.expect_failure(503).await;
+        };
+        tokio::join!(bob.expect_cancel(), carol.expect_cancel(), caller);
+        assert!(daemon.wait_end().await.success());
+    }
+}
+
 async fn invitation_for(proxy: &SipPeer, identity: &str) -> Invitation {
     proxy.accept_invite(|uri| uri == identity).await
 }
@@ -232,7 +256,7 @@ async fn ad_hoc_list_that_refuses_gives_the_lowest_status() {
     }
 }
 
-// covers: CTRL-7.2.1.2-20, CTRL-7.2.2.4-01, CTRL-7.2.2.4-02
+// covers: CTRL-7.2.1.2-20, CTRL-7.2.2.4-01, CTRL-7.2.2.4-02, CLI-7.1.1.13-01, CLI-7.1.2.4-01
 #[tokio::test]
 async fn ad_hoc_call_that_is_cancelled_cancels_its_invitations() {
     for way in WAYS {

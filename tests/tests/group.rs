@@ -308,7 +308,7 @@ async fn group_participant_that_joins_during_a_message_gets_nothing_of_it() {
     }
 }
 
-// covers: CTRL-7.2.1.10-01, CTRL-7.2.1.10-02, UPS-7.2.3.3-12, REL-7.2.2.8-05
+// covers: CTRL-7.2.1.10-01, CTRL-7.2.1.10-02, UPS-7.2.3.3-12, REL-7.2.2.8-05, CLI-7.1.1.12-01
 #[tokio::test]
 async fn group_participant_that_leaves_is_gone_and_the_others_go_on() {
     for way in WAYS {
@@ -360,7 +360,7 @@ async fn group_participant_that_leaves_before_it_connects_leaves_nothing() {
     }
 }
 
-// covers: CTRL-7.2.1.5-11, CTRL-7.2.1.5-13, CTRL-7.2.1.5-14, CTRL-7.2.1.5-16
+// covers: CTRL-7.2.1.5-11, CTRL-7.2.1.5-13, CTRL-7.2.1.5-14, CTRL-7.2.1.5-16, CLI-7.1.1.9-01
 // covers: CTRL-7.2.1.5-01, CTRL-7.2.1.5-02, CTRL-7.2.1.5-03, CTRL-7.2.1.5-04
 #[tokio::test]
 async fn group_participant_comes_back_by_the_session_identity_while_it_lives() {
@@ -392,7 +392,7 @@ async fn group_participant_comes_back_by_the_session_identity_while_it_lives() {
 
 // covers: CTRL-7.2.1.3-01, CTRL-7.2.1.3-02, CTRL-7.2.1.3-03, CTRL-7.2.1.3-04, CTRL-7.2.1.3-05
 // covers: CTRL-7.2.1.4-01, CTRL-7.2.1.4-02, CTRL-7.2.1.4-03, CTRL-7.2.2.3-01, CTRL-7.2.2.9-04
-// covers: CTRL-7.2.1.5-05, CTRL-7.2.1.5-06
+// covers: CTRL-7.2.1.5-05, CTRL-7.2.1.5-06, SEC-14.2-01
 #[tokio::test]
 async fn group_caller_that_may_not_come_is_told_why() {
     let service = |name: &str| {

@@ -33,7 +33,8 @@ async fn assert_alive(way: Way, daemon: &Daemon) {
     alice.leave().await;
 }
 
-// covers: COM-5.1-01, COM-5.1-03, COM-5.1-05, COM-5.1-06, COM-5.1-07, CTRL-7.2.1.2-03
+// covers: COM-5.1-01, COM-5.1-03, COM-5.1-05, COM-5.1-06, COM-5.1-07, CTRL-7.2.1.2-03, SEC-14.1.1-02
+// covers: SEC-14.1.3-01, COM-5.6-01
 #[tokio::test]
 async fn caller_without_an_asserted_identity_is_refused() {
     for way in WAYS {
@@ -74,7 +75,7 @@ async fn caller_with_several_asserted_identities_is_known_by_the_sip_one() {
     }
 }
 
-// covers: COM-5.1-05, COM-5.1-06, COM-5.1-07
+// covers: COM-5.1-05, COM-5.1-06, COM-5.1-07, SEC-14.1.1-01
 #[tokio::test]
 async fn caller_that_a_stranger_asserts_is_refused() {
     for way in WAYS {
@@ -172,7 +173,7 @@ async fn body_that_cannot_be_read_is_refused() {
     }
 }
 
-// covers: CTRL-7.2.1.2-02, CTRL-7.2.1.2-04, CTRL-7.2.1.2-09
+// covers: CTRL-7.2.1.2-02, CTRL-7.2.1.2-04, CTRL-7.2.1.2-09, SEC-14.3-05, PAR-I.2-02
 #[tokio::test]
 async fn factory_call_that_is_not_allowed_invites_nobody() {
     for way in WAYS {
@@ -277,7 +278,7 @@ async fn offer_that_cannot_join_a_running_session_leaves_it_alone() {
     }
 }
 
-// covers: COM-5.1-04, CTRL-7.2.1.4-08, UPS-7.2.3.1-05
+// covers: COM-5.1-04, CTRL-7.2.1.4-08, UPS-7.2.3.1-05, SEC-14.3-03, SEC-14.3-06
 #[tokio::test]
 async fn anonymous_member_is_let_in_only_where_the_group_says_so() {
     let shown = msrpd_tests::friends().member_rule(
@@ -303,7 +304,8 @@ async fn anonymous_member_is_let_in_only_where_the_group_says_so() {
             .msrp
             .send_ok(&msrp_testkit::Draft::text(alias, FRIENDS, "guess"))
             .await;
-        bob.expect_text(alias, "guess").await;
+        let message = bob.expect_text(alias, "guess").await;
+        assert!(!format!("{message:?}").contains("alice"));
     }
 }
 

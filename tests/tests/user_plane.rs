@@ -148,6 +148,7 @@ async fn message_arrives_octet_for_octet() {
 }
 
 // covers: MSRP-4975-5.4-10, MSRP-4975-5.4-11, MSRP-4975-5.4-12, MSRP-4975-7.3-01, MSRP-4975-7.3-02
+// covers: SEC-14.1.5-01
 #[tokio::test]
 async fn connection_that_names_a_wrong_session_is_told() {
     for way in WAYS {

@@ -10,6 +10,7 @@ pub mod focus;
 pub mod groups;
 pub mod limits;
 pub mod multipart;
+pub mod replaces;
 pub mod resource_lists;
 pub mod service;
 pub mod ua_rsipstack;

@@ -5,6 +5,7 @@
 
 use crate::address::{AddressError, Uri};
 use crate::limits::RESOURCE_LIST_ENTRIES_MAX;
+use crate::replaces::Replaces;
 use crate::xml::{Element, XmlError};
 
 /// One address of a list.
@@ -14,6 +15,8 @@ pub struct Entry {
     pub uri: Uri,
     /// The name that the list gives it.
     pub display_name: Option<String>,
+    /// The dialog that an invitation of this address takes the place of.
+    pub replaces: Option<Replaces>,
 }
 
 /// Why a list was refused. Always the peer's fault: 400.
@@ -87,13 +90,15 @@ fn read_entry(element: &Element) -> Result<Entry, ListError> {
     let uri = element
         .attribute("uri")
         .ok_or(ListError::NoUri(element.line))?;
-    let uri = Uri::parse_lenient(uri).map_err(|error| ListError::Address {
+    let unusable = |error| ListError::Address {
         line: element.line,
         error,
-    })?;
+    };
+    let (uri, replaces) = Replaces::part(uri).map_err(unusable)?;
     Ok(Entry {
-        uri,
+        uri: Uri::parse_lenient(&uri).map_err(unusable)?,
         display_name: display_name(element),
+        replaces,
     })
 }
 

@@ -465,9 +465,13 @@ impl UaHandle {
         stats.await.unwrap_or_default()
     }
 
-    /// Ends the engine and its sockets at once, and waits until they are gone. Dialogs are not
-    /// ended: that is for the focus to do before.
+    /// Ends the engine and its sockets, and waits until they are gone. What was asked before, and
+    /// what follows from messages that were told, is written first; peers have a second to take
+    /// it. Dialogs are not ended: that is for the focus to do before.
     pub async fn shutdown(&self) {
+        // The engine takes things in turn: it has answered once it has done what came before.
+        let _ = tokio::time::timeout(limits::FLUSH_WAIT, self.stats()).await;
+        self.spawner.close_connections(limits::FLUSH_WAIT).await;
         self.spawner.end();
         self.spawner.wait().await;
     }

@@ -314,6 +314,7 @@ mod tests {
         tokio::join!(alice.expect_removed(), remove);
     }
 
+    // covers: CLI-7.1.1.3-01, CLI-7.1.1.3-04
     #[tokio::test]
     async fn ad_hoc_list_is_invited_through_the_proxy() {
         let (focus, proxy) = (SipPeer::bind_udp().await, SipPeer::bind_udp().await);

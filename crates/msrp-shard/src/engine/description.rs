@@ -290,6 +290,15 @@ mod tests {
         );
     }
 
+    // covers: MSRP-4975-14.1-01
+    #[test]
+    fn session_id_shows_every_random_bit() {
+        let ids: std::collections::HashSet<String> =
+            (0..128).map(|bit| session_id(3, 1 << bit)).collect();
+        assert_eq!(ids.len(), 128);
+        assert_ne!(random_bits().unwrap(), random_bits().unwrap());
+    }
+
     #[test]
     fn session_id_names_its_shards() {
         for (carrier, home) in [(0, 0), (1, 0), (17, 1), (255, 254)] {

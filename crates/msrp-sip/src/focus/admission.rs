@@ -121,22 +121,22 @@ impl Caller {
 /// Checks the extensions that the request requires.
 ///
 /// # Errors
-/// [`Refusal::BadExtension`] -> 420, also for a Replaces field: no dialog of ours can be replaced.
+/// [`Refusal::BadExtension`] -> 420; [`Refusal::NothingToReplace`] -> 481 for a Replaces field: no
+/// dialog of ours can be replaced, so it names none.
 ///
 /// # Spec
-/// AMB-49; RFC 3261 s.8.2.2.3.
+/// AMB-49; RFC 3261 s.8.2.2.3; RFC 3891 s.3.
 pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
     let is_known = |tag: &&str| KNOWN_EXTENSIONS.iter().any(|k| k.eq_ignore_ascii_case(tag));
-    let mut unknown: Vec<&str> = tokens(headers, "Require")
+    let unknown: Vec<&str> = tokens(headers, "Require")
         .filter(|tag| !is_known(tag))
         .collect();
-    if headers.first("Replaces").is_some() {
-        unknown.push("replaces");
+    if !unknown.is_empty() {
+        return Err(Refusal::BadExtension(unknown.join(", ")));
     }
-    if unknown.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::BadExtension(unknown.join(", ")))
+    match headers.first("Replaces") {
+        None => Ok(()),
+        Some(_) => Err(Refusal::NothingToReplace),
     }
 }
 
@@ -210,8 +210,10 @@ const LIST: &str = "application/resource-lists+xml";
 ///
 /// # Spec
 /// AMB-49.
-const KNOWN_EXTENSIONS: [&str; 7] = [
+const KNOWN_EXTENSIONS: [&str; 8] = [
     "recipient-list-invite",
+    // Printed by mistake where the one before is meant.
+    "recipient-list-subscribe",
     "recipient-list-message",
     "multiple-refer",
     "norefersub",

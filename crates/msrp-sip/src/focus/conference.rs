@@ -240,6 +240,12 @@ impl Conference {
         Some(self.participants.get(&key)?.shows_release())
     }
 
+    /// The name under which a participant is shown, by its place.
+    #[cfg(test)]
+    pub(crate) fn display_name(&self, key: u64) -> Option<&str> {
+        self.participants.get(&key)?.display_name.as_deref()
+    }
+
     /// Ends the session for everybody.
     pub(crate) fn release(&mut self, reason: ReleaseReason, env: &mut Env<'_>) {
         if self.is_closing {

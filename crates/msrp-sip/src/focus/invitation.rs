@@ -43,6 +43,10 @@ pub(crate) fn build(
     if inviter.is_hidden {
         fields.push("Privacy", "id");
     }
+    if let Some(replaces) = &invitee.replaces {
+        fields.push("Replaces", replaces.to_string());
+        fields.push("Require", "replaces");
+    }
     fields.push("Session-Expires", format!("{interval_s};refresher=uas"));
     fields.push("Min-SE", policy.min_se_s.to_string());
     fields.push("Supported", "timer");

@@ -259,6 +259,7 @@ fn members_to_invite(group: &Group, caller: &Caller) -> Vec<Entry> {
         .map(|m| Entry {
             uri: m.uri.clone(),
             display_name: m.display_name.clone(),
+            replaces: None,
         })
         .collect()
 }

@@ -16,6 +16,8 @@ pub(crate) enum Refusal {
     NoIdentity,
     /// Require names extensions that we do not have.
     BadExtension(String),
+    /// The dialog to be replaced does not exist.
+    NothingToReplace,
     /// A header field of the request cannot be read.
     MalformedHeader(&'static str),
     /// The session interval is too small.
@@ -102,6 +104,7 @@ impl Refusal {
         match self {
             Self::NoIdentity => warned(403, "no_identity", "127 Service not authorised"),
             Self::BadExtension(_) => row(420, "bad_extension"),
+            Self::NothingToReplace => row(481, "nothing_to_replace"),
             Self::MalformedHeader(name) => warned(
                 400,
                 "malformed_header",

@@ -4,6 +4,7 @@
 mod ad_hoc;
 mod group;
 mod leaving;
+mod names;
 mod refresh;
 mod refusals;
 mod reoffer;

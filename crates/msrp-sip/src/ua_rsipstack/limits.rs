@@ -88,6 +88,9 @@ pub(super) const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection may take to send the rest of a message. Then it is closed.
 pub(super) const PARTIAL_WAIT: Duration = Duration::from_secs(30);
 
+/// How long the end of the engine waits for what is still to be written. Then it is lost.
+pub(super) const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
 /// How long a connection may send nothing. Then it is closed.
 pub(super) const IDLE_WAIT: Duration = Duration::from_secs(3600);
 

@@ -135,11 +135,14 @@ pub(super) fn sip_addr(transport: Transport, address: SocketAddr) -> SipAddr {
     SipAddr::new(transport, address.into())
 }
 
-/// Starts tasks that end when the engine ends.
+/// Starts tasks that end when the engine ends. Those of connections are told before, so that they
+/// write what waits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Spawner {
     tracker: TaskTracker,
     token: CancellationToken,
+    connections: TaskTracker,
+    closing: CancellationToken,
 }
 
 impl Spawner {
@@ -149,6 +152,32 @@ impl Spawner {
         self.tracker.spawn(async move {
             token.run_until_cancelled_owned(task).await;
         });
+    }
+
+    /// Runs the task of a connection, which ends by itself once [`Spawner::closing`] is told.
+    pub(super) fn spawn_connection(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let connections = self.connections.token();
+        self.spawn(async move {
+            task.await;
+            drop(connections);
+        });
+    }
+
+    /// Told when connections have to write what waits, and to end.
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// Lets the connections write what waits and end; waits for that at most this long.
+    pub(super) async fn close_connections(&self, wait: Duration) {
+        self.closing.cancel();
+        self.connections.close();
+        if tokio::time::timeout(wait, self.connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::debug!("connections were ended with octets that their peers did not take");
+        }
     }
 
     /// Asks all tasks to end.

@@ -227,6 +227,7 @@ impl Connections {
             queue: BytesMut::new(),
             is_flushed: true,
             wait: self.shared.waits.write,
+            closing: self.shared.spawner.closing(),
         };
         let shared = self.shared.clone();
         let task = run(
@@ -237,7 +238,7 @@ impl Connections {
             from_stack,
             raw_queue,
         );
-        self.shared.spawner.spawn(async move {
+        self.shared.spawner.spawn_connection(async move {
             task.await;
             drop(slot);
         });
@@ -366,6 +367,8 @@ struct Writer<S> {
     /// Whether all that was taken from the queue has left: TLS keeps a part.
     is_flushed: bool,
     wait: std::time::Duration,
+    /// Told when the engine ends: what waits is written first.
+    closing: CancellationToken,
 }
 
 impl<S: AsyncRead + AsyncWrite> Writer<S> {
@@ -381,6 +384,9 @@ impl<S: AsyncRead + AsyncWrite> Writer<S> {
             if self.queue.is_empty() && self.is_flushed {
                 if last {
                     return "a message without end was refused";
+                }
+                if self.closing.is_cancelled() && from_stack.is_empty() && raw.is_empty() {
+                    return "the engine ends";
                 }
                 deadline = Instant::now() + self.wait;
             } else if self.queue.len() > WRITE_QUEUE_OCTETS_MAX {
@@ -414,6 +420,7 @@ impl<S: AsyncRead + AsyncWrite> Writer<S> {
                     }
                     None => return "nobody uses it",
                 },
+                () = self.closing.cancelled(), if idle && !self.closing.is_cancelled() => {}
                 () = tokio::time::sleep_until(deadline), if !idle => {
                     return "the peer takes nothing";
                 }

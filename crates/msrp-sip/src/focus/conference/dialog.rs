@@ -1,5 +1,6 @@
 //! What the SIP engine tells about the dialogs of a conference.
 
+use crate::address::NameAddr;
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
@@ -67,6 +68,7 @@ impl Conference {
         env: &mut Env<'_>,
     ) {
         let agreement = Agreement::answered(&response.headers, interval_s);
+        self.name_invitee(key, &response.headers);
         let body = response.body.filter(|b| media_type(&b.content_type) == SDP);
         let answer = match body {
             Some(body) => Remote::read(&body.octets),
@@ -98,6 +100,31 @@ impl Conference {
                 self.dismiss(key, &Refusal::SessionEnded, reason(status, text), env);
             }
         }
+    }
+
+    /// The name of an invitee once it has accepted: that of the group, that of its asserted identity,
+    /// that of its To, and without any of them the one on the list.
+    ///
+    /// # Spec
+    /// CTRL-7.2.2.1-15; COM-5.5-05 to COM-5.5-07.
+    fn name_invitee(&mut self, key: u64, headers: &Headers) {
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return;
+        };
+        let member = self
+            .kind
+            .group()
+            .and_then(|g| g.member(&participant.addresses));
+        let of_group = member.and_then(|m| m.display_name.clone());
+        let named = |field| {
+            let values = headers.all(field);
+            let mut names = values.flat_map(|v| NameAddr::parse_list(v).unwrap_or_default());
+            names.find_map(|name| name.display_name)
+        };
+        let name = of_group
+            .or_else(|| named("P-Asserted-Identity"))
+            .or_else(|| named("To"));
+        participant.display_name = name.or(participant.display_name.take());
     }
 
     /// The invitee's side wants a longer interval: asks once more with that.

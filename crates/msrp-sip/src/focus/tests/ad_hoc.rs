@@ -119,6 +119,33 @@ fn list_duplicates_and_the_caller_are_not_invited() {
     world.finish();
 }
 
+// covers: CTRL-L-01, CTRL-L-02, CTRL-L-03
+#[test]
+fn invitation_that_extends_a_session_of_two_replaces_it_for_that_user_alone() {
+    let mut world = World::new();
+    world.ad_hoc(&[
+        "sip:bob@example.com?Replaces=c%40h%3Bto-tag%3D7%3Bfrom-tag%3D9",
+        "sip:carol@example.com",
+    ]);
+    let invites = world.invites();
+    let (bob, carol) = (&invites[0].1, &invites[1].1);
+    assert_eq!(bob.uri, "sip:bob@example.com");
+    assert_eq!(
+        bob.headers.first("Replaces"),
+        Some("c@h;to-tag=7;from-tag=9")
+    );
+    assert_eq!(bob.headers.first("Require"), Some("replaces"));
+    assert!(bob.headers.first("Referred-By").unwrap().contains("alice"));
+    assert!(bob.contact.as_ref().unwrap().contains(";isfocus"));
+    assert_eq!(carol.headers.first("Replaces"), None);
+    assert_eq!(carol.headers.first("Require"), None);
+    let bob = invites[0].0;
+    world.accept(bob);
+    // The dialog of the two is theirs to end.
+    assert!(world.byes().is_empty());
+    world.finish();
+}
+
 // covers: CTRL-7.2.1.2-13
 #[test]
 fn answer_types_are_those_of_caller_and_first_invitee() {

@@ -115,6 +115,11 @@ fn unknown_extensions_are_named() {
         body(),
     );
     assert!(world.is_unanswered(call));
+    let replacing = caller("alice")
+        .with("Require", "replaces, recipient-list-subscribe")
+        .with("Replaces", "c@h;to-tag=1;from-tag=2");
+    let call = world.invite(FACTORY, replacing, body());
+    assert_eq!(world.final_of(call).status, 481);
     world.finish();
 }
 
