@@ -46,9 +46,10 @@ impl Identity {
     ///
     /// # Errors
     /// [`NotAnIdentity`]: no host or number, blanks or control characters inside, or longer than
-    /// [`IDENTITY_OCTETS_MAX`].
+    /// [`IDENTITY_OCTETS_MAX`], as it stands or in its canonical form.
     pub fn parse(text: &str) -> Result<Self, NotAnIdentity> {
         Self::canonical(text)
+            .filter(|canonical| canonical.len() <= IDENTITY_OCTETS_MAX)
             .map(|text| Self {
                 canonical: text.into_boxed_str(),
             })
@@ -394,6 +395,7 @@ mod tests {
     #[test]
     fn identity_of_what_is_no_address_is_refused() {
         let long = format!("sip:{}@example.com", "a".repeat(2000));
+        let growing = format!("sip:{}@example.com", "%".repeat(1000));
         for text in [
             "",
             " ",
@@ -412,6 +414,7 @@ mod tests {
             "sip:a@b@c",
             "a.b:%30",
             &long,
+            &growing,
         ] {
             assert_eq!(Identity::parse(text), Err(NotAnIdentity), "{text}");
         }

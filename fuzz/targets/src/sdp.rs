@@ -46,7 +46,7 @@ pub fn sdp(input: &[u8]) {
     let answered = read
         .message_media_at(media.index)
         .unwrap_or_else(|e| panic!("{e}: {answer}"));
-    assert_eq!(answered.path, [own.path.clone()]);
+    assert_eq!(answered.path, std::slice::from_ref(&own.path));
     let copied = Local {
         attributes: media.copyable_attributes(),
         ..local(media.protocol)
@@ -57,7 +57,7 @@ pub fn sdp(input: &[u8]) {
         .unwrap_or_else(|e| panic!("{e}: {onward}"));
     assert_eq!(
         onward.path,
-        [own.path.clone()],
+        std::slice::from_ref(&own.path),
         "a copied attribute changed the path"
     );
     check_own(&own.offer_again(&offer, &media), offer.media_count());

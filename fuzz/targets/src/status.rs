@@ -23,8 +23,9 @@ pub(crate) const WORDS: &[&str] = &[
 
 /// The input is read as a Status, as a Byte-Range, and as what follows the transaction id of a response.
 pub fn status(input: &[u8]) {
-    if let Ok(range) = ByteRange::parse(input) {
-        assert!(range.start >= 1);
+    let naive = std::str::from_utf8(input).ok().and_then(naive_range);
+    assert_eq!(ByteRange::parse(input).ok(), naive);
+    if let Some(range) = naive {
         assert_eq!(ByteRange::parse(range.to_string().as_bytes()), Ok(range));
     }
     let range = ByteRange::parse(input).unwrap_or(ByteRange::WHOLE);
@@ -32,6 +33,24 @@ pub fn status(input: &[u8]) {
     assert!(read.namespace <= 999);
     check_report(read, range, input);
     check_response(input);
+}
+
+/// A Byte-Range read by splitting its text.
+fn naive_range(text: &str) -> Option<ByteRange> {
+    let number = |text: &str| {
+        let is_number = text.bytes().all(|c| c.is_ascii_digit());
+        text.parse::<u64>().ok().filter(|_| is_number)
+    };
+    let or_star = |text: &str| match text {
+        "*" => Some(None),
+        digits => number(digits).map(Some),
+    };
+    let (start, rest) = text.split_once('-')?;
+    let (end, total) = rest.split_once('/')?;
+    let (start, end, total) = (number(start)?, or_star(end)?, or_star(total)?);
+    let last = end.unwrap_or(start.checked_sub(1)?);
+    let is_legal = start >= 1 && last >= start - 1 && total.is_none_or(|total| total >= last);
+    is_legal.then_some(ByteRange { start, end, total })
 }
 
 fn check_report(status: Status, byte_range: ByteRange, comment: &[u8]) {
