@@ -105,6 +105,30 @@ async fn session_of_another_shard_shares_a_connection_and_both_rooms_are_served(
 }
 
 #[tokio::test]
+async fn request_that_crosses_the_end_of_its_session_is_answered() {
+    for want in backends() {
+        let town = town(want).await;
+        town.there.remove("second").await;
+        for round in 0..40 {
+            let name = format!("round{round}");
+            let second = Second::on(&town.gateway, &town.there, &name).await;
+            town.gateway.send_ok(&second.draft(Draft::empty())).await;
+            let mut sent = town.gateway.send(&second.draft(Draft::empty()));
+            town.there.remove(&name).await;
+            for _ in 0..10 {
+                let more = town.gateway.send(&second.draft(Draft::empty()));
+                sent.tids.extend(more.tids);
+                town.gateway.flushed().await;
+            }
+            for tid in &sent.tids {
+                let status = town.gateway.expect_response(tid).await.status();
+                assert!(matches!(status, Some(200 | 481)), "{status:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn connection_whose_first_session_ends_serves_the_one_of_another_shard() {
     for want in backends() {
         let town = town(want).await;
