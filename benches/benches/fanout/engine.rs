@@ -34,6 +34,7 @@ impl Server for Engine {
             }],
             limits: EngineLimits::default(),
             ask_recipients: true,
+            rules: Default::default(),
         };
         let started = msrp_shard::start(&config).unwrap();
         let address = started.listeners[0].1;
@@ -74,6 +75,7 @@ async fn join(client: &Client, cell: Cell) -> (Vec<Party>, Vec<u8>) {
         uris: vec![ROOM.to_owned()],
         message_octets_max: None,
         private_messages: true,
+        addressing: msrp_control::Addressing::Oma,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     let mut parties = Vec::new();
@@ -88,6 +90,9 @@ async fn join(client: &Client, cell: Cell) -> (Vec<Party>, Vec<u8>) {
         let config = ParticipantConfig {
             identities: vec![identity.clone()],
             entity: identity,
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(&format!("p{index}")).unwrap();
         let local = LocalMedia::default();

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use msrp_control::{ParticipantId, ReplySender, RoomId};
+use msrp_control::{OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
 use ring_io::Waker;
@@ -33,6 +33,21 @@ pub(crate) enum ShardMessage {
     RemoveParticipant {
         room: RoomId,
         participant: ParticipantId,
+        reply: ReplySender,
+    },
+    /// A participant is somebody else from now on.
+    UpdateParticipant {
+        room: RoomId,
+        participant: ParticipantId,
+        update: Box<msrp_switch::Participant>,
+        reply: ReplySender,
+    },
+    /// Send a message of the room itself.
+    SendMessage {
+        room: RoomId,
+        message: Box<OwnMessage>,
+        /// The time of its DateTime.
+        datetime: String,
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use msrp_control::{EndReason, Event, ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
-use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
+use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
 use msrp_wire::FailureReport;
 use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io};
@@ -58,6 +58,7 @@ pub(crate) struct Environment {
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,
+    pub(crate) rules: Rules,
     pub(crate) clock: Instant,
 }
 
@@ -106,7 +107,7 @@ impl<I: Io> Shard<I> {
                 FailureReport::Partial
             },
             final_report_ns: environment.limits.final_report_ns,
-            interim_reports: false,
+            rules: environment.rules,
             seed: seed()?,
         };
         Ok(Self {
@@ -217,6 +218,10 @@ impl<I: Io> Shard<I> {
         counters.set(Cell::CopiesRefused, sums.refused);
         counters.set(Cell::CopiesFailed, sums.failed);
         counters.set(Cell::CopiesAborted, sums.aborted);
+        counters.set(Cell::MessagesText, sums.messages.text);
+        counters.set(Cell::MessagesComposing, sums.messages.composing);
+        counters.set(Cell::MessagesDisposition, sums.messages.disposition);
+        counters.set(Cell::MessagesOther, sums.messages.other);
         counters.set(Cell::CopiedHeld, sums.held_octets_copied);
         counters.set(Cell::FinalReportsSent, sums.final_reports_sent);
         counters.set(Cell::FinalReportsSkipped, sums.final_reports_skipped);

@@ -23,6 +23,7 @@ mod alias;
 mod conference;
 mod desk;
 mod headers;
+mod im_release;
 mod invitation;
 mod media;
 mod other_methods;

@@ -11,7 +11,7 @@ use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
-use super::participant_identities;
+use super::participant_of;
 use crate::mailbox::{NewSession, PeerMedia};
 
 /// The address under which sessions are offered to peers.
@@ -66,7 +66,7 @@ impl Advertised {
         request: &Request,
         message_octets_max: u64,
     ) -> Result<(LegSpec, MsrpUriBuf, Option<PeerMedia>, String), ControlError> {
-        let identities = participant_identities(&request.config)?;
+        let participant = participant_of(&request.config)?;
         let (own, local) = self.local(shard, &request.local, message_octets_max)?;
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
@@ -79,8 +79,7 @@ impl Advertised {
             }
         };
         let spec = LegSpec {
-            identities,
-            entity: request.config.entity.clone(),
+            participant,
             acceptance: Acceptance::everything(),
             // Who answers our offer may connect and send before its answer has come to us.
             may_send: true,
@@ -116,7 +115,7 @@ impl Advertised {
         };
         Ok(PeerMedia {
             path,
-            acceptance,
+            acceptance: acceptance.with_private_messages(media.supports_private_messages()),
             may_send: media.direction.may_send(),
             may_receive: media.direction.may_receive(),
             connect,
@@ -232,6 +231,7 @@ fn malformed(detail: &str) -> ControlError {
 mod tests {
     use super::*;
 
+    // covers: MSRP-7701-5.2-02
     #[test]
     fn accept_types_name_the_wrapper_and_final_reports_first_and_once() {
         let own = ["message/cpim", FINAL_REPORT_TYPE];

@@ -5,8 +5,10 @@
 )]
 
 mod binding;
+mod control;
 mod final_report;
 mod node;
+mod recipient_errors;
 mod relaying;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
 mod report_document;

@@ -35,6 +35,7 @@ pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
         }],
         limits: EngineLimits::default(),
         ask_recipients: false,
+        rules: Default::default(),
     }
 }
 
@@ -46,6 +47,7 @@ pub(crate) async fn node(config: EngineConfig) -> Node {
         uris: vec![ROOM.to_owned()],
         message_octets_max: None,
         private_messages: true,
+        addressing: msrp_control::Addressing::Oma,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     Node {
@@ -64,6 +66,9 @@ impl Node {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
             entity: identity(name),
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(name).unwrap();
         let offer = Offer::Offer(media.to_string());
@@ -100,6 +105,9 @@ impl Node {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
             entity: identity(name),
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(name).unwrap();
         let added = self.client.add_participant(

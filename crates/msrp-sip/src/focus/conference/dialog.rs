@@ -5,6 +5,7 @@ use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Purpose;
 use crate::focus::headers::wants_privacy;
+use crate::focus::im_release::ImRelease;
 use crate::focus::media::{Remote, SDP};
 use crate::focus::participant::State;
 use crate::focus::refusal::Refusal;
@@ -44,6 +45,7 @@ impl Conference {
         let interval_s = invitation.interval_s;
         if response.status < 300 {
             participant.remember_methods(&response.headers);
+            participant.release = ImRelease::of(&response.headers).or(participant.release.take());
         }
         match response.status {
             180 => self.relay_ringing(env),

@@ -102,6 +102,8 @@ pub(super) fn name(command: &Command) -> &'static str {
         } => "enter",
         Command::SetAnswer { .. } => "answer",
         Command::RemoveParticipant { .. } => "remove",
+        Command::UpdateParticipant { .. } => "update",
+        Command::SendMessage { .. } => "message",
         Command::Status => "status",
     }
 }
@@ -147,7 +149,10 @@ impl FakeEngine {
                     setup,
                 )))
             }
-            Command::SetAnswer {
+            Command::UpdateParticipant {
+                room, participant, ..
+            }
+            | Command::SetAnswer {
                 room, participant, ..
             } => {
                 let is_there = self
@@ -171,7 +176,7 @@ impl FakeEngine {
                     refused(ErrorCode::NoSuchParticipant)
                 }
             }
-            Command::Status => refused(ErrorCode::WrongState),
+            Command::SendMessage { .. } | Command::Status => refused(ErrorCode::WrongState),
         }
     }
 }
@@ -468,7 +473,13 @@ impl World {
 
     /// An invitee accepts.
     pub(super) fn accept(&mut self, dialog: DialogId) {
+        self.accept_with(dialog, "Vendor/1");
+    }
+
+    /// Accepts, with this value of Server.
+    pub(super) fn accept_with(&mut self, dialog: DialogId, server: &str) {
         let headers = Headers::new()
+            .with("Server", server)
             .with("Session-Expires", "1800;refresher=uas")
             .with("Require", "timer");
         self.respond(
