@@ -128,6 +128,7 @@ impl Town {
             }],
             limits: EngineLimits::default(),
             ask_recipients: false,
+            rules: Default::default(),
         };
         let started = msrp_shard::start(&config).unwrap();
         let client = Client::new(started.engine.clone());
@@ -137,6 +138,7 @@ impl Town {
             uris: vec![ROOM.to_owned()],
             message_octets_max: None,
             private_messages: true,
+            addressing: msrp_control::Addressing::Oma,
         };
         block_on(client.create_room(room.clone(), rules)).unwrap();
         let (sender, paths, _) = join(&client, &room, address, 0);
@@ -243,6 +245,9 @@ fn join(
     let config = ParticipantConfig {
         identities: vec![identity.clone()],
         entity: identity,
+        is_hidden: false,
+        may_send_private: true,
+        shows_release: true,
     };
     let participant = ParticipantId::new(&format!("p{index}")).unwrap();
     let added = client.add_participant(

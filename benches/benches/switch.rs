@@ -44,7 +44,7 @@ fn room(recipients: usize) -> (Switch, Vec<LegKey>) {
     let mut switch = Switch::new(&SwitchConfig {
         failure_report: FailureReport::Partial,
         final_report_ns: 1,
-        interim_reports: false,
+        rules: msrp_switch::Rules::default(),
         seed: [7; 32],
     });
     let spec = RoomSpec {
@@ -52,13 +52,19 @@ fn room(recipients: usize) -> (Switch, Vec<LegKey>) {
         addresses: vec![Identity::parse(ROOM).unwrap()],
         message_octets_max: 1 << 32,
         private_messages: true,
+        addressing: msrp_switch::Addressing::Oma,
     };
     let room = switch.create_room(spec).unwrap();
     let legs = (0..=recipients).map(|index| {
         let entity = format!("sip:user{index}@example.com");
         let spec = LegSpec {
-            identities: vec![Identity::parse(&entity).unwrap()],
-            entity,
+            participant: msrp_switch::Participant {
+                identities: vec![Identity::parse(&entity).unwrap()],
+                entity,
+                is_hidden: false,
+                may_send_private: true,
+                shows_release: true,
+            },
             acceptance: Acceptance::everything(),
             may_send: true,
             may_receive: true,

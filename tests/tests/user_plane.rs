@@ -625,6 +625,10 @@ async fn recipient_that_refuses_a_message_gets_no_more_of_it() {
         bob.msrp.respond(&chunk, 413, "Stop");
         let refused = "msrp_copies_total{outcome=\"refused\"}";
         daemon.wait_metric(refused, |count| count == 1.0).await;
+        assert_eq!(bob.msrp.expect_chunk().await.flag, Flag::Abort);
+        let ended = bob.msrp.expect_message().await;
+        assert_eq!(ended.ended, Flag::Abort);
+        assert_eq!(ended.body.len(), 5_000);
         bob.msrp.set_mode(Mode::Auto);
         let rest = alice
             .msrp

@@ -58,6 +58,7 @@ impl Engine {
             }],
             limits: EngineLimits::default(),
             ask_recipients: true,
+            rules: Default::default(),
         };
         let started = msrp_shard::start(&config).unwrap();
         let address = started.listeners[0].1;
@@ -94,6 +95,7 @@ async fn join(client: &Client, number: usize, cell: Cell) -> (Vec<Party>, Vec<u8
         uris: vec![room_uri(number)],
         message_octets_max: None,
         private_messages: true,
+        addressing: msrp_control::Addressing::Oma,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     let mut parties = Vec::new();
@@ -108,6 +110,9 @@ async fn join(client: &Client, number: usize, cell: Cell) -> (Vec<Party>, Vec<u8
         let config = ParticipantConfig {
             identities: vec![identity.clone()],
             entity: identity,
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(&format!("p{index}")).unwrap();
         let local = LocalMedia::default();

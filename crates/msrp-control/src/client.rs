@@ -6,8 +6,8 @@ use futures_channel::{mpsc, oneshot};
 
 use crate::metrics::Sample;
 use crate::{
-    Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, ParticipantConfig,
-    ParticipantId, Reply, RoomConfig, RoomId,
+    Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
+    ParticipantConfig, ParticipantId, Reply, RoomConfig, RoomId,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -169,6 +169,37 @@ impl Client {
                 .execute(Command::RemoveParticipant { room, participant })
                 .await?,
         )
+    }
+
+    /// [`Command::UpdateParticipant`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::MalformedAddress`].
+    pub async fn update_participant(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        config: ParticipantConfig,
+    ) -> Result<(), ControlError> {
+        let command = Command::UpdateParticipant {
+            room,
+            participant,
+            config,
+        };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::SendMessage`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::MalformedContent`],
+    /// [`ErrorCode::Limit`].
+    pub async fn send_message(
+        &self,
+        room: RoomId,
+        message: OwnMessage,
+    ) -> Result<(), ControlError> {
+        done(&self.execute(Command::SendMessage { room, message }).await?)
     }
 
     /// [`Command::Status`].

@@ -70,6 +70,24 @@ pub enum Command {
         /// The participant to remove.
         participant: ParticipantId,
     },
+    /// Changes who a participant is, or what it may do, while its session runs. Messages under way
+    /// keep what was decided for them. Answered with [`Reply::Done`].
+    UpdateParticipant {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// What takes the place of what was said of it before, all of it.
+        config: ParticipantConfig,
+    },
+    /// Sends a message of the room itself, from the conference URI. Answered with [`Reply::Done`]
+    /// when it is on its way; who cannot take it by type or size does not get it.
+    SendMessage {
+        /// The room.
+        room: RoomId,
+        /// The message.
+        message: OwnMessage,
+    },
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
 }
@@ -95,6 +113,21 @@ pub struct RoomConfig {
     pub message_octets_max: Option<u64>,
     /// Whether a message may be addressed to single participants.
     pub private_messages: bool,
+    /// How messages name their recipients.
+    pub addressing: Addressing,
+}
+
+/// How the messages of a room name their recipients, and what is said of those who take no private
+/// messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addressing {
+    /// As OMA SIMPLE IM has it: a private message may name several participants. Who takes none is
+    /// refused with 403, or with the status that the node is configured for.
+    #[default]
+    Oma,
+    /// As RFC 7701 has it: exactly one recipient, the room or a participant; more are refused with
+    /// 403. Who takes no private messages is refused with 428.
+    Rfc7701,
 }
 
 /// Who a participant is, for the switch.
@@ -105,6 +138,37 @@ pub struct ParticipantConfig {
     pub identities: Vec<String>,
     /// The address shown to others (conference events, final reports).
     pub entity: String,
+    /// Whether it takes part under an alias: the first of its identities, by which alone others
+    /// address it. A further one, as the anonymous From of its request, is accepted while no other
+    /// participant has it. What others receive from it carries nothing else that its client made.
+    pub is_hidden: bool,
+    /// Whether it may send messages to single participants.
+    pub may_send_private: bool,
+    /// Whether its client showed a release that takes private messages. One whose session
+    /// description declares them takes them too.
+    pub shows_release: bool,
+}
+
+/// A message of the room itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnMessage {
+    /// Who gets it.
+    pub to: MessageTo,
+    /// The display name of its From, as `SysAdmin`; at most 256 octets.
+    pub from_display_name: Option<String>,
+    /// The type of the content, with its parameters.
+    pub content_type: String,
+    /// The content, at most 32 KiB.
+    pub body: Vec<u8>,
+}
+
+/// Who gets a message of the room itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageTo {
+    /// Everybody.
+    Room,
+    /// These participants, each once.
+    Participants(Vec<ParticipantId>),
 }
 
 /// Which side made the SDP offer.

@@ -21,6 +21,8 @@ pub enum ErrorCode {
     NotAcceptable,
     /// An address in the command is not a URI.
     MalformedAddress,
+    /// A message to send has no media type, or is longer than it may be.
+    MalformedContent,
     /// A configured bound is reached.
     Limit,
     /// The node is going down and takes no new work.
@@ -34,7 +36,7 @@ impl ErrorCode {
     #[must_use]
     pub fn sip_status(self) -> u16 {
         match self {
-            Self::MalformedSdp | Self::MalformedAddress => 400,
+            Self::MalformedSdp | Self::MalformedAddress | Self::MalformedContent => 400,
             Self::NoSuchRoom | Self::NoSuchParticipant => 404,
             Self::NotAcceptable => 488,
             Self::Limit | Self::Draining | Self::Unavailable => 503,
@@ -54,6 +56,7 @@ impl ErrorCode {
             Self::MalformedSdp => "malformed_sdp",
             Self::NotAcceptable => "not_acceptable",
             Self::MalformedAddress => "malformed_address",
+            Self::MalformedContent => "malformed_content",
             Self::Limit => "limit",
             Self::Draining => "draining",
             Self::Unavailable => "unavailable",

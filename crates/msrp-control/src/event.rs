@@ -52,6 +52,10 @@ pub enum EndReason {
     Stalled,
     /// The peer sent octets that are not MSRP.
     ProtocolError,
+    /// The peer answered that the session does not go on: it has none of this name (481) or has it
+    /// on another connection (506), or octets did not come through to it. A new session needs new
+    /// URIs, so it needs the signalling.
+    SessionOver,
     /// The shard that served the session failed.
     ShardFailed,
     /// The node went down.
@@ -60,7 +64,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Removed,
         Self::RoomClosed,
         Self::ConnectionLost,
@@ -68,6 +72,7 @@ impl EndReason {
         Self::ConnectFailed,
         Self::Stalled,
         Self::ProtocolError,
+        Self::SessionOver,
         Self::ShardFailed,
         Self::Shutdown,
     ];
@@ -83,6 +88,7 @@ impl EndReason {
             Self::ConnectFailed => "connect_failed",
             Self::Stalled => "stalled",
             Self::ProtocolError => "protocol_error",
+            Self::SessionOver => "session_over",
             Self::ShardFailed => "shard_failed",
             Self::Shutdown => "shutdown",
         }

@@ -14,8 +14,8 @@ pub mod metrics;
 
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
-    Command, IDENTITIES_MAX, LocalMedia, Media, NodeStatus, ParticipantConfig, ROOM_URIS_MAX,
-    Reply, RoomConfig,
+    Addressing, Command, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus, OwnMessage,
+    ParticipantConfig, ROOM_URIS_MAX, Reply, RoomConfig,
 };
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use msrp_switch::Rules;
+
 /// The engine's configuration.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -16,6 +18,8 @@ pub struct EngineConfig {
     /// Whether recipients are asked for an answer to every piece (`Failure-Report: yes`); else
     /// only for errors (`partial`, AMB-28).
     pub ask_recipients: bool,
+    /// The operator's decisions for all rooms.
+    pub rules: Rules,
 }
 
 /// One MSRP address.

@@ -13,18 +13,18 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia, Media,
-    NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig,
-    RoomId,
+    Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia,
+    Media, NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply, ReplySender,
+    RoomConfig, RoomId,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
-use msrp_wire::Identity;
+use msrp_wire::{Identity, cpim};
 
 use crate::config::{EngineConfig, EngineLimits};
 use crate::crossing::Epochs;
@@ -145,6 +145,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             is_stopping: Arc::clone(&engine.is_stopping),
             limits: config.limits.clone(),
             ask_recipients: config.ask_recipients,
+            rules: config.rules,
             clock,
         };
         let sockets = sockets.pop().unwrap_or_default();
@@ -274,6 +275,10 @@ impl ShardEngine {
             addresses: identities(&config.uris, ROOM_URIS_MAX)?,
             message_octets_max: config.message_octets_max.map_or(own, |max| max.min(own)),
             private_messages: config.private_messages,
+            addressing: match config.addressing {
+                Addressing::Oma => msrp_switch::Addressing::Oma,
+                Addressing::Rfc7701 => msrp_switch::Addressing::Rfc7701,
+            },
         })
     }
 
@@ -326,6 +331,8 @@ impl ShardEngine {
             ShardMessage::CreateRoom { reply, .. }
             | ShardMessage::CloseRoom { reply, .. }
             | ShardMessage::SetPeer { reply, .. }
+            | ShardMessage::UpdateParticipant { reply, .. }
+            | ShardMessage::SendMessage { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
@@ -441,6 +448,32 @@ impl ShardEngine {
                     reply,
                 })
             }
+            Command::UpdateParticipant {
+                room,
+                participant,
+                config,
+            } => {
+                let update = match participant_of(&config) {
+                    Ok(update) => Box::new(update),
+                    Err(error) => return Err((reply, error)),
+                };
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::UpdateParticipant {
+                    room,
+                    participant,
+                    update,
+                    reply,
+                })
+            }
+            Command::SendMessage { room, message } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::SendMessage {
+                    room,
+                    message: Box::new(message),
+                    datetime: datetime(),
+                    reply,
+                })
+            }
             Command::Status => {
                 let _ = reply.send(Ok(Reply::Status(self.status())));
                 Ok(())
@@ -486,11 +519,23 @@ fn identities(uris: &[String], max: usize) -> Result<Vec<Identity>, ControlError
     uris.iter().map(parse).collect()
 }
 
-/// The addresses of a participant, whose entity has to fit into a final report.
-fn participant_identities(config: &ParticipantConfig) -> Result<Vec<Identity>, ControlError> {
+/// A participant as the switch knows it. Its entity has to fit into a final report.
+fn participant_of(config: &ParticipantConfig) -> Result<msrp_switch::Participant, ControlError> {
     if config.entity.len() > REPORT_URI_OCTETS_MAX {
         let detail = format!("an entity has at most {REPORT_URI_OCTETS_MAX} octets");
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
     }
-    identities(&config.identities, IDENTITIES_MAX)
+    Ok(msrp_switch::Participant {
+        identities: identities(&config.identities, IDENTITIES_MAX)?,
+        entity: config.entity.clone(),
+        is_hidden: config.is_hidden,
+        may_send_private: config.may_send_private,
+        shows_release: config.shows_release,
+    })
+}
+
+/// The time of day, as DateTime says it.
+fn datetime() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    cpim::datetime(since.map_or(0, |since| since.as_secs()))
 }

@@ -16,3 +16,4 @@ mod shard;
 pub use config::{EngineConfig, EngineLimits, ListenerConfig};
 pub use engine::{ShardEngine, StartError, Started, start};
 pub use metrics::METRICS;
+pub use msrp_switch::Rules;

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ControlError, ParticipantId, ReplySender, RoomId};
+use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_wire::MsrpPathBuf;
@@ -39,6 +39,21 @@ pub(crate) enum ShardMessage {
     RemoveParticipant {
         room: RoomId,
         participant: ParticipantId,
+        reply: ReplySender,
+    },
+    /// A participant is somebody else from now on.
+    UpdateParticipant {
+        room: RoomId,
+        participant: ParticipantId,
+        update: Box<msrp_switch::Participant>,
+        reply: ReplySender,
+    },
+    /// Send a message of the room itself.
+    SendMessage {
+        room: RoomId,
+        message: Box<OwnMessage>,
+        /// The time of its DateTime.
+        datetime: String,
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.

@@ -41,6 +41,7 @@ cells! {
     ResponsesNotFound => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "404";
     ResponsesStop => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "413";
     ResponsesType => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "415";
+    ResponsesNoPrivate => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "428";
     ResponsesNoSession => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "481";
     ResponsesMethod => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "501";
     ResponsesElsewhere => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "506";
@@ -53,6 +54,10 @@ cells! {
     CopiedBacklog => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "backlog";
     CopiedEarly => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "not_yet_bound";
     CopiedSplit => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "read_border";
+    MessagesText => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "text";
+    MessagesComposing => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "composing";
+    MessagesDisposition => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "disposition";
+    MessagesOther => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "other";
     CopiesOpened => "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter;
     CopiesDelivered => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "delivered";
     CopiesSent => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "sent";
@@ -69,6 +74,7 @@ cells! {
     EndConnectFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connect_failed";
     EndStalled => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "stalled";
     EndProtocolError => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "protocol_error";
+    EndSessionOver => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "session_over";
     EndShardFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shard_failed";
     EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
     ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
@@ -179,6 +185,7 @@ impl Counters {
             EndReason::ConnectFailed => Cell::EndConnectFailed,
             EndReason::Stalled => Cell::EndStalled,
             EndReason::ProtocolError => Cell::EndProtocolError,
+            EndReason::SessionOver => Cell::EndSessionOver,
             EndReason::ShardFailed => Cell::EndShardFailed,
             EndReason::Shutdown => Cell::EndShutdown,
         });

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
-use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
+use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
 use msrp_wire::FailureReport;
 use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io};
@@ -70,6 +70,7 @@ pub(crate) struct Environment {
     pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,
+    pub(crate) rules: Rules,
     pub(crate) clock: Instant,
 }
 
@@ -128,7 +129,7 @@ impl<I: Io> Shard<I> {
                 FailureReport::Partial
             },
             final_report_ns: environment.limits.final_report_ns,
-            interim_reports: false,
+            rules: environment.rules,
             seed: seed()?,
         };
         let crossings = Crossings::new(environment.index, &environment.epochs);
@@ -234,6 +235,10 @@ impl<I: Io> Shard<I> {
         counters.set_total(Cell::CopiesRefused, sums.refused);
         counters.set_total(Cell::CopiesFailed, sums.failed);
         counters.set_total(Cell::CopiesAborted, sums.aborted);
+        counters.set_total(Cell::MessagesText, sums.messages.text);
+        counters.set_total(Cell::MessagesComposing, sums.messages.composing);
+        counters.set_total(Cell::MessagesDisposition, sums.messages.disposition);
+        counters.set_total(Cell::MessagesOther, sums.messages.other);
         counters.set_total(Cell::CopiedHeld, sums.held_octets_copied);
         counters.set_total(Cell::FinalReportsSent, sums.final_reports_sent);
         counters.set_total(Cell::FinalReportsSkipped, sums.final_reports_skipped);

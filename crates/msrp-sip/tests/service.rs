@@ -70,7 +70,9 @@ impl Engine for Rooms {
                 seats.insert((room, Some(participant)));
                 Reply::Sdp(sdp)
             }
-            Command::SetAnswer { .. } => Reply::Done,
+            Command::SetAnswer { .. }
+            | Command::UpdateParticipant { .. }
+            | Command::SendMessage { .. } => Reply::Done,
             Command::Reoffer { participant, .. } => {
                 Reply::Sdp(sdp(&format!("room-{participant}"), "passive"))
             }

@@ -12,6 +12,8 @@ pub struct Acceptance {
     final_report: Form,
     /// `a=max-size` in octets of the whole CPIM message.
     pub(crate) max_size: Option<u64>,
+    /// Whether `a=chatroom` declares private messages.
+    pub(crate) takes_private: bool,
 }
 
 /// How a final report is given to a session.
@@ -20,6 +22,8 @@ pub(crate) struct Form {
     pub(crate) content_type: &'static str,
     /// Whether the session takes it without a wrapper.
     pub(crate) is_bare: bool,
+    /// Whether the session lists the type at all.
+    pub(crate) is_listed: bool,
 }
 
 impl Form {
@@ -36,9 +40,11 @@ impl Form {
             SPELLINGS.iter().find(is_listed).copied()
         };
         let bare = listed(root);
+        let anywhere = bare.or_else(|| listed(wrapped));
         Self {
-            content_type: bare.or_else(|| listed(wrapped)).unwrap_or(REGISTERED),
+            content_type: anywhere.unwrap_or(REGISTERED),
             is_bare: bare.is_some(),
+            is_listed: anywhere.is_some(),
         }
     }
 }
@@ -113,7 +119,17 @@ impl Acceptance {
             final_report: Form::choose(&root, &wrapped),
             wrapped,
             max_size,
+            takes_private: false,
         })
+    }
+
+    /// The same, of a session description that declares private messages or does not (RFC 7701 s.8).
+    #[must_use]
+    pub fn with_private_messages(self, takes_private: bool) -> Self {
+        Self {
+            takes_private,
+            ..self
+        }
     }
 
     /// Takes everything of any size.
@@ -124,6 +140,7 @@ impl Acceptance {
             takes_cpim: true,
             final_report: Form::choose(&Types::All, &Types::All),
             max_size: None,
+            takes_private: true,
         }
     }
 
@@ -214,11 +231,14 @@ mod tests {
         ];
         for (types, wrapped, content_type, is_bare) in table {
             let acceptance = Acceptance::new(&list(types), &list(wrapped), None).unwrap();
-            let form = Form {
-                content_type,
-                is_bare,
-            };
-            assert_eq!(acceptance.final_report_form(), form, "{types} / {wrapped}");
+            let form = acceptance.final_report_form();
+            assert_eq!(
+                (form.content_type, form.is_bare),
+                (content_type, is_bare),
+                "{types} / {wrapped}"
+            );
+            let is_unlisted = (types, wrapped) == ("message/cpim", "text/plain");
+            assert_eq!(form.is_listed, !is_unlisted, "{types} / {wrapped}");
         }
     }
 

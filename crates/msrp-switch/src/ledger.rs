@@ -11,6 +11,8 @@
 //!            +-> aborted     the sender gave up, or its session ended
 //! ```
 
+use crate::content_class::ClassSums;
+
 /// How a copy ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -46,6 +48,8 @@ pub struct Sums {
     pub final_reports_sent: u64,
     /// Final reports that were not sent because their sender was gone or does not receive.
     pub final_reports_skipped: u64,
+    /// Messages that were accepted, by what they hold.
+    pub messages: ClassSums,
     /// Body octets that were copied in user space because their chunk was still open at the end
     /// of a turn.
     pub held_octets_copied: u64,

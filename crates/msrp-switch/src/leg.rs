@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::acceptance::Acceptance;
 use crate::final_report::ReportKey;
+use crate::kind::KindSet;
 use crate::message::MessageKey;
 use crate::room::RoomKey;
 
@@ -23,14 +24,31 @@ impl LegKey {
     }
 }
 
-/// Who the participant of a leg is, and what its session takes.
+/// Who a participant is for the others, and what it may do. May change while its session runs.
 #[derive(Debug, Clone)]
-pub struct LegSpec {
-    /// The addresses that its CPIM From may have, and by which others name it.
+pub struct Participant {
+    /// The addresses that its CPIM From may have, and by which others name it. Of a hidden
+    /// participant the first is its alias, and others name it by that alone; From may have one of
+    /// the rest while no other leg of the room has it (AMB-26).
     pub identities: Vec<Identity>,
     /// The address by which the others know it, at most
     /// [`REPORT_URI_OCTETS_MAX`](crate::limits::REPORT_URI_OCTETS_MAX) octets. Final reports name it.
     pub entity: String,
+    /// Whether it takes part under an alias. What leaves of its messages carries nothing that its
+    /// client made except the message itself.
+    pub is_hidden: bool,
+    /// Whether it may write to single participants.
+    pub may_send_private: bool,
+    /// Whether its client showed a release that takes private messages. The token in its session
+    /// description does as well ([`Acceptance::with_private_messages`], AMB-31).
+    pub shows_release: bool,
+}
+
+/// Who the participant of a leg is, and what its session takes.
+#[derive(Debug, Clone)]
+pub struct LegSpec {
+    /// Who it is.
+    pub participant: Participant,
     /// Types and sizes it takes.
     pub acceptance: Acceptance,
     /// Whether its session description lets it send.
@@ -45,6 +63,9 @@ pub struct Leg {
     pub(crate) room: RoomKey,
     pub(crate) identities: Box<[Identity]>,
     pub(crate) entity: Rc<str>,
+    pub(crate) is_hidden: bool,
+    pub(crate) may_send_private: bool,
+    shows_release: bool,
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
@@ -62,6 +83,8 @@ pub struct Leg {
     pub(crate) awaited: Vec<Awaited>,
     /// Final reports that it is to get.
     pub(crate) reports: Vec<ReportKey>,
+    /// Kinds of content that it has answered with 415.
+    pub(crate) refused_kinds: KindSet,
 }
 
 /// A message of which a recipient has still to report what became of it.
@@ -95,10 +118,14 @@ pub(crate) enum OpenChunk {
 
 impl Leg {
     pub(crate) fn new(room: RoomKey, spec: LegSpec) -> Self {
+        let participant = spec.participant;
         Self {
             room,
-            identities: spec.identities.into_boxed_slice(),
-            entity: spec.entity.into(),
+            identities: participant.identities.into_boxed_slice(),
+            entity: participant.entity.into(),
+            is_hidden: participant.is_hidden,
+            may_send_private: participant.may_send_private,
+            shows_release: participant.shows_release,
             acceptance: spec.acceptance,
             may_send: spec.may_send,
             may_receive: spec.may_receive,
@@ -109,12 +136,39 @@ impl Leg {
             receiving: SmallVec::new(),
             awaited: Vec::new(),
             reports: Vec::new(),
+            refused_kinds: KindSet::default(),
         }
+    }
+
+    /// It is somebody else from now on, or may do something else.
+    pub(crate) fn update(&mut self, participant: Participant) {
+        self.identities = participant.identities.into_boxed_slice();
+        self.entity = participant.entity.into();
+        self.is_hidden = participant.is_hidden;
+        self.may_send_private = participant.may_send_private;
+        self.shows_release = participant.shows_release;
     }
 
     /// Whether this is one of its addresses.
     pub(crate) fn is(&self, identity: &Identity) -> bool {
         self.identities.contains(identity)
+    }
+
+    /// The addresses by which others name it: of a hidden participant the alias alone.
+    pub(crate) fn names(&self) -> &[Identity] {
+        if self.is_hidden {
+            self.identities.get(..1).unwrap_or_default()
+        } else {
+            &self.identities
+        }
+    }
+
+    /// Whether private messages may be sent to it.
+    ///
+    /// # Spec
+    /// AMB-31.
+    pub(crate) fn takes_private(&self) -> bool {
+        self.shows_release || self.acceptance.takes_private
     }
 
     /// The unfinished message of this id.

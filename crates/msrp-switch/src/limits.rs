@@ -28,6 +28,18 @@ pub const FINAL_REPORT_NS: u64 = 30_000_000_000;
 /// own, in nanoseconds: 5 ms.
 pub const HOLD_NS: u64 = 5_000_000;
 
+/// Most media types of one room that a refusal with 415 is remembered for: the bits of a word. With
+/// more, the later ones are sent again to who refused them.
+pub const KINDS_MAX: usize = 64;
+
+/// Longest content of a message of the switch itself, in octets: with its wrapper it fits into one
+/// piece. Longer ones are refused to the controller.
+pub const OWN_MESSAGE_OCTETS_MAX: usize = 32 * 1024;
+
+/// Longest display name in From of a message of the switch itself, in octets. Longer ones are
+/// refused to the controller.
+pub const DISPLAY_NAME_OCTETS_MAX: usize = 256;
+
 /// Longest message in octets when nothing else is configured: 4 GiB. Longer ones are refused with
 /// 413.
 pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;

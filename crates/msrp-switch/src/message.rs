@@ -12,10 +12,12 @@ use std::rc::Rc;
 
 use msrp_session::{Coverage, Key, Timestamp};
 use msrp_wire::{
-    ContentTypeBuf, FailureReport, MessageId, RelayedHeadersBuf, StatusCode, SuccessReport,
+    ContentType, ContentTypeBuf, FailureReport, MessageId, RelayedHeadersBuf, StatusCode,
+    SuccessReport,
 };
 
 use crate::final_report::ReportKey;
+use crate::kind::Kind;
 use crate::leg::LegKey;
 use crate::relay::{Held, Relay};
 
@@ -25,15 +27,19 @@ pub struct MessageKey(pub(crate) Key);
 
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) sender: LegKey,
+    /// Whose message it is; `None` when it is the switch's own.
+    pub(crate) sender: Option<LegKey>,
     /// The id that the sender gave it.
     pub(crate) id: MessageId,
-    /// The id under which it leaves: the sender's, or a fresh one where that would collide.
+    /// The id under which it leaves: the sender's, or a fresh one where that would collide or the
+    /// sender is hidden.
     pub(crate) relayed_id: MessageId,
     pub(crate) success_report: SuccessReport,
     pub(crate) failure_report: FailureReport,
     pub(crate) relayed: Rc<RelayedHeadersBuf>,
     pub(crate) content_type: Rc<ContentTypeBuf>,
+    /// What its content is, once the wrapper is read.
+    pub(crate) kind: Option<Kind>,
     /// What has arrived.
     pub(crate) coverage: Coverage,
     /// The total that the sender announced.
@@ -67,6 +73,23 @@ impl Message {
             .announced_total
             .filter(|total| *total >= self.coverage.end());
         self.counted_total.or(plausible)
+    }
+
+    /// Lets nothing leave that the sender's client made, except the message itself: header fields
+    /// that describe the content stay, those that may name a host or a user go.
+    ///
+    /// # Spec
+    /// MSRP-7701-6.1-04; AMB-28.
+    pub(crate) fn hide_client(&mut self) {
+        let is_harmless = |name: &[u8]| {
+            [&b"Content-Disposition"[..], b"Content-Description"]
+                .iter()
+                .any(|harmless| name.eq_ignore_ascii_case(harmless))
+        };
+        if !self.relayed.is_empty() {
+            self.relayed = Rc::new(self.relayed.filtered(|line| is_harmless(line.name)));
+        }
+        self.content_type = Rc::new(ContentType::MESSAGE_CPIM.to_buf());
     }
 
     /// Whether every octet has arrived.

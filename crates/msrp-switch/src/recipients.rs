@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use msrp_session::Arena;
-use msrp_wire::{ContentType, Identity, StatusCode, cpim};
+use msrp_wire::{Identity, StatusCode, cpim};
 
 use crate::final_report::{ReportLeg, Status};
+use crate::kind::Kind;
 use crate::leg::{Leg, LegKey};
 use crate::limits::NAMED_RECIPIENTS_MAX;
 use crate::refused::Refused;
-use crate::room::Room;
+use crate::room::{Addressing, Room};
 use crate::wrapper::Wrapper;
 
 /// The decision.
@@ -17,7 +18,7 @@ use crate::wrapper::Wrapper;
 pub(crate) struct Recipients {
     /// Who gets it.
     pub(crate) to: Vec<LegKey>,
-    /// Addressed legs that cannot take it by type or direction.
+    /// Addressed legs that cannot take it by type or direction, or take no private messages.
     pub(crate) unfit_count: usize,
     /// Addressed legs that cannot take it by size.
     pub(crate) oversize_count: usize,
@@ -27,30 +28,47 @@ pub(crate) struct Recipients {
     pub(crate) report: Option<Vec<ReportLeg>>,
 }
 
-/// Decides from the wrapper. `total` is the announced size of the message.
+/// What a decision is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a, 'b> {
+    pub(crate) sender: LegKey,
+    pub(crate) wrapper: &'a Wrapper<'b>,
+    /// The announced size of the message.
+    pub(crate) total: Option<u64>,
+    pub(crate) kind: Option<Kind>,
+    /// What the sender is told when nobody whom it names takes private messages.
+    pub(crate) private_refusal: Refused,
+}
+
+/// Decides from the wrapper.
 ///
 /// The sender's From is checked first; nothing else is looked at for a false one.
 ///
 /// # Errors
 /// [`Refused::FromNotSender`], [`Refused::NoSuchRecipient`], [`Refused::NoPrivateMessages`],
-/// [`Refused::TooManyRecipients`].
+/// [`Refused::TooManyRecipients`], and the question's own refusal.
 ///
 /// # Spec
-/// UPS-7.2.3.1-04, UPS-7.2.3.3-01 to -09; AMB-25, AMB-26, AMB-29, AMB-30.
+/// UPS-7.2.3.1-04, UPS-7.2.3.3-01 to -09; PM-7.2.3.4-02, -04; AMB-25, AMB-26, AMB-29 to AMB-31.
 pub(crate) fn decide(
     room: &Room,
     legs: &Arena<Leg>,
-    sender: LegKey,
-    wrapper: &Wrapper<'_>,
-    total: Option<u64>,
+    question: &Question<'_, '_>,
 ) -> Result<Recipients, Refused> {
-    check_from(legs, sender, &wrapper.cpim)?;
+    let Question {
+        sender, wrapper, ..
+    } = *question;
+    check_from(room, legs, sender, &wrapper.cpim)?;
     let named = named(room, &wrapper.cpim)?;
+    if named.is_some() && !legs.get(sender.0).is_some_and(|leg| leg.may_send_private) {
+        return Err(Refused::NoPrivateMessages);
+    }
     let mut recipients = Recipients {
         report: wrapper.asks_for_final_report().then(Vec::new),
         ..Recipients::default()
     };
     let mut is_anybody_named = false;
+    let (mut takers, mut others) = (0_usize, 0_usize);
     for &key in &room.legs {
         let Some(leg) = legs
             .get(key.0)
@@ -59,12 +77,22 @@ pub(crate) fn decide(
             continue;
         };
         is_anybody_named |= leg.is_joined || key == sender;
-        if key != sender && leg.is_joined {
-            recipients.add(key, leg, wrapper.inner.as_ref(), total);
+        if key == sender || !leg.is_joined {
+            continue;
+        }
+        if named.is_some() && !leg.takes_private() {
+            others = others.saturating_add(1);
+            recipients.withhold_private(leg, question.private_refusal);
+        } else {
+            takers = takers.saturating_add(1);
+            recipients.add(key, leg, question);
         }
     }
     if named.is_some() && !is_anybody_named {
         return Err(Refused::NoSuchRecipient);
+    }
+    if others > 0 && takers == 0 {
+        return Err(question.private_refusal);
     }
     if let Some((report, named)) = recipients.report.as_mut().zip(named.as_deref()) {
         add_unknown(report, room, legs, (sender, named), &wrapper.cpim);
@@ -91,7 +119,7 @@ fn add_unknown(
                 .filter(|leg| leg.is_joined || *key == sender)
         })
         .filter(|leg| is_addressed(leg, Some(named)))
-        .flat_map(|leg| &leg.identities)
+        .flat_map(Leg::names)
         .collect();
     let (mut seen, mut unreadable) = (BTreeSet::new(), BTreeSet::new());
     for mbox in wrapper.to.iter().chain(&wrapper.cc) {
@@ -105,13 +133,22 @@ fn add_unknown(
     }
 }
 
+/// # Spec
+/// AMB-26.
 fn check_from(
+    room: &Room,
     legs: &Arena<Leg>,
     sender: LegKey,
     wrapper: &cpim::Parsed<'_>,
 ) -> Result<(), Refused> {
     let from = Identity::parse(wrapper.from.uri).map_err(|_| Refused::FromNotSender)?;
-    let is_own = legs.get(sender.0).is_some_and(|leg| leg.is(&from));
+    let is_used_by_others = || {
+        let mut others = room.legs.iter().filter(|key| **key != sender);
+        others.any(|key| legs.get(key.0).is_some_and(|leg| leg.is(&from)))
+    };
+    let is_own = legs
+        .get(sender.0)
+        .is_some_and(|leg| leg.names().contains(&from) || (leg.is(&from) && !is_used_by_others()));
     if is_own {
         Ok(())
     } else {
@@ -122,6 +159,9 @@ fn check_from(
 /// The named recipients of a private message, sorted; `None` for a message to the room.
 fn named(room: &Room, wrapper: &cpim::Parsed<'_>) -> Result<Option<Vec<Identity>>, Refused> {
     let addresses = wrapper.to.iter().chain(&wrapper.cc);
+    if room.addressing == Addressing::Rfc7701 && addresses.clone().count() > 1 {
+        return Err(Refused::TooManyRecipients);
+    }
     let mut named = Vec::new();
     for mbox in addresses {
         // An address that cannot be read belongs to nobody.
@@ -146,14 +186,30 @@ fn named(room: &Room, wrapper: &cpim::Parsed<'_>) -> Result<Option<Vec<Identity>
 
 fn is_addressed(leg: &Leg, named: Option<&[Identity]>) -> bool {
     named.is_none_or(|named| {
-        let mut identities = leg.identities.iter();
-        identities.any(|identity| named.binary_search(identity).is_ok())
+        let mut names = leg.names().iter();
+        names.any(|identity| named.binary_search(identity).is_ok())
     })
 }
 
 impl Recipients {
-    fn add(&mut self, key: LegKey, leg: &Leg, inner: Option<&ContentType<'_>>, total: Option<u64>) {
-        let withheld = if !leg.may_receive || !leg.acceptance.takes(inner) {
+    /// A participant that is named and takes no private messages.
+    ///
+    /// # Spec
+    /// AMB-30, AMB-31; MSRP-7701-6.2-05.
+    fn withhold_private(&mut self, leg: &Leg, refusal: Refused) {
+        self.unfit_count = self.unfit_count.saturating_add(1);
+        if let Some(report) = &mut self.report {
+            let status = Status::Code(refusal.status());
+            report.push(ReportLeg::withheld(&leg.entity, status));
+        }
+    }
+
+    fn add(&mut self, key: LegKey, leg: &Leg, question: &Question<'_, '_>) {
+        let (inner, total) = (question.wrapper.inner.as_ref(), question.total);
+        let has_refused = question
+            .kind
+            .is_some_and(|kind| leg.refused_kinds.contains(kind));
+        let withheld = if !leg.may_receive || !leg.acceptance.takes(inner) || has_refused {
             self.unfit_count = self.unfit_count.saturating_add(1);
             Some(Status::Code(StatusCode::UNSUPPORTED_MEDIA_TYPE))
         } else if total.is_some_and(|total| !leg.acceptance.fits(total)) {

@@ -22,8 +22,12 @@ pub enum Refused {
     NoSuchRecipient,
     /// The wrapper names too many recipients.
     TooManyRecipients,
-    /// The room has no private messages.
+    /// The room has no private messages, or the sender may not send any.
     NoPrivateMessages,
+    /// No participant that the wrapper names takes private messages, and the room says so with 403.
+    RecipientLacksRelease,
+    /// As [`Refused::RecipientLacksRelease`], where the room says so with 428.
+    PrivateMessagesUnsupported,
     /// The message is longer than the room allows.
     TooLarge,
     /// The first chunk of a message does not start at its first octet.
@@ -48,7 +52,7 @@ impl Refused {
     /// The status that the sender gets.
     ///
     /// # Spec
-    /// RFC 4975 s.10, RFC 7701 s.6; MSRP-3862-4-01; AMB-73.
+    /// RFC 4975 s.10, RFC 7701 s.6; MSRP-3862-4-01; AMB-31, AMB-73.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -60,7 +64,9 @@ impl Refused {
             | Self::FromNotSender
             | Self::SenderMayNotSend
             | Self::TooManyRecipients
-            | Self::NoPrivateMessages => StatusCode::FORBIDDEN,
+            | Self::NoPrivateMessages
+            | Self::RecipientLacksRelease => StatusCode::FORBIDDEN,
+            Self::PrivateMessagesUnsupported => StatusCode::PRIVATE_MESSAGES_UNSUPPORTED,
             Self::NoSuchRecipient => StatusCode::NOT_FOUND,
             Self::TooLarge
             | Self::TooManyUnfinished
@@ -83,6 +89,8 @@ impl Refused {
             Self::NoSuchRecipient => "no_such_recipient",
             Self::TooManyRecipients => "too_many_recipients",
             Self::NoPrivateMessages => "no_private_messages",
+            Self::RecipientLacksRelease => "recipient_lacks_release",
+            Self::PrivateMessagesUnsupported => "private_messages_unsupported",
             Self::TooLarge => "too_large",
             Self::NotTheStart => "not_the_start",
             Self::BeyondTheEnd => "beyond_the_end",

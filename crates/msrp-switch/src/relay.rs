@@ -135,6 +135,22 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
+    /// That of a message of the switch itself: its pieces are made at once.
+    pub(crate) fn of_own(to: Vec<LegKey>) -> Self {
+        Self {
+            open_copies: to.len(),
+            fitting_count: to.len(),
+            to: Rc::new(to),
+            is_stale: false,
+            has_left: true,
+            smallest_max_size: None,
+            oversize_count: 0,
+            refused_count: 0,
+            is_complete: true,
+            hold_deadline: None,
+        }
+    }
+
     /// Whether it is too large for every recipient.
     pub(crate) fn is_too_large_for_all(&self) -> bool {
         self.oversize_count > 0 && self.fitting_count == 0

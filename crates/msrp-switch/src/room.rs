@@ -3,6 +3,7 @@
 use msrp_session::Key;
 use msrp_wire::Identity;
 
+use crate::kind::Kinds;
 use crate::leg::LegKey;
 
 /// Names a room of a [`Switch`](crate::Switch).
@@ -28,6 +29,20 @@ pub struct RoomSpec {
     pub message_octets_max: u64,
     /// Whether messages may name single participants.
     pub private_messages: bool,
+    /// How messages name their recipients.
+    pub addressing: Addressing,
+}
+
+/// How messages of a room name their recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addressing {
+    /// As OMA SIMPLE IM has it: several recipients may be named (AMB-30). Who takes no private
+    /// messages is 403, or 428 where the switch is told so (AMB-31).
+    #[default]
+    Oma,
+    /// As RFC 7701 has it: one recipient, the room or a participant; more are 403 (s.6.1, s.6.2).
+    /// Who takes no private messages is 428.
+    Rfc7701,
 }
 
 #[derive(Debug)]
@@ -36,6 +51,9 @@ pub(crate) struct Room {
     pub(crate) addresses: Box<[Identity]>,
     pub(crate) message_octets_max: u64,
     pub(crate) private_messages: bool,
+    pub(crate) addressing: Addressing,
+    /// The kinds of content that were met in it.
+    pub(crate) kinds: Kinds,
     /// In the order in which they came.
     pub(crate) legs: Vec<LegKey>,
 }
@@ -47,6 +65,8 @@ impl Room {
             addresses: spec.addresses.into_boxed_slice(),
             message_octets_max: spec.message_octets_max,
             private_messages: spec.private_messages,
+            addressing: spec.addressing,
+            kinds: Kinds::default(),
             legs: Vec::new(),
         }
     }

@@ -18,6 +18,7 @@
 //! needs to be empty.
 
 mod chunk;
+mod own_message;
 mod relaying;
 mod reporting;
 mod silence;
@@ -31,11 +32,14 @@ use msrp_wire::{ByteRange, ContentTypeBuf, FailureReport, MessageId, StatusCode}
 
 use crate::acceptance::Acceptance;
 use crate::final_report::{FinalReport, ReportKey, Status};
+use crate::kind::Kind;
 use crate::ledger::{Outcome, Sums};
-use crate::leg::{Leg, LegKey, LegSpec, OpenChunk};
+use crate::leg::{Leg, LegKey, LegSpec, OpenChunk, Participant};
 use crate::message::{Message, MessageKey};
+use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
+use crate::rules::Rules;
 
 /// What the caller is to do.
 #[derive(Debug)]
@@ -64,8 +68,10 @@ pub enum Output {
         /// Whether it is the last piece of the message: once it is written, or answered where
         /// an answer is asked for, the caller settles the copies.
         is_last: bool,
-        /// Whose message it is.
-        sender: LegKey,
+        /// Whose message it is; `None` when it is the switch's own.
+        sender: Option<LegKey>,
+        /// What its content is; belongs into [`Switch::settle_refused`] with an error response.
+        kind: Option<Kind>,
     },
     /// Send a REPORT to the sender of a message.
     Report {
@@ -100,9 +106,8 @@ pub struct SwitchConfig {
     /// How long a final report waits for REPORTs after the last octet was written to the slowest
     /// recipient, in nanoseconds.
     pub final_report_ns: u64,
-    /// Whether results are told at the end of each turn in which some came, in documents of their
-    /// own; else all together when the report is complete (AMB-05).
-    pub interim_reports: bool,
+    /// What the operator decided.
+    pub rules: Rules,
     /// The seed of the Message-IDs that the switch makes.
     pub seed: [u8; 32],
 }
@@ -121,6 +126,7 @@ pub struct Switch {
     /// When to look for messages whose sender is silent.
     silence_walk: Option<Timestamp>,
     failure_report: FailureReport,
+    rules: Rules,
     /// Final reports that are being collected.
     reports: Arena<FinalReport>,
     /// Those of which every copy is written and that have no deadline yet.
@@ -129,7 +135,6 @@ pub struct Switch {
     final_report_ns: u64,
     /// Reports of which something may be told at the end of the turn.
     interim_reports: Vec<ReportKey>,
-    has_interim_reports: bool,
     ids: IdSource,
     sums: Sums,
 }
@@ -147,12 +152,12 @@ impl Switch {
             holding: VecDeque::new(),
             silence_walk: None,
             failure_report: config.failure_report,
+            rules: config.rules,
             reports: Arena::new(),
             untimed_reports: Vec::new(),
             report_deadlines: BTreeSet::new(),
             final_report_ns: config.final_report_ns,
             interim_reports: Vec::new(),
-            has_interim_reports: config.interim_reports,
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
         }
@@ -295,15 +300,62 @@ impl Switch {
         self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
     }
 
-    /// Settles a copy that the recipient refused with this status. As [`Switch::settle`] with
-    /// [`Outcome::Refused`], for which a final report says 413.
-    pub fn settle_refused(&mut self, leg: LegKey, message: MessageKey, status: StatusCode) {
+    /// Settles a copy that the recipient answered with an error. A message that is still under way
+    /// ends with `#` for it; a final report says the status. After 415 the leg gets no more of that
+    /// kind, also when the message itself is gone. Whether the session goes on is said by
+    /// [`RecipientError`]: the caller ends it where it does not.
+    ///
+    /// # Spec
+    /// RFC 4975 s.10; MSRP-4975-10-01, -03, -06; AMB-73.
+    pub fn settle_refused(
+        &mut self,
+        leg: LegKey,
+        message: MessageKey,
+        kind: Option<Kind>,
+        status: StatusCode,
+    ) {
+        let error = RecipientError::of_response(status);
+        if error == RecipientError::TypeRefused
+            && let Some((leg, kind)) = self.legs.get_mut(leg.0).zip(kind)
+        {
+            leg.refused_kinds.insert(kind);
+        }
         let awaited = self.awaited(leg, message);
-        if self.take_copy(leg, message) {
-            self.drop_copy(message, Outcome::Refused);
+        let was_open = self.end_copy(leg, message, error.outcome());
+        if let Some(awaited) = awaited.filter(|_| was_open) {
+            self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// Settles a copy of which an answer did not come in time: as an answer of 408.
+    ///
+    /// # Spec
+    /// MSRP-4975-10-01.
+    pub fn settle_timed_out(&mut self, leg: LegKey, message: MessageKey) {
+        self.settle_refused(leg, message, None, StatusCode::TIMEOUT);
+    }
+
+    /// Ends every open copy of a leg: with `#` where a part of the message has left. For a session
+    /// that is about to end in good order, so that its participant is not left with half a message.
+    pub fn end_copies(&mut self, key: LegKey) {
+        let copies = self.legs.get(key.0).map(|leg| leg.receiving.clone());
+        for message in copies.unwrap_or_default() {
+            let awaited = self.awaited(key, message);
+            self.end_copy(key, message, Outcome::Failed);
             if let Some(awaited) = awaited {
-                self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
+                let ended = Status::Code(StatusCode::NO_SESSION);
+                self.close_report_leg((awaited.report, awaited.index), ended);
             }
+        }
+        self.check_invariants_in_debug();
+    }
+
+    /// A participant is somebody else from now on, or may do something else. Messages of which the
+    /// wrapper was read keep the decision that was made.
+    pub fn update_participant(&mut self, leg: LegKey, participant: Participant) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.update(participant);
         }
     }
 
@@ -389,10 +441,9 @@ impl Switch {
     }
 
     fn is_kept_for_a_reason(&self, key: MessageKey, message: &Message) -> bool {
-        let is_sending = self
-            .legs
-            .get(message.sender.0)
-            .is_some_and(|leg| leg.sending.iter().any(|(_, other)| *other == key));
+        let sender = message.sender.and_then(|sender| self.legs.get(sender.0));
+        let is_sending =
+            sender.is_some_and(|leg| leg.sending.iter().any(|(_, other)| *other == key));
         let has_open_copies = message.relay().is_some_and(|relay| relay.open_copies > 0);
         if message.is_unfinished() {
             is_sending

@@ -162,6 +162,18 @@ impl RelayedHeadersBuf {
         RelayedHeaders::of(Headers::of_section(&self.section))
     }
 
+    /// A copy of those lines that pass.
+    #[must_use]
+    pub fn filtered(&self, mut keep: impl FnMut(&HeaderLine<'_>) -> bool) -> Self {
+        let mut section = Vec::new();
+        for line in self.lines().filter(|line| keep(line)) {
+            crate::encode::header_line(&mut section, &line);
+        }
+        Self {
+            section: section.into_boxed_slice(),
+        }
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

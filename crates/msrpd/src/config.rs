@@ -33,7 +33,7 @@ pub struct Config {
     pub sip: Sip,
     /// Where group documents lie.
     pub groups: Groups,
-    /// Rules of ad-hoc sessions.
+    /// Rules of ad-hoc sessions, and what rooms of all kinds do.
     pub policy: Policy,
     /// The MSRP relay.
     pub relay: Relay,
@@ -100,6 +100,12 @@ pub struct Policy {
     pub anonymity: bool,
     /// Whether a message may go to single participants.
     pub private_messages: bool,
+    /// What the sender of a private message is told when nobody whom it names takes any: 403 or 428.
+    pub private_refusal_status: u16,
+    /// Whether final reports come in parts, as results come in.
+    pub interim_reports: bool,
+    /// Whether final reports are kept from sessions that do not list their type.
+    pub strict_report_types: bool,
 }
 
 /// The MSRP relay.
@@ -158,6 +164,9 @@ impl Default for Config {
             policy: Policy {
                 anonymity: true,
                 private_messages: true,
+                private_refusal_status: 403,
+                interim_reports: false,
+                strict_report_types: false,
             },
             relay: Relay {
                 realm: "localhost".to_owned(),

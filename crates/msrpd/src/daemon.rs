@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use msrp_control::Client;
-use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, StartError, Started};
+use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, StartError, Started};
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
@@ -213,6 +213,11 @@ fn engine_config(config: &Config) -> EngineConfig {
         listeners: listeners.collect(),
         limits: engine_limits(&config.limits),
         ask_recipients: false,
+        rules: Rules {
+            private_refusal_is_428: config.policy.private_refusal_status == 428,
+            interim_reports: config.policy.interim_reports,
+            strict_report_types: config.policy.strict_report_types,
+        },
     }
 }
 

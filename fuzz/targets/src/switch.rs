@@ -4,7 +4,7 @@ mod talk;
 mod world;
 
 use msrp_switch::limits::{FINAL_REPORT_NS, HOLD_NS, SILENCE_NS};
-use msrp_switch::{Outcome, SwitchConfig};
+use msrp_switch::{Outcome, Rules, SwitchConfig};
 use msrp_wire::{ContinuationFlag, FailureReport};
 
 use crate::input::Input;
@@ -22,7 +22,10 @@ pub fn switch(octets: &[u8]) {
     let config = SwitchConfig {
         failure_report,
         final_report_ns: FINAL_REPORT_NS,
-        interim_reports: settings & 2 != 0,
+        rules: Rules {
+            interim_reports: settings & 2 != 0,
+            ..Rules::default()
+        },
         seed: [7; 32],
     };
     let mut world = World::new(&config, settings);

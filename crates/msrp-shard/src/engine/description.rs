@@ -11,7 +11,7 @@ use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
-use super::participant_identities;
+use super::participant_of;
 use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
 
 /// The address under which sessions are offered to peers.
@@ -66,7 +66,7 @@ impl Advertised {
         request: &Request,
         message_octets_max: u64,
     ) -> Result<(LegSpec, Local, Option<PeerMedia>, String), ControlError> {
-        let identities = participant_identities(&request.config)?;
+        let participant = participant_of(&request.config)?;
         let local = self.local(homes, &request.local, message_octets_max)?;
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
@@ -82,8 +82,7 @@ impl Advertised {
             }
         };
         let spec = LegSpec {
-            identities,
-            entity: request.config.entity.clone(),
+            participant,
             acceptance: Acceptance::everything(),
             // Who answers our offer may send on a connection of another session before its answer
             // has come to us.
@@ -143,7 +142,7 @@ impl Advertised {
         let connect = connects.then(|| self.connect_address(media));
         Ok(PeerMedia {
             path,
-            acceptance,
+            acceptance: acceptance.with_private_messages(media.supports_private_messages()),
             may_send: media.direction.may_send(),
             may_receive: media.direction.may_receive(),
             connect,
@@ -279,6 +278,7 @@ fn malformed(detail: &str) -> ControlError {
 mod tests {
     use super::*;
 
+    // covers: MSRP-7701-5.2-02
     #[test]
     fn accept_types_name_the_wrapper_and_final_reports_first_and_once() {
         let own = ["message/cpim", FINAL_REPORT_TYPE];
@@ -293,8 +293,12 @@ mod tests {
     // covers: MSRP-4975-14.1-01
     #[test]
     fn session_id_shows_every_random_bit() {
+        let homes = Homes {
+            carrier: 3,
+            home: 3,
+        };
         let ids: std::collections::HashSet<String> =
-            (0..128).map(|bit| session_id(3, 1 << bit)).collect();
+            (0..128).map(|bit| homes.session_id(1 << bit)).collect();
         assert_eq!(ids.len(), 128);
         assert_ne!(random_bits().unwrap(), random_bits().unwrap());
     }

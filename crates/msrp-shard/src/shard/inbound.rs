@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::{Buf as _, Bytes};
 use msrp_control::EndReason;
 use msrp_session::{Timestamp, answering};
-use msrp_switch::{LegKey, Outcome};
+use msrp_switch::{LegKey, Outcome, RecipientError};
 use msrp_wire::{
     Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
     RequestHead, ResponseHead, StatusCode, TransactionId, encode,
@@ -193,7 +193,7 @@ impl<I: Io> Shard<I> {
             Method::Auth | Method::Nickname | Method::Other(_) => Cell::RequestsOther,
         });
         match named {
-            Named::Here(leg) => self.handle_named(conn, leg, head),
+            Named::Here(leg) => self.handle_named(now, conn, leg, head),
             Named::Unknown | Named::OnShard(_) | Named::Homed(_) => {
                 self.answer(conn, head, StatusCode::NO_SESSION);
             }
@@ -257,7 +257,7 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn handle_named(&mut self, conn: ConnKey, leg: LegKey, head: &RequestHead<'_>) {
+    fn handle_named(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey, head: &RequestHead<'_>) {
         match head.method {
             Method::Send => {
                 let reply_to = self.reply_to(leg, head);
@@ -271,21 +271,29 @@ impl<I: Io> Shard<I> {
                 }
                 self.switch.handle_chunk(leg, head);
             }
-            Method::Report => self.handle_report(leg, head),
+            Method::Report => self.handle_report(now, leg, head),
             Method::Auth | Method::Nickname | Method::Other(_) => {
                 self.answer(conn, head, StatusCode::UNKNOWN_METHOD);
             }
         }
     }
 
-    /// A recipient's REPORT ends here (RFC 7701 s.6.3): a final report may wait for it. One of a
-    /// status namespace that we do not know says nothing (RFC 4975 s.7.1.2).
-    fn handle_report(&mut self, leg: LegKey, head: &RequestHead<'_>) {
-        if let Some((message_id, status)) = head.message_id.zip(head.status)
-            && status.namespace == 0
-        {
-            self.switch
-                .handle_report(leg, message_id, head.byte_range, status.code);
+    /// A recipient's REPORT ends here (RFC 7701 s.6.3): a final report may wait for it, and a failure
+    /// does what an error response does. One of a status namespace that we do not know says nothing
+    /// (RFC 4975 s.7.1.2).
+    fn handle_report(&mut self, now: Timestamp, leg: LegKey, head: &RequestHead<'_>) {
+        let Some((message_id, status)) = head.message_id.zip(head.status) else {
+            return;
+        };
+        if status.namespace != 0 {
+            return;
+        }
+        let (range, code) = (head.byte_range, status.code);
+        self.switch.handle_report(leg, message_id, range, code);
+        let is_failure = !code.is_success();
+        if is_failure && RecipientError::of_report(code, range) == RecipientError::SessionOver {
+            self.carry_out(now);
+            self.end_session(now, leg, EndReason::SessionOver);
         }
     }
 
@@ -358,9 +366,20 @@ impl<I: Io> Shard<I> {
             Some((leg, asked))
         });
         match answered {
-            Some((leg, Asked::Piece { message, is_last })) => {
+            Some((
+                leg,
+                Asked::Piece {
+                    message,
+                    is_last,
+                    kind,
+                },
+            )) => {
                 if !status.is_success() {
-                    self.switch.settle_refused(leg, message, status);
+                    self.switch.settle_refused(leg, message, kind, status);
+                    if RecipientError::of_response(status) == RecipientError::SessionOver {
+                        self.carry_out(now);
+                        self.end_session(now, leg, EndReason::SessionOver);
+                    }
                 } else if self
                     .sessions
                     .get_mut(leg)

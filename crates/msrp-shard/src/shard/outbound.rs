@@ -6,7 +6,7 @@ use std::rc::Rc;
 use msrp_control::EndReason;
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
-use msrp_switch::{LegKey, MessageKey, Outcome, Output, Refused};
+use msrp_switch::{Kind, LegKey, MessageKey, Outcome, Output, Refused};
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, encode,
 };
@@ -26,6 +26,7 @@ struct FanOut<'a> {
     piece: Rc<Piece>,
     fields: &'a PieceFields,
     message: MessageKey,
+    kind: Option<Kind>,
     is_last: bool,
     sender: Option<ConnKey>,
 }
@@ -50,8 +51,9 @@ impl<I: Io> Shard<I> {
                     message,
                     is_last,
                     sender,
+                    kind,
                 } => {
-                    self.fan_out(now, &fields, body, &to, (message, is_last, sender));
+                    self.fan_out(now, &fields, body, &to, (message, kind, is_last, sender));
                 }
                 Output::Report {
                     leg,
@@ -130,18 +132,18 @@ impl<I: Io> Shard<I> {
         fields: &PieceFields,
         body: PieceBody,
         to: &[LegKey],
-        (message, is_last, sender): (MessageKey, bool, LegKey),
+        (message, kind, is_last, sender): (MessageKey, Option<Kind>, bool, Option<LegKey>),
     ) {
         let ids = &mut self.ids;
         let piece = Rc::new(Piece::compose(fields, body, || ids.transaction_id()));
-        let sender = self
-            .sessions
-            .get(sender)
+        let sender = sender
+            .and_then(|sender| self.sessions.get(sender))
             .and_then(|session| session.bound());
         let fan_out = FanOut {
             piece,
             fields,
             message,
+            kind,
             is_last,
             sender,
         };
@@ -158,6 +160,7 @@ impl<I: Io> Shard<I> {
             piece,
             fields,
             message,
+            kind,
             is_last,
             sender,
         } = fan_out;
@@ -178,10 +181,12 @@ impl<I: Io> Shard<I> {
             Link::Waiting(early) | Link::Opening(_, early) => {
                 if early.push(piece, &session.paths, done) {
                     if is_asked {
-                        let (message, is_last) = (*message, *is_last);
-                        early
-                            .asked
-                            .push((piece.id(), Asked::Piece { message, is_last }));
+                        let asked = Asked::Piece {
+                            message: *message,
+                            is_last: *is_last,
+                            kind: *kind,
+                        };
+                        early.asked.push((piece.id(), asked));
                     }
                     let copied = piece.body_octets() as u64;
                     self.environment.counters.add(Cell::CopiedEarly, copied);
@@ -205,6 +210,7 @@ impl<I: Io> Shard<I> {
         let asked = Asked::Piece {
             message: *message,
             is_last: *is_last,
+            kind: *kind,
         };
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
         connection
@@ -214,7 +220,7 @@ impl<I: Io> Shard<I> {
             self.time_transactions(leg);
         }
         if let Some(Asked::Piece { message, .. }) = forgotten {
-            self.switch.settle(leg, message, Outcome::Failed);
+            self.switch.settle_timed_out(leg, message);
         }
         self.mark_dirty(conn);
         self.pace(conn, *sender);
@@ -443,7 +449,7 @@ impl<I: Io> Shard<I> {
         }
         for asked in unanswered {
             match asked {
-                Asked::Piece { message, .. } => self.switch.settle(leg, message, Outcome::Failed),
+                Asked::Piece { message, .. } => self.switch.settle_timed_out(leg, message),
                 Asked::Opening => self.end_session(now, leg, EndReason::ConnectFailed),
             }
         }
@@ -458,6 +464,7 @@ impl<I: Io> Shard<I> {
             404 => Cell::ResponsesNotFound,
             413 => Cell::ResponsesStop,
             415 => Cell::ResponsesType,
+            428 => Cell::ResponsesNoPrivate,
             481 => Cell::ResponsesNoSession,
             501 => Cell::ResponsesMethod,
             506 => Cell::ResponsesElsewhere,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
-use msrp_switch::{LegKey, MessageKey};
+use msrp_switch::{Kind, LegKey, MessageKey};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
 use ring_io::ConnKey;
 
@@ -57,7 +57,12 @@ pub(super) enum Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// A piece of this message.
-    Piece { message: MessageKey, is_last: bool },
+    Piece {
+        message: MessageKey,
+        is_last: bool,
+        /// What the message holds.
+        kind: Option<Kind>,
+    },
     /// The empty SEND with which we opened the session.
     Opening,
 }
@@ -167,6 +172,7 @@ impl Session {
                 Asked::Piece {
                     message: other,
                     is_last,
+                    ..
                 } if *other == message => Some(is_last),
                 Asked::Piece { .. } | Asked::Opening => None,
             });

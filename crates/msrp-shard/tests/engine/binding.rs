@@ -46,6 +46,9 @@ async fn commands_that_do_not_fit_are_refused_with_their_code() {
     let config = ParticipantConfig {
         identities: vec![identity("bob")],
         entity: identity("bob"),
+        is_hidden: false,
+        may_send_private: true,
+        shows_release: false,
     };
     let offer = Offer::Offer("v=0\r\nnonsense".to_owned());
     let error = node

@@ -203,6 +203,9 @@ async fn final_report_of_a_large_room_comes_in_parts() {
             let config = ParticipantConfig {
                 identities: vec![identity(&name)],
                 entity: long(index),
+                is_hidden: false,
+                may_send_private: true,
+                shows_release: false,
             };
             let offer = Offer::Offer(endpoint.media().to_string());
             let participant = ParticipantId::new(&name).unwrap();

@@ -5,10 +5,12 @@
 )]
 
 mod binding;
+mod control;
 mod crossing;
 mod failure;
 mod final_report;
 mod node;
+mod recipient_errors;
 mod relaying;
 mod reoffer;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]

@@ -36,6 +36,7 @@ pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
         }],
         limits: EngineLimits::default(),
         ask_recipients: false,
+        rules: Default::default(),
     }
 }
 
@@ -61,6 +62,7 @@ impl Node {
             uris: vec![ROOM.to_owned()],
             message_octets_max: None,
             private_messages: true,
+            addressing: msrp_control::Addressing::Oma,
         };
         self.client
             .create_room(self.room.clone(), rules)
@@ -83,6 +85,9 @@ impl Node {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
             entity: identity(name),
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(name).unwrap();
         let offer = Offer::Offer(media.to_string());
@@ -119,6 +124,9 @@ impl Node {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
             entity: identity(name),
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
         };
         let participant = ParticipantId::new(name).unwrap();
         let added = self.client.add_participant(

@@ -21,7 +21,7 @@ mod seating;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use msrp_control::{Command, RoomConfig, RoomId};
+use msrp_control::{Addressing, Command, RoomConfig, RoomId};
 
 use crate::address::{Uri, write_name_addr};
 use crate::focus::admission::Knock;
@@ -462,19 +462,15 @@ impl Conference {
         let mut private_messages = policy.private_messages;
         if let Kind::Group(group) = &self.kind {
             uris.insert(0, group.uri.as_str().to_owned());
-            // The room knows no rights of single members: what not everybody may is off.
-            let may_all = |rules: &Vec<_>| {
-                rules
-                    .iter()
-                    .all(|r: &crate::groups::Rule| !r.rights.join || r.rights.private_messages)
-            };
-            private_messages = group.rules.as_ref().is_none_or(may_all);
+            // Each participant comes with its own right.
+            private_messages = true;
         }
         uris.dedup();
         RoomConfig {
             uris,
             message_octets_max: policy.message_octets_max,
             private_messages,
+            addressing: Addressing::Oma,
         }
     }
 

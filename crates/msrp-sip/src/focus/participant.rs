@@ -7,7 +7,7 @@
 //! ```
 //! A dialog that the peer ends goes from every state to gone.
 
-use msrp_control::ParticipantId;
+use msrp_control::{ParticipantConfig, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
@@ -30,6 +30,10 @@ pub(crate) struct Participant {
     pub(crate) identities: Vec<String>,
     /// The address shown to others.
     pub(crate) entity: String,
+    /// Whether it takes part under an alias.
+    pub(crate) is_hidden: bool,
+    /// Whether it may write to single participants.
+    pub(crate) may_send_private: bool,
     /// The name shown to others.
     pub(crate) display_name: Option<String>,
     /// Where it stands.
@@ -185,6 +189,17 @@ impl Participant {
             | State::Accepting { .. }
             | State::Parting { .. }
             | State::Leaving { .. } => None,
+        }
+    }
+
+    /// Who it is, for the engine.
+    pub(crate) fn config(&self) -> ParticipantConfig {
+        ParticipantConfig {
+            identities: self.identities.clone(),
+            entity: self.entity.clone(),
+            is_hidden: self.is_hidden,
+            may_send_private: self.may_send_private,
+            shows_release: self.shows_release(),
         }
     }
 

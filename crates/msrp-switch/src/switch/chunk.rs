@@ -9,10 +9,11 @@ use msrp_wire::{
 };
 
 use super::{Output, Switch};
+use crate::content_class::ContentClass;
 use crate::leg::{LegKey, OpenChunk};
 use crate::limits::UNFINISHED_MESSAGES_MAX;
 use crate::message::{Message, MessageKey, Stage};
-use crate::recipients;
+use crate::recipients::{self, Question};
 use crate::refused::Refused;
 use crate::relay::Held;
 use crate::wrapper::Wrapper;
@@ -187,9 +188,10 @@ impl Switch {
         let content_type = ContentTypeBuf::parse(head.content_type.unwrap_or_default())
             .map_err(|_| Refused::NoCpim)?;
         let message = Message {
-            sender: leg,
+            sender: Some(leg),
             id,
             relayed_id: id,
+            kind: None,
             success_report: head.success_report,
             failure_report: head.failure_report,
             relayed: Rc::new(head.relayed_headers().to_buf()),
@@ -269,7 +271,8 @@ impl Switch {
             return Ok(());
         };
         let end = start.saturating_add(octets.len() as u64);
-        let room = self.legs.get(message.sender.0).map(|leg| leg.room);
+        let sender = message.sender.and_then(|sender| self.legs.get(sender.0));
+        let room = sender.map(|leg| leg.room);
         let max = room
             .and_then(|room| self.rooms.get(room.0))
             .map_or(0, |r| r.message_octets_max);
@@ -311,27 +314,42 @@ impl Switch {
         let Some(message) = self.messages.get(key.0) else {
             return Ok(());
         };
-        let Some(leg) = self.legs.get(message.sender.0) else {
+        let Some((sender, leg)) = message
+            .sender
+            .and_then(|key| self.legs.get(key.0).map(|leg| (key, leg)))
+        else {
             return Ok(());
         };
-        let Some(room) = self.rooms.get(leg.room.0) else {
+        let Some(room) = self.rooms.get_mut(leg.room.0) else {
             return Ok(());
         };
-        let (recipients, from) = {
+        let (recipients, from, kind, class) = {
             let octets = message.held.contiguous();
             let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
             };
-            let (sender, total) = (message.sender, message.announced_total);
-            let recipients = recipients::decide(room, &self.legs, sender, &wrapper, total)?;
+            let inner = wrapper.inner.unwrap_or(ContentType::TEXT_PLAIN);
+            let kind = room.kinds.number(&inner);
+            let question = Question {
+                sender,
+                wrapper: &wrapper,
+                total: message.announced_total,
+                kind,
+                private_refusal: self.rules.private_refusal(room),
+            };
+            let recipients = recipients::decide(room, &self.legs, &question)?;
             let from = recipients
                 .report
                 .as_ref()
                 .map(|_| wrapper.cpim.from.uri.into());
-            (recipients, from)
+            (recipients, from, kind, ContentClass::of(&inner))
         };
-        self.admit_report(recipients.report.as_ref(), message.sender)?;
+        self.admit_report(recipients.report.as_ref(), sender)?;
+        self.sums.messages.count(class);
         let end = message.held.end();
+        if let Some(message) = self.messages.get_mut(key.0) {
+            message.kind = kind;
+        }
         self.start_relay(key, recipients, from);
         self.withhold_oversize(key, end);
         self.cut_full_pieces(key);
@@ -422,7 +440,9 @@ impl Switch {
         let total = message.counted_total.unwrap_or_default();
         let Some(relay) = message.relay() else { return };
         let is_too_large_for_all = relay.is_too_large_for_all();
-        let sender = message.sender;
+        let Some(sender) = message.sender else {
+            return;
+        };
         let status = if is_too_large_for_all {
             msrp_session::answering::is_failure_report_due(message.failure_report)
                 .then_some(StatusCode::STOP_SENDING)

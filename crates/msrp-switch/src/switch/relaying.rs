@@ -37,10 +37,14 @@ impl Switch {
         for _ in 0..withheld {
             self.sums.settle(Outcome::Refused);
         }
+        let is_hidden = self.is_sender_hidden(key);
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
         message.relayed_id = id;
+        if is_hidden {
+            message.hide_client();
+        }
         message.stage = Stage::Relaying(Relay {
             open_copies: recipients.to.len(),
             fitting_count: recipients.to.len(),
@@ -58,8 +62,15 @@ impl Switch {
         }
     }
 
-    /// The sender's Message-ID, or a fresh one when a recipient is getting another unfinished
-    /// message under it, or has still to report on one (AMB-28).
+    fn is_sender_hidden(&self, key: MessageKey) -> bool {
+        let sender = self.messages.get(key.0).and_then(|message| message.sender);
+        let sender = sender.and_then(|sender| self.legs.get(sender.0));
+        sender.is_some_and(|leg| leg.is_hidden)
+    }
+
+    /// The sender's Message-ID, or a fresh one when the sender is hidden (its client may have put
+    /// its host or user into it), when a recipient is getting another unfinished message under it,
+    /// or when one has still to report on such a one (AMB-28).
     fn free_id(&mut self, key: MessageKey, to: &[LegKey]) -> MessageId {
         let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
             return self.ids.message_id();
@@ -73,7 +84,11 @@ impl Switch {
                     .filter_map(|other| self.messages.get(other.0))
                     .any(|other| other.relayed_id == id)
         });
-        if collides { self.ids.message_id() } else { id }
+        if collides || self.is_sender_hidden(key) {
+            self.ids.message_id()
+        } else {
+            id
+        }
     }
 
     /// Cuts pieces of the greatest size while more than one such piece is held.
@@ -179,10 +194,6 @@ impl Switch {
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
-        let (success_report, failure_report) = match message.report {
-            Some(_) => (SuccessReport::Yes, FailureReport::Yes),
-            None => (SuccessReport::No, self.failure_report),
-        };
         let Some(relay) = message.relay_mut() else {
             return;
         };
@@ -192,23 +203,12 @@ impl Switch {
         }
         relay.has_left = true;
         let to = Rc::clone(&relay.to);
-        let byte_range = ByteRange {
-            start: start.saturating_add(1),
-            // A piece without octets has no last one; `*` is the one legal way to say so.
-            end: (octets > 0).then(|| start.saturating_add(octets as u64)),
-            total: message.total(),
+        let Some(message) = self.messages.get(key.0) else {
+            return;
         };
-        let fields = PieceFields {
-            message_id: message.relayed_id,
-            byte_range,
-            success_report,
-            failure_report,
-            relayed: Rc::clone(&message.relayed),
-            content_type: Rc::clone(&message.content_type),
-            flag,
-        };
+        let fields = self.fields(message, start, octets, flag);
         let is_last = message.has_arrived() && message.held.octets() == 0;
-        let sender = message.sender;
+        let (sender, kind) = (message.sender, message.kind);
         self.outputs.push_back(Output::Piece {
             fields,
             body,
@@ -216,7 +216,67 @@ impl Switch {
             message: key,
             is_last,
             sender,
+            kind,
         });
+    }
+
+    /// Ends one copy in the middle of its message: the recipient gets `#` when it got a part and
+    /// the rest has not left. Returns whether the copy was open.
+    ///
+    /// # Spec
+    /// RFC 4975 s.7.3.2, s.10.5; AMB-73.
+    pub(super) fn end_copy(&mut self, leg: LegKey, key: MessageKey, outcome: Outcome) -> bool {
+        if !self.take_copy(leg, key) {
+            return false;
+        }
+        self.drop_copy(key, outcome);
+        let Some(message) = self.messages.get(key.0) else {
+            return true;
+        };
+        let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete;
+        if message.relay().filter(is_under_way).is_some() {
+            let start = message.held.start();
+            let fields = self.fields(message, start, 0, ContinuationFlag::Abort);
+            let (sender, kind) = (message.sender, message.kind);
+            self.outputs.push_back(Output::Piece {
+                fields,
+                body: PieceBody::new(),
+                to: Rc::new(vec![leg]),
+                message: key,
+                is_last: false,
+                sender,
+                kind,
+            });
+        }
+        true
+    }
+
+    /// The header fields of a piece.
+    fn fields(
+        &self,
+        message: &Message,
+        start: u64,
+        octets: usize,
+        flag: ContinuationFlag,
+    ) -> PieceFields {
+        let (success_report, failure_report) = match message.report {
+            Some(_) => (SuccessReport::Yes, FailureReport::Yes),
+            None => (SuccessReport::No, self.failure_report),
+        };
+        PieceFields {
+            message_id: message.relayed_id,
+            byte_range: ByteRange {
+                start: start.saturating_add(1),
+                // A piece without octets has no last one; `*` is the one legal way to say so.
+                end: (octets > 0).then(|| start.saturating_add(octets as u64)),
+                total: message.total(),
+            },
+            success_report,
+            failure_report,
+            relayed: Rc::clone(&message.relayed),
+            content_type: Rc::clone(&message.content_type),
+            flag,
+        }
     }
 
     /// Strikes out the recipients whose copy has ended.

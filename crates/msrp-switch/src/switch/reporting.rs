@@ -18,7 +18,8 @@ use crate::refused::Refused;
 
 impl Switch {
     /// A REPORT came from a recipient. Returns whether it belongs to a message whose results are
-    /// being gathered; others change nothing. No REPORT is relayed or answered.
+    /// being gathered, or says that one under way has failed; others change nothing. No REPORT is
+    /// relayed or answered.
     ///
     /// # Spec
     /// RFC 7701 s.6.3; FR-5.7.3-04; AMB-04.
@@ -34,7 +35,7 @@ impl Switch {
             .get(leg.0)
             .and_then(|leg| leg.awaited_under(message_id));
         let Some(awaited) = awaited else {
-            return false;
+            return !status.is_success() && self.settle_reported(leg, message_id, status);
         };
         let Some(report) = self.reports.get_mut(awaited.report.0) else {
             return false;
@@ -49,11 +50,33 @@ impl Switch {
                 );
             }
         } else {
-            self.settle_refused(leg, message, status);
+            let kind = self
+                .messages
+                .get(message.0)
+                .and_then(|message| message.kind);
+            self.settle_refused(leg, message, kind, status);
             self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
         }
         self.check_invariants_in_debug();
         true
+    }
+
+    /// A failure REPORT about a message of which nobody gathers the results: what an error response
+    /// would be. Returns whether there is an open copy of it.
+    ///
+    /// # Spec
+    /// MSRP-4975-7.3.2-02.
+    fn settle_reported(&mut self, leg: LegKey, id: MessageId, status: StatusCode) -> bool {
+        let copies = self.legs.get(leg.0).map(|leg| &leg.receiving);
+        let mut copies = copies.into_iter().flatten();
+        let found = copies.find_map(|key| {
+            let message = self.messages.get(key.0)?;
+            (message.relayed_id == id).then_some((*key, message.kind))
+        });
+        if let Some((message, kind)) = found {
+            self.settle_refused(leg, message, kind, status);
+        }
+        found.is_some()
     }
 
     /// The last octet of a copy whose answer is awaited was written.
@@ -90,7 +113,9 @@ impl Switch {
         let Some(message) = self.messages.get(key.0) else {
             return;
         };
-        let (sender, relayed_id) = (message.sender, message.relayed_id);
+        let (Some(sender), relayed_id) = (message.sender, message.relayed_id) else {
+            return;
+        };
         let awaited: Vec<(usize, LegKey)> = legs
             .iter()
             .enumerate()
@@ -185,7 +210,7 @@ impl Switch {
         if report.is_to_be_timed() {
             self.untimed_reports.push(key);
         }
-        if self.has_interim_reports && report.has_interim_results() {
+        if self.rules.interim_reports && report.has_interim_results() {
             self.interim_reports.push(key);
         }
     }
@@ -283,7 +308,8 @@ impl Switch {
         }
     }
 
-    /// Sends documents in the form that the sender wants. `false` when it does not receive.
+    /// Sends documents in the form that the sender wants. `false` when it does not receive, or does
+    /// not list their type and the rules are strict about it (AMB-01).
     fn send_parcel(&mut self, mut parcel: Parcel) -> bool {
         let Some(sender) = self.legs.get(parcel.sender.0) else {
             return false;
@@ -292,6 +318,9 @@ impl Switch {
             return false;
         }
         let form = sender.acceptance.final_report_form();
+        if self.rules.strict_report_types && !parcel.is_report_form && !form.is_listed {
+            return false;
+        }
         let Ok(content_type) = ContentTypeBuf::parse(form.content_type) else {
             return false;
         };

@@ -47,7 +47,7 @@ impl Switch {
     }
 
     fn end_silent_message(&mut self, key: MessageKey) {
-        let Some(sender) = self.messages.get(key.0).map(|message| message.sender) else {
+        let Some(sender) = self.messages.get(key.0).and_then(|message| message.sender) else {
             return;
         };
         let Some(leg) = self.legs.get_mut(sender.0) else {

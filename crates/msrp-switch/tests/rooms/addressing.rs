@@ -152,10 +152,8 @@ fn private_message_with_too_many_names_is_forbidden() {
 #[test]
 fn private_message_in_a_room_without_them_is_forbidden() {
     let spec = RoomSpec {
-        uri: ROOM.to_owned(),
-        addresses: vec![identity(ROOM)],
-        message_octets_max: 1_000_000,
         private_messages: false,
+        ..room_spec()
     };
     let mut house = House::with(spec, FailureReport::Partial, [guest("a"), guest("b")]);
     let message = wrapped("a", &["sip:b@example.com"], "psst");
@@ -310,12 +308,7 @@ fn leg_that_has_not_joined_gets_nothing() {
 #[test]
 fn rooms_do_not_hear_each_other() {
     let mut house = room_of(&["a", "b"]);
-    let spec = RoomSpec {
-        uri: ROOM.to_owned(),
-        addresses: vec![identity(ROOM)],
-        message_octets_max: 1_000_000,
-        private_messages: true,
-    };
+    let spec = room_spec();
     let (first, other) = (house.room, house.switch.create_room(spec).unwrap());
     house.room = other;
     let stranger = house.add(guest("a"));

@@ -1,7 +1,7 @@
 //! Messages that end early, and copies that are settled.
 
+use msrp_switch::Outcome;
 use msrp_switch::limits::SILENCE_NS;
-use msrp_switch::{Outcome, RoomSpec};
 use msrp_wire::FailureReport;
 
 use crate::harness::*;
@@ -116,12 +116,7 @@ fn room_that_closes_ends_everything() {
 #[test]
 fn settling_twice_changes_nothing() {
     for failure_report in [FailureReport::Partial, FailureReport::Yes] {
-        let spec = RoomSpec {
-            uri: ROOM.to_owned(),
-            addresses: vec![identity(ROOM)],
-            message_octets_max: 1_000_000,
-            private_messages: true,
-        };
+        let spec = room_spec();
         let guests = [guest("a"), guest("b"), guest("c")];
         let mut house = House::with(spec, failure_report, guests);
         house.settling = Settling::ByTest;

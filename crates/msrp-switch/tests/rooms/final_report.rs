@@ -1,7 +1,7 @@
 //! Final delivery reports.
 
 use msrp_switch::limits::{FINAL_REPORT_NS, FINAL_REPORTS_MAX};
-use msrp_switch::{FINAL_REPORT_TYPE, MessageKey, Outcome, RoomSpec};
+use msrp_switch::{FINAL_REPORT_TYPE, MessageKey, Outcome, RoomSpec, Rules};
 use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode, SuccessReport};
 use proptest::prelude::*;
 
@@ -73,7 +73,7 @@ fn refuse(house: &mut House, who: Who, status: u16) {
     let key = key_of(house, who);
     house
         .switch
-        .settle_refused(house.key(who), key, code(status));
+        .settle_refused(house.key(who), key, None, code(status));
     house.drain();
 }
 
@@ -371,8 +371,8 @@ fn final_report_waits_for_the_last_chunk_of_its_sender() {
     assert_eq!(document(&house).1.legs, [leg("b", 200), leg("c", 413)]);
     assert_eq!(
         house.flags(2).last(),
-        Some(&More),
-        "nothing more for who refused"
+        Some(&Abort),
+        "who refused is told that no more comes"
     );
 }
 
@@ -526,7 +526,7 @@ fn final_report_of_a_large_room_is_split() {
     let long = |index: usize| format!("sip:p{index}@{}.example.com", "y".repeat(900));
     let guests = (0..100).map(|index| {
         let mut guest = guest(&format!("p{index}"));
-        guest.spec.entity = long(index);
+        guest.spec.participant.entity = long(index);
         guest
     });
     let mut house = house(guests);
@@ -555,13 +555,19 @@ fn final_report_of_a_large_room_is_split() {
 #[test]
 fn final_report_comes_in_parts_where_interim_reports_are_wanted() {
     let spec = RoomSpec {
-        uri: ROOM.to_owned(),
-        addresses: vec![identity(ROOM)],
         message_octets_max: 10_000,
-        private_messages: true,
+        ..room_spec()
     };
     let guests = [guest("a"), guest("b"), guest("c"), guest("d").max_size(10)];
-    let mut house = House::with_reports(spec, FailureReport::Partial, true, guests);
+    let mut house = House::with_rules(
+        spec,
+        FailureReport::Partial,
+        Rules {
+            interim_reports: true,
+            ..Rules::default()
+        },
+        guests,
+    );
     house.settling = Settling::ByTest;
     let message = asking("a", &[ROOM]);
     let n = message.len();
@@ -785,7 +791,7 @@ proptest! {
                     let pieces = house.pieces(who);
                     if let Some(piece) = pieces.get(at % pieces.len().max(1)) {
                         let (leg, key) = (house.key(who), piece.key);
-                        house.switch.settle_refused(leg, key, code(413));
+                        house.switch.settle_refused(leg, key, None, code(413));
                         house.drain();
                     }
                 }

@@ -9,8 +9,8 @@ use bytes::{Buf, Bytes};
 use msrp_session::{IdSource, Piece, PieceFields, Timestamp};
 use msrp_switch::limits::FINAL_REPORT_NS;
 use msrp_switch::{
-    Acceptance, LegKey, LegSpec, MessageKey, Outcome, Output, Refused, RoomKey, RoomSpec, Switch,
-    SwitchConfig,
+    Acceptance, Addressing, Kind, LegKey, LegSpec, MessageKey, Outcome, Output, Participant,
+    Refused, RoomKey, RoomSpec, Rules, Switch, SwitchConfig,
 };
 use msrp_wire::{
     Body, ByteRange, ContentTypeBuf, ContinuationFlag, Decoder, Event, FailureReport, Identity,
@@ -65,6 +65,7 @@ pub(crate) enum Seen {
 pub(crate) struct GotPiece {
     pub(crate) id: String,
     pub(crate) key: MessageKey,
+    pub(crate) kind: Option<Kind>,
     pub(crate) range: ByteRange,
     pub(crate) octets: usize,
     pub(crate) flag: ContinuationFlag,
@@ -103,12 +104,14 @@ impl Got {
     }
 }
 
-struct Participant {
+struct Seat {
     key: LegKey,
     speaks: Decoder,
     hears: Decoder,
     inbox: Vec<Got>,
     pieces: Vec<GotPiece>,
+    /// Requests as they came, with one id in place of those that the switch drew.
+    heard: Vec<Vec<u8>>,
     pub(crate) success_reports: Vec<SuccessReport>,
 }
 
@@ -125,7 +128,7 @@ pub(crate) enum Settling {
 pub(crate) struct House {
     pub(crate) switch: Switch,
     pub(crate) room: RoomKey,
-    participants: Vec<Participant>,
+    participants: Vec<Seat>,
     pub(crate) now: Timestamp,
     pub(crate) told: Vec<Told>,
     pub(crate) settling: Settling,
@@ -141,11 +144,21 @@ pub(crate) struct Guest {
     pub(crate) spec: LegSpec,
 }
 
+/// Somebody who may write to everybody and shows no release.
+pub(crate) fn participant(name: &str) -> Participant {
+    Participant {
+        identities: vec![identity(&address(name))],
+        entity: address(name),
+        is_hidden: false,
+        may_send_private: true,
+        shows_release: false,
+    }
+}
+
 pub(crate) fn guest(name: &str) -> Guest {
     Guest {
         spec: LegSpec {
-            identities: vec![identity(&address(name))],
-            entity: address(name),
+            participant: participant(name),
             acceptance: Acceptance::everything(),
             may_send: true,
             may_receive: true,
@@ -164,7 +177,24 @@ impl Guest {
     }
 
     pub(crate) fn also_known_as(mut self, address: &str) -> Self {
-        self.spec.identities.push(identity(address));
+        self.spec.participant.identities.push(identity(address));
+        self
+    }
+
+    /// Takes part under this alias, which takes the place of its address.
+    pub(crate) fn hidden_as(mut self, alias: &str) -> Self {
+        self.spec.participant.identities = vec![identity(alias)];
+        self.spec.participant.entity = alias.to_owned();
+        self.spec.participant.is_hidden = true;
+        self
+    }
+
+    /// Whether it may send private messages, whether its client shows a release, and whether its
+    /// session description declares private messages.
+    pub(crate) fn private(mut self, send: bool, release: bool, declared: bool) -> Self {
+        self.spec.participant.may_send_private = send;
+        self.spec.participant.shows_release = release;
+        self.spec.acceptance = self.spec.acceptance.with_private_messages(declared);
         self
     }
 
@@ -181,7 +211,19 @@ pub(crate) fn acceptance(types: &str, wrapped: &str, max_size: Option<u64>) -> A
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    Acceptance::new(&list(types), &list(wrapped), max_size).unwrap()
+    let acceptance = Acceptance::new(&list(types), &list(wrapped), max_size);
+    acceptance.unwrap().with_private_messages(true)
+}
+
+/// A room with private messages.
+pub(crate) fn room_spec() -> RoomSpec {
+    RoomSpec {
+        uri: ROOM.to_owned(),
+        addresses: vec![identity(ROOM)],
+        message_octets_max: 1_000_000,
+        private_messages: true,
+        addressing: Addressing::Oma,
+    }
 }
 
 pub(crate) fn identity(text: &str) -> Identity {
@@ -310,10 +352,8 @@ pub(crate) enum Given<'a> {
 impl House {
     pub(crate) fn new(guests: impl IntoIterator<Item = Guest>) -> Self {
         let spec = RoomSpec {
-            uri: ROOM.to_owned(),
             addresses: vec![identity(ROOM), identity(GROUP)],
-            message_octets_max: 1_000_000,
-            private_messages: true,
+            ..room_spec()
         };
         Self::with(spec, FailureReport::Partial, guests)
     }
@@ -323,19 +363,19 @@ impl House {
         failure_report: FailureReport,
         guests: impl IntoIterator<Item = Guest>,
     ) -> Self {
-        Self::with_reports(spec, failure_report, false, guests)
+        Self::with_rules(spec, failure_report, Rules::default(), guests)
     }
 
-    pub(crate) fn with_reports(
+    pub(crate) fn with_rules(
         spec: RoomSpec,
         failure_report: FailureReport,
-        interim_reports: bool,
+        rules: Rules,
         guests: impl IntoIterator<Item = Guest>,
     ) -> Self {
         let mut switch = Switch::new(&SwitchConfig {
             failure_report,
             final_report_ns: FINAL_REPORT_NS,
-            interim_reports,
+            rules,
             seed: [7; 32],
         });
         let room = switch.create_room(spec).unwrap();
@@ -360,12 +400,13 @@ impl House {
 
     pub(crate) fn add(&mut self, guest: Guest) -> Who {
         let key = self.switch.add_leg(self.room, guest.spec).unwrap();
-        self.participants.push(Participant {
+        self.participants.push(Seat {
             key,
             speaks: Decoder::new(Limits::default()),
             hears: Decoder::new(Limits::default()),
             inbox: Vec::new(),
             pieces: Vec::new(),
+            heard: Vec::new(),
             success_reports: Vec::new(),
         });
         self.participants.len() - 1
@@ -563,8 +604,9 @@ impl House {
                     message,
                     is_last,
                     sender,
+                    kind,
                 } => {
-                    assert!(!to.contains(&sender), "no echo");
+                    assert!(sender.is_none_or(|sender| !to.contains(&sender)), "no echo");
                     let is_reported = fields.success_report == SuccessReport::Yes;
                     let failure = if is_reported {
                         FailureReport::Yes
@@ -574,7 +616,7 @@ impl House {
                     assert_eq!(fields.failure_report, failure);
                     let piece = Piece::compose(&fields, body, || self.ids.transaction_id());
                     for &leg in to.iter() {
-                        self.hear(leg, &piece, message, is_last);
+                        self.hear(leg, &piece, (message, kind), is_last);
                     }
                 }
             }
@@ -604,7 +646,13 @@ impl House {
         position.expect("a known leg")
     }
 
-    fn hear(&mut self, leg: LegKey, piece: &Piece, key: MessageKey, is_last: bool) {
+    fn hear(
+        &mut self,
+        leg: LegKey,
+        piece: &Piece,
+        (key, kind): (MessageKey, Option<Kind>),
+        is_last: bool,
+    ) {
         let who = self.who(leg);
         let mut octets = piece.start().to_vec();
         paths(&mut octets);
@@ -613,7 +661,7 @@ impl House {
             octets.extend_from_slice(slice);
         }
         octets.extend_from_slice(piece.end());
-        self.participants[who].hear(&octets, key, is_last);
+        self.participants[who].hear(&octets, (key, kind), is_last);
         if is_last {
             self.unsettled.push_back((who, key));
             if self.settling == Settling::AtOnce {
@@ -647,6 +695,12 @@ impl House {
         &self.participants[who].pieces
     }
 
+    /// Every request that a participant got, whole. The transaction id and the n-th Message-ID are
+    /// replaced by plain words.
+    pub(crate) fn heard(&self, who: Who) -> Vec<Vec<u8>> {
+        self.participants[who].heard.clone()
+    }
+
     /// The flags of the pieces that a participant got.
     pub(crate) fn flags(&self, who: Who) -> Vec<ContinuationFlag> {
         self.pieces(who).iter().map(|piece| piece.flag).collect()
@@ -671,8 +725,8 @@ impl House {
     }
 }
 
-impl Participant {
-    fn hear(&mut self, octets: &[u8], key: MessageKey, is_last: bool) {
+impl Seat {
+    fn hear(&mut self, octets: &[u8], (key, kind): (MessageKey, Option<Kind>), is_last: bool) {
         let mut rest = octets;
         let mut head = None;
         let mut body = Vec::new();
@@ -698,6 +752,7 @@ impl Participant {
             rest = &rest[step.consumed..];
         };
         let (id, range, extra) = head.unwrap();
+        self.note(octets, &id);
         assert!(body.len() <= 65_536, "a piece of {} octets", body.len());
         let end = range.start + body.len() as u64 - 1;
         let end = (!body.is_empty()).then_some(end);
@@ -705,6 +760,7 @@ impl Participant {
         self.pieces.push(GotPiece {
             id: id.clone(),
             key,
+            kind,
             range,
             octets: body.len(),
             flag,
@@ -713,6 +769,18 @@ impl Participant {
             begin: body.iter().copied().take(16).collect(),
         });
         self.put_together(id, range, &body, flag);
+    }
+
+    fn note(&mut self, octets: &[u8], id: &str) {
+        let known = self.pieces.iter().position(|piece| piece.id == id);
+        let number = known.unwrap_or(self.pieces.len());
+        let text: String = octets.iter().map(|octet| char::from(*octet)).collect();
+        let transaction = text.split(' ').nth(1).unwrap();
+        let text = text.replace(transaction, "transaction");
+        let line = format!("Message-ID: {id}\r\n");
+        assert!(text.contains(&line));
+        let text = text.replace(&line, &format!("Message-ID: message{number}\r\n"));
+        self.heard.push(text.into_bytes());
     }
 
     fn put_together(&mut self, id: String, range: ByteRange, body: &[u8], flag: ContinuationFlag) {

@@ -113,10 +113,8 @@ fn message_longer_than_the_room_allows_is_413() {
     let n = message.len();
     let house = |max: usize| {
         let spec = RoomSpec {
-            uri: ROOM.to_owned(),
-            addresses: vec![identity(ROOM)],
             message_octets_max: max as u64,
-            private_messages: true,
+            ..room_spec()
         };
         House::with(spec, FailureReport::Partial, [guest("a"), guest("b")])
     };

@@ -309,6 +309,32 @@ pub const KEYS: &[Key] = &[
         limit: "-",
     },
     Key {
+        path: "policy.private_refusal_status",
+        kind: "status, 403 or 428",
+        default: |c| number(c.policy.private_refusal_status),
+        effect: "What the sender of a private message is told when nobody whom it names takes private \
+                 messages: 403 as OMA SIMPLE IM has it, or 428 as RFC 7701 has it. A participant takes \
+                 them when its client shows an IM release or its session description declares them.",
+        limit: "Any other status stops the start.",
+    },
+    Key {
+        path: "policy.interim_reports",
+        kind: "boolean",
+        default: |c| number(c.policy.interim_reports),
+        effect: "Whether a final delivery report comes in parts, each with the results of one turn; else \
+                 all together.",
+        limit: "-",
+    },
+    Key {
+        path: "policy.strict_report_types",
+        kind: "boolean",
+        default: |c| number(c.policy.strict_report_types),
+        effect: "Whether a final delivery report is kept from a sender whose session description does not \
+                 list its type, unless it asked for it as a REPORT; else it is sent, since the sender \
+                 asked for it.",
+        limit: "A report that is kept is counted as skipped.",
+    },
+    Key {
         path: "relay.realm",
         kind: "host name",
         default: |c| quoted(&c.relay.realm),

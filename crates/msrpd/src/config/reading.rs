@@ -263,6 +263,18 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     if let Some(item) = table.get("private_messages") {
         policy.private_messages = item.boolean()?;
     }
+    if let Some(item) = table.get("private_refusal_status") {
+        policy.private_refusal_status = match item.number(403, 428)? {
+            status @ (403 | 428) => status,
+            _ => return Err(item.wrong("403 or 428")),
+        };
+    }
+    if let Some(item) = table.get("interim_reports") {
+        policy.interim_reports = item.boolean()?;
+    }
+    if let Some(item) = table.get("strict_report_types") {
+        policy.strict_report_types = item.boolean()?;
+    }
     Ok(())
 }
 

@@ -60,7 +60,10 @@ fn config_all_keys_are_read() {
         config.policy,
         Policy {
             anonymity: false,
-            private_messages: false
+            private_messages: false,
+            private_refusal_status: 428,
+            interim_reports: true,
+            strict_report_types: true,
         }
     );
     assert_eq!(config.relay.realm, "relay.example");
@@ -205,6 +208,10 @@ fn config_wrong_type_names_line_key_and_expectation() {
         (
             "[policy]\nanonymity = \"yes\"",
             "2:13: policy.anonymity: expected true or false, found \"yes\"",
+        ),
+        (
+            "[policy]\nprivate_refusal_status = 404",
+            "2:26: policy.private_refusal_status: expected 403 or 428, found 404",
         ),
         (
             "[policy]\nprivate_messages = 1",
@@ -441,6 +448,9 @@ directory = "lists"
 [policy]
 anonymity = false
 private_messages = false
+private_refusal_status = 428
+interim_reports = true
+strict_report_types = true
 [relay]
 realm = "relay.example"
 users = ""

@@ -7,8 +7,8 @@ use msrp_session::limits::PIECE_OCTETS_MAX;
 use msrp_session::{PieceBody, PieceFields, Timestamp};
 use msrp_switch::limits::{FINAL_REPORT_NS, HOLD_NS};
 use msrp_switch::{
-    Acceptance, LegKey, LegSpec, MessageKey, Outcome, Output, RoomKey, RoomSpec, Switch,
-    SwitchConfig,
+    Acceptance, Addressing, LegKey, LegSpec, MessageKey, Outcome, Output, RoomKey, RoomSpec,
+    Switch, SwitchConfig,
 };
 use msrp_wire::{Body, ByteRange, Decoder, Event, Identity, Limits, MessageId, StatusCode};
 
@@ -122,7 +122,7 @@ impl World {
     pub(super) fn refuse(&mut self, leg: LegKey, input: &mut Input<'_>) {
         let status = StatusCode::new(input.short() % 1000).unwrap_or(StatusCode::OK);
         if let Some(message) = self.pick_message(input) {
-            self.switch.settle_refused(leg, message, status);
+            self.switch.settle_refused(leg, message, None, status);
         }
     }
 
@@ -265,6 +265,7 @@ impl World {
                 message,
                 is_last,
                 sender,
+                kind: _,
             } => {
                 check_piece(&fields, &body);
                 if !self.messages.iter().any(|(known, _)| *known == message) {
@@ -281,15 +282,17 @@ impl World {
         }
     }
 
-    fn check_recipient(&self, leg: LegKey, sender: LegKey, message: MessageKey) {
-        assert_ne!(leg, sender, "an echo");
+    fn check_recipient(&self, leg: LegKey, sender: Option<LegKey>, message: MessageKey) {
+        assert_ne!(Some(leg), sender, "an echo");
         let room = |key| {
             self.participants
                 .iter()
                 .find(|p| p.key == key)
                 .map(|p| p.room)
         };
-        assert_eq!(room(leg), room(sender), "a copy for another room");
+        if let Some(sender) = sender {
+            assert_eq!(room(leg), room(sender), "a copy for another room");
+        }
         assert!(
             !self.ended.contains(&(leg, message)),
             "a piece behind the last one"
@@ -348,13 +351,19 @@ fn room_spec(octets_max: u64, private_messages: bool) -> RoomSpec {
         addresses: vec![identity(ROOM)],
         message_octets_max: octets_max,
         private_messages,
+        addressing: Addressing::Oma,
     }
 }
 
 fn leg_spec(name: usize, acceptance: Acceptance) -> LegSpec {
     LegSpec {
-        identities: vec![identity(&address(name))],
-        entity: address(name),
+        participant: msrp_switch::Participant {
+            identities: vec![identity(&address(name))],
+            entity: address(name),
+            is_hidden: name.is_multiple_of(3),
+            may_send_private: true,
+            shows_release: !name.is_multiple_of(4),
+        },
         acceptance,
         may_send: true,
         may_receive: true,

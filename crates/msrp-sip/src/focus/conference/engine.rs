@@ -141,6 +141,17 @@ impl Conference {
             answer.sdp.clone(),
         );
         participant.remote = Some(answer);
+        // The room learned of it before its client showed anything.
+        if participant.shows_release() {
+            let (room, participant, config) =
+                (room.clone(), participant_id.clone(), participant.config());
+            let update = Command::UpdateParticipant {
+                room,
+                participant,
+                config,
+            };
+            env.desk.command(Asked::Forget, update);
+        }
         env.desk.command(
             Asked::Accept(seat),
             Command::SetAnswer {

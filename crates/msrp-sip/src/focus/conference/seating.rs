@@ -3,13 +3,14 @@
 //! # Spec
 //! CTRL-7.2.1.2-16, CTRL-7.2.2.2-15; AMB-26.
 
-use msrp_control::{Command, IDENTITIES_MAX, LocalMedia, Media, ParticipantConfig, ParticipantId};
+use msrp_control::{Command, IDENTITIES_MAX, LocalMedia, Media, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
 use crate::focus::participant::{Participant, State, Terms};
+use crate::groups::Caller as GroupCaller;
 use crate::resource_lists::Entry;
 use crate::ua::Transport;
 
@@ -39,6 +40,8 @@ impl Conference {
             }
             (caller.address().to_owned(), name, identities)
         };
+        let is_hidden = caller.is_anonymous;
+        let may_send_private = self.may_send_private(&caller.addresses, is_hidden, env);
         let (dialog, transport, headers) =
             (knock.dialog, knock.peer.transport, knock.headers.clone());
         let (addresses, is_anonymous) = (caller.addresses.clone(), caller.is_anonymous);
@@ -54,6 +57,8 @@ impl Conference {
             participant.remember_software(&headers);
             participant.addresses = addresses;
             participant.is_anonymous = is_anonymous;
+            participant.is_hidden = is_hidden;
+            participant.may_send_private = may_send_private;
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
@@ -68,11 +73,14 @@ impl Conference {
             Some(name) if name.eq_ignore_ascii_case("tls") => Transport::Tls,
             Some(_) | None => env.policy.outbound_transport,
         };
+        let addresses = std::slice::from_ref(&invitee.uri);
+        let may_send_private = self.may_send_private(addresses, false, env);
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);
         let address = invitee.uri.clone();
         self.invitees.insert(key, invitee);
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.addresses.push(address);
+            participant.may_send_private = may_send_private;
             participant.terms = Terms {
                 types: local.accept_types.clone(),
                 max_size: local.max_size,
@@ -85,6 +93,23 @@ impl Conference {
             Asked::Offer(self.seat(key)),
             env,
         );
+    }
+
+    /// Whether a user may write to single participants: the group's rules say it, or the operator
+    /// for ad-hoc sessions.
+    ///
+    /// # Spec
+    /// PM-7.2.3.4-02, PM-7.2.3.4-03.
+    fn may_send_private(&self, addresses: &[Uri], is_anonymous: bool, env: &Env<'_>) -> bool {
+        self.kind
+            .group()
+            .map_or(env.policy.private_messages, |group| {
+                let caller = GroupCaller {
+                    addresses,
+                    is_anonymous,
+                };
+                group.rights(&caller).private_messages
+            })
     }
 
     fn seat_new(
@@ -103,6 +128,8 @@ impl Conference {
             is_anonymous: false,
             identities,
             entity,
+            is_hidden: false,
+            may_send_private: false,
             display_name,
             state,
             is_in_room: false,
@@ -168,10 +195,7 @@ impl Conference {
             return;
         };
         participant.is_in_room = true;
-        let config = ParticipantConfig {
-            identities: participant.identities.clone(),
-            entity: participant.entity.clone(),
-        };
+        let config = participant.config();
         let (room, participant) = (self.room.clone(), participant.id.clone());
         env.desk.command(
             asked,

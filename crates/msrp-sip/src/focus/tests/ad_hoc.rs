@@ -251,6 +251,39 @@ fn asserted_addresses_are_the_identities_of_the_caller() {
     world.finish();
 }
 
+// covers: PM-7.2.3.4-03, PM-7.2.3.4-04, COM-F.1-03
+#[test]
+fn releases_and_rights_of_both_sides_reach_the_engine() {
+    for private_messages in [true, false] {
+        let policy = Policy {
+            private_messages,
+            ..policy()
+        };
+        let mut world = World::with(policy, []);
+        let headers = caller("alice").with("User-Agent", "IM-client/OMA1.0 Vendor/3");
+        let list = ["sip:bob@example.com", "sip:carol@example.com"];
+        world.invite(FACTORY, headers, list_body("alice", &list));
+        let invites = world.invites();
+        world.accept_with(invites[0].0, "im-serv/oma2.0");
+        world.accept_with(invites[1].0, "Vendor/3");
+        let config = |command: Command| match command {
+            Command::AddParticipant { config, .. } | Command::UpdateParticipant { config, .. } => {
+                (config.entity, config.shows_release, config.may_send_private)
+            }
+            _ => unreachable!(),
+        };
+        let of = |name: &str| format!("sip:{name}@example.com");
+        let entered: Vec<_> = world.commands("enter").into_iter().map(config).collect();
+        assert_eq!(entered, [(of("alice"), true, private_messages)]);
+        let offered: Vec<_> = world.commands("offer").into_iter().map(config).collect();
+        let expected = ["bob", "carol"].map(|name| (of(name), false, private_messages));
+        assert_eq!(offered, expected, "nothing is known of them yet");
+        let updated: Vec<_> = world.commands("update").into_iter().map(config).collect();
+        assert_eq!(updated, [(of("bob"), true, private_messages)]);
+        world.finish();
+    }
+}
+
 #[test]
 fn contact_follows_the_transport_of_the_peer() {
     let mut world = World::new();

@@ -3,7 +3,7 @@
 use msrp_control::Command;
 
 use super::world::{Call, World, anonymous, caller, policy, sdp, sdp_with, uri};
-use crate::groups::{ActivePolicy, Group, Rights, Rule};
+use crate::groups::{ActivePolicy, Condition, Group, Identity, Rights, Rule};
 use crate::ua::{DialogEnd, Headers};
 
 const GROUP: &str = "sip:club@im.example";
@@ -30,6 +30,49 @@ fn world(group: Group) -> World {
 
 fn call(world: &mut World, user: &str) -> Call {
     world.invite(GROUP, caller(user), sdp(user))
+}
+
+// covers: PM-7.2.3.4-02
+#[test]
+fn group_rules_say_who_may_write_to_single_participants() {
+    let may = |private_messages, user: &str| Rule {
+        conditions: vec![Condition::Identity(vec![Identity::One(
+            uri(&format!("sip:{user}@example.com")).key(),
+        )])],
+        rights: Rights {
+            initiate: true,
+            join: true,
+            private_messages,
+            ..Rights::default()
+        },
+    };
+    for (rules, expected) in [
+        (None, [true, true]),
+        (
+            Some(vec![may(true, "alice"), may(false, "bob")]),
+            [true, false],
+        ),
+        (
+            Some(vec![may(false, "alice"), may(false, "bob")]),
+            [false, false],
+        ),
+    ] {
+        let mut world = world(Group { rules, ..group() });
+        for user in ["alice", "bob"] {
+            let call = call(&mut world, user);
+            assert_eq!(world.final_of(call).status, 200);
+        }
+        let rights: Vec<_> = world
+            .commands("enter")
+            .into_iter()
+            .map(|command| match command {
+                Command::AddParticipant { config, .. } => config.may_send_private,
+                _ => unreachable!(),
+            })
+            .collect();
+        assert_eq!(rights, expected);
+        world.finish();
+    }
 }
 
 // covers: CTRL-7.2.1.1-05, CTRL-7.2.1.3-10, CTRL-7.2.1.3-12, CTRL-7.2.2.3-03
@@ -550,7 +593,7 @@ fn group_that_is_changed_removes_who_may_not_take_part_and_keeps_the_others() {
         join: true,
         ..Rights::default()
     };
-    let conditions = vec![crate::groups::Condition::ListMember];
+    let conditions = vec![Condition::ListMember];
     let open = Group {
         rules: Some(vec![Rule { conditions, rights }]),
         ..without_bob

@@ -103,6 +103,8 @@ pub(super) fn name(command: &Command) -> &'static str {
         Command::SetAnswer { .. } => "answer",
         Command::Reoffer { .. } => "reoffer",
         Command::RemoveParticipant { .. } => "remove",
+        Command::UpdateParticipant { .. } => "update",
+        Command::SendMessage { .. } => "message",
         Command::Status => "status",
     }
 }
@@ -148,7 +150,10 @@ impl FakeEngine {
                     setup,
                 )))
             }
-            Command::SetAnswer {
+            Command::UpdateParticipant {
+                room, participant, ..
+            }
+            | Command::SetAnswer {
                 room, participant, ..
             } => {
                 let is_there = self
@@ -194,7 +199,7 @@ impl FakeEngine {
                     refused(ErrorCode::NoSuchParticipant)
                 }
             }
-            Command::Status => refused(ErrorCode::WrongState),
+            Command::SendMessage { .. } | Command::Status => refused(ErrorCode::WrongState),
         }
     }
 }
@@ -491,7 +496,13 @@ impl World {
 
     /// An invitee accepts.
     pub(super) fn accept(&mut self, dialog: DialogId) {
+        self.accept_with(dialog, "Vendor/1");
+    }
+
+    /// Accepts, with this value of Server.
+    pub(super) fn accept_with(&mut self, dialog: DialogId, server: &str) {
         let headers = Headers::new()
+            .with("Server", server)
             .with("Session-Expires", "1800;refresher=uas")
             .with("Require", "timer");
         self.respond(

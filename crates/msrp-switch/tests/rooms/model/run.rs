@@ -21,10 +21,9 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(plan: &Plan) -> Self {
         let spec = RoomSpec {
-            uri: ROOM.to_owned(),
-            addresses: vec![identity(ROOM)],
             message_octets_max: plan.room_max as u64,
             private_messages: plan.private_messages,
+            ..room_spec()
         };
         let mut house = House::with(spec, plan.failure_report, []);
         house.settling = Settling::ByTest;

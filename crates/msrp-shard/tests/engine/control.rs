@@ -1,0 +1,194 @@
+//! What controllers do to a room that runs.
+
+use msrp_control::{ErrorCode, MessageTo, OwnMessage, ParticipantConfig, ParticipantId};
+use msrp_testkit::{Draft, Flag, MsrpEndpoint};
+
+use crate::node::{Node, ROOM, backends, config, identity, node};
+
+fn id(name: &str) -> ParticipantId {
+    ParticipantId::new(name).unwrap()
+}
+
+fn known(name: &str) -> ParticipantConfig {
+    ParticipantConfig {
+        identities: vec![identity(name)],
+        entity: identity(name),
+        is_hidden: false,
+        may_send_private: true,
+        shows_release: false,
+    }
+}
+
+async fn update(node: &Node, name: &str, config: ParticipantConfig) {
+    let updated = node
+        .client
+        .update_participant(node.room.clone(), id(name), config);
+    updated.await.unwrap();
+}
+
+fn notice(to: MessageTo) -> OwnMessage {
+    OwnMessage {
+        to,
+        from_display_name: Some("SysAdmin".to_owned()),
+        content_type: "text/plain".to_owned(),
+        body: b"closing at noon".to_vec(),
+    }
+}
+
+// covers: SYS-7.2.3.5-01, SYS-7.2.3.5-02, SYS-7.2.3.5-03, SYS-7.2.3.5-04
+#[tokio::test]
+async fn room_message_of_a_controller_reaches_each_in_a_wrapper_of_its_own() {
+    for want in backends() {
+        let node = node(config(want, 2)).await;
+        let alice = node.join("alice").await;
+        let bob = node.join("bob").await;
+        let send = |to| node.client.send_message(node.room.clone(), notice(to));
+        send(MessageTo::Room).await.unwrap();
+        for (peer, name) in [(&alice, "alice"), (&bob, "bob")] {
+            let message = peer.expect_message().await;
+            let cpim = message.cpim();
+            assert_eq!(cpim.text(), "closing at noon");
+            assert_eq!(cpim.to_uris(), [identity(name)]);
+            assert_eq!(cpim.from_uri(), Some(ROOM));
+            assert!(cpim.header("From").unwrap().starts_with("\"SysAdmin\" "));
+            assert!(cpim.header("DateTime").unwrap().starts_with("20"));
+        }
+        let some = MessageTo::Participants(vec![id("bob")]);
+        send(some).await.unwrap();
+        assert_eq!(bob.expect_message().await.cpim().text(), "closing at noon");
+        alice.assert_nothing_left();
+        let cases = [
+            (
+                notice(MessageTo::Participants(vec![id("bob"), id("carol")])),
+                ErrorCode::NoSuchParticipant,
+            ),
+            (
+                OwnMessage {
+                    content_type: "nonsense".to_owned(),
+                    ..notice(MessageTo::Room)
+                },
+                ErrorCode::MalformedContent,
+            ),
+            (
+                OwnMessage {
+                    body: vec![b'x'; 32 * 1024 + 1],
+                    ..notice(MessageTo::Room)
+                },
+                ErrorCode::MalformedContent,
+            ),
+        ];
+        for (message, code) in cases {
+            let sent = node.client.send_message(node.room.clone(), message);
+            assert_eq!(sent.await.unwrap_err().code, code);
+        }
+        alice.assert_nothing_left();
+        bob.assert_nothing_left();
+    }
+}
+
+// covers: PM-7.2.3.4-04, MSRP-7701-5.2-07
+#[tokio::test]
+async fn private_message_needs_the_token_of_the_description_or_the_release() {
+    let node = node(config(backends()[0], 2)).await;
+    let alice = node.join("alice").await;
+    let bob = node.join("bob").await;
+    let endpoint = MsrpEndpoint::bind().await;
+    let mut media = endpoint.media();
+    media
+        .lines
+        .push("a=chatroom:nickname private-messages".to_owned());
+    let answer = node.offer("carol", &media).await;
+    let carol = endpoint.connect(&answer).await;
+    carol.bind().await;
+    let to = |name: &str| Draft::text(&identity("alice"), &identity(name), "psst");
+    alice.send_ok(&to("carol")).await;
+    carol.expect_text(&identity("alice"), "psst").await;
+    alice.expect_all(&alice.send(&to("bob")), 403).await;
+    let shows_release = ParticipantConfig {
+        shows_release: true,
+        ..known("bob")
+    };
+    update(&node, "bob", shows_release).await;
+    alice.send_ok(&to("bob")).await;
+    bob.expect_text(&identity("alice"), "psst").await;
+    let without_right = ParticipantConfig {
+        may_send_private: false,
+        ..known("alice")
+    };
+    update(&node, "alice", without_right).await;
+    alice.expect_all(&alice.send(&to("bob")), 403).await;
+    bob.assert_nothing_left();
+}
+
+#[tokio::test]
+async fn participant_that_is_somebody_else_now_speaks_and_is_met_as_such() {
+    let node = node(config(backends()[0], 1)).await;
+    let alice = node.join("alice").await;
+    let bob = node.join("bob").await;
+    update(&node, "alice", known("eve")).await;
+    let old = Draft::text(&identity("alice"), ROOM, "old");
+    alice.expect_all(&alice.send(&old), 403).await;
+    alice
+        .send_ok(&Draft::text(&identity("eve"), ROOM, "new"))
+        .await;
+    bob.expect_text(&identity("eve"), "new").await;
+    let client = &node.client;
+    let unknown = client.update_participant(node.room.clone(), id("x"), known("x"));
+    assert_eq!(
+        unknown.await.unwrap_err().code,
+        ErrorCode::NoSuchParticipant
+    );
+    let nobody = ParticipantConfig {
+        identities: Vec::new(),
+        ..known("bob")
+    };
+    let malformed = client.update_participant(node.room.clone(), id("bob"), nobody);
+    assert_eq!(
+        malformed.await.unwrap_err().code,
+        ErrorCode::MalformedAddress
+    );
+}
+
+// covers: ALIAS-7.2.3.2-12, MSRP-7701-6.1-04
+#[tokio::test]
+async fn what_a_hidden_participant_sends_names_nobody() {
+    let node = node(config(backends()[0], 1)).await;
+    let alice = node.join("alice").await;
+    let bob = node.join("bob").await;
+    let alias = "sip:anonymous@anonymous.invalid";
+    let hidden = ParticipantConfig {
+        identities: vec![alias.to_owned()],
+        entity: alias.to_owned(),
+        is_hidden: true,
+        ..known("alice")
+    };
+    update(&node, "alice", hidden).await;
+    let draft = Draft::text(alias, ROOM, "boo")
+        .message_id("alice-phone-1")
+        .header("X-Client", "alice")
+        .mime_header("Content-ID", "<1@alice.example.com>");
+    alice.send_ok(&draft).await;
+    let message = bob.expect_text(alias, "boo").await;
+    assert_ne!(message.id, "alice-phone-1");
+    let mut names = message.headers.iter().map(|(name, _)| name.as_str());
+    assert!(!names.any(|name| name == "X-Client" || name == "Content-ID"));
+}
+
+#[tokio::test]
+async fn participant_that_is_removed_in_the_middle_of_a_message_gets_its_abort() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let alice = node.join("alice").await;
+        let bob = node.join("bob").await;
+        let carol = node.join("carol").await;
+        let text = "x".repeat(20_000);
+        let draft = Draft::text(&identity("alice"), ROOM, &text).chunk_octets(10_000);
+        let tid = alice.send_chunk(&draft, 0, 10_000, Flag::More);
+        alice.expect_status(&tid, 200).await;
+        node.remove("bob").await;
+        assert_eq!(bob.expect_message().await.ended, Flag::Abort);
+        let end = draft.octets();
+        alice.send_chunk(&draft, 10_000, end, Flag::Last);
+        assert_eq!(carol.expect_message().await.text().len(), end);
+    }
+}
