@@ -31,7 +31,7 @@ impl Software {
         let value = headers
             .first("User-Agent")
             .or_else(|| headers.first("Server"))?;
-        Products(value).find_map(|product| Self::of_product(product))
+        Products(value).find_map(Self::of_product)
     }
 
     fn of_product(product: &str) -> Option<Self> {

@@ -1,5 +1,6 @@
 //! Groups from a directory of documents.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
@@ -266,13 +267,14 @@ fn index(
     let mut groups: HashMap<String, Arc<Group>> = HashMap::new();
     for (path, document) in documents {
         for group in &document.groups {
-            if groups.contains_key(&group.uri.key()) {
-                errors.push(GroupsError::Twice {
+            match groups.entry(group.uri.key()) {
+                Entry::Vacant(free) => {
+                    free.insert(Arc::clone(group));
+                }
+                Entry::Occupied(_) => errors.push(GroupsError::Twice {
                     path: path.clone(),
                     uri: group.uri.as_str().to_owned(),
-                });
-            } else {
-                groups.insert(group.uri.key(), Arc::clone(group));
+                }),
             }
         }
     }
