@@ -86,7 +86,7 @@ async fn refresh_that_changes_nothing_repeats_the_description() {
     }
 }
 
-// covers: CTRL-7.2.1.6-01
+// covers: CTRL-7.2.1.6-01, MSRP-4975-8.6-07
 #[tokio::test]
 async fn reinvite_that_cannot_be_served_leaves_everything_as_it_was() {
     for way in WAYS {

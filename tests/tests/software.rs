@@ -24,6 +24,8 @@ async fn requests_of_the_node_name_its_software() {
         let bob = proxy.accept_invite(|uri| uri == BOB).await;
         let carol = proxy.accept_invite(|uri| uri == CAROL).await;
         assert_named(bob.request(), "User-Agent");
+        // An INVITE without any provisional response is not cancelled.
+        carol.ring().await;
         // The target of the dialog comes with the 180; the 200 has none.
         bob.send(&bob.response(180, "Ringing")).await;
         let endpoint = MsrpEndpoint::bind().await;

@@ -55,6 +55,9 @@ pub const GROUP_DOCUMENTS_MAX: usize = 100_000;
 /// Most conferences at once. More: 503. Source: ours; each holds a few kilobytes.
 pub const CONFERENCES_MAX: usize = 100_000;
 
+/// The seconds in Retry-After of a 503 at [`CONFERENCES_MAX`]. Source: ours.
+pub const RETRY_AFTER_S: u32 = 5;
+
 /// How long an invitee may take to answer, in nanoseconds. After that its INVITE is cancelled and
 /// counts as 408. Source: RFC 3261 s.16.6 timer C; AMB-22.
 pub const INVITATION_NS_MAX: u64 = 180 * NS_PER_S;

@@ -290,7 +290,7 @@ mod tests {
         );
     }
 
-    // covers: MSRP-4975-14.1-01
+    // covers: MSRP-4975-14.1-01, MSRP-4975-8.2-05
     #[test]
     fn session_id_shows_every_random_bit() {
         let homes = Homes {

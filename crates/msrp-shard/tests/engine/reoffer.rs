@@ -167,6 +167,7 @@ async fn reoffer_with_another_path_makes_a_fresh_session_in_the_place_of_the_old
     }
 }
 
+// covers: MSRP-4975-5.4-21
 #[tokio::test]
 async fn messages_under_way_end_when_their_session_is_made_anew() {
     let node = node(config(ring_io::Want::Auto, 1)).await;

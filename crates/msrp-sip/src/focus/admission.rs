@@ -118,25 +118,37 @@ impl Caller {
     }
 }
 
+/// Checks that no dialog is to be replaced.
+///
+/// # Errors
+/// [`Refusal::NothingToReplace`] -> 481 for a Replaces field: no dialog of ours can be replaced, so
+/// it names none.
+///
+/// # Spec
+/// RFC 3891 s.3.
+pub(crate) fn check_replaces(headers: &Headers) -> Result<(), Refusal> {
+    match headers.first("Replaces") {
+        None => Ok(()),
+        Some(_) => Err(Refusal::NothingToReplace),
+    }
+}
+
 /// Checks the extensions that the request requires.
 ///
 /// # Errors
-/// [`Refusal::BadExtension`] -> 420; [`Refusal::NothingToReplace`] -> 481 for a Replaces field: no
-/// dialog of ours can be replaced, so it names none.
+/// [`Refusal::BadExtension`] -> 420.
 ///
 /// # Spec
-/// AMB-49; RFC 3261 s.8.2.2.3; RFC 3891 s.3.
+/// AMB-49; RFC 3261 s.8.2.2.3.
 pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
     let is_known = |tag: &&str| KNOWN_EXTENSIONS.iter().any(|k| k.eq_ignore_ascii_case(tag));
     let unknown: Vec<&str> = tokens(headers, "Require")
         .filter(|tag| !is_known(tag))
         .collect();
-    if !unknown.is_empty() {
-        return Err(Refusal::BadExtension(unknown.join(", ")));
-    }
-    match headers.first("Replaces") {
-        None => Ok(()),
-        Some(_) => Err(Refusal::NothingToReplace),
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::BadExtension(unknown.join(", ")))
     }
 }
 

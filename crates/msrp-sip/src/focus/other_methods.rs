@@ -3,7 +3,7 @@
 //! # Spec
 //! COM-5.1-06, COM-5.1-07; RFC 3261 s.8.2.1 and s.11, RFC 6665 s.4.
 
-use crate::focus::admission::Caller;
+use crate::focus::admission::{Caller, check_extensions};
 use crate::focus::headers::{ACCEPT, ALLOW, SOFTWARE};
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
@@ -21,6 +21,7 @@ pub(crate) fn answer_outside(
         }
         _ => {}
     }
+    check_extensions(&request.headers)?;
     Ok(answer_plain(&request.method))
 }
 

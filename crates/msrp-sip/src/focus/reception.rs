@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use msrp_control::RoomId;
 
-use crate::address::Uri;
+use crate::address::{AddressError, Uri};
 use crate::focus::Focus;
-use crate::focus::admission::{Caller, Knock, check_extensions, read_invitees, read_offer};
+use crate::focus::admission::{
+    Caller, Knock, check_extensions, check_replaces, read_invitees, read_offer,
+};
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::media::Remote;
 use crate::focus::refusal::Refusal;
@@ -38,8 +40,12 @@ impl Focus {
             return Err(Refusal::Draining);
         }
         check_extensions(&request.headers)?;
+        check_replaces(&request.headers)?;
         let agreement = Agreement::answering(&request.headers, &self.policy)?;
-        let target = Uri::parse(&request.uri).map_err(|_| Refusal::UnknownAddress)?;
+        let target = Uri::parse(&request.uri).map_err(|error| match error {
+            AddressError::Scheme => Refusal::UnknownScheme,
+            _ => Refusal::UnknownAddress,
+        })?;
         let knock = |offer| Knock {
             caller: caller.clone(),
             transaction,

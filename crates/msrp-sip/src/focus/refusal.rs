@@ -7,6 +7,7 @@ use msrp_control::{ControlError, ErrorCode};
 use crate::focus::headers;
 use crate::focus::media;
 use crate::focus::policy::Policy;
+use crate::limits::RETRY_AFTER_S;
 use crate::ua::{Answer, Headers};
 
 /// A legal or illegal request that is not served.
@@ -22,6 +23,8 @@ pub(crate) enum Refusal {
     MalformedHeader(&'static str),
     /// The session interval is too small.
     IntervalTooSmall,
+    /// The Request-URI has a scheme that we do not know.
+    UnknownScheme,
     /// No such factory, group or other address here.
     UnknownAddress,
     /// The session identity names no running session.
@@ -111,6 +114,7 @@ impl Refusal {
                 format!("The header field {name} cannot be read"),
             ),
             Self::IntervalTooSmall => row(422, "interval_too_small"),
+            Self::UnknownScheme => row(416, "unknown_scheme"),
             Self::UnknownAddress => row(404, "unknown_address"),
             Self::NoSession => warned(403, "no_session", "123 Session does not exist"),
             Self::CallerIsFocus(_) => {
@@ -170,6 +174,7 @@ impl Refusal {
             }
             Self::UnsupportedBody => headers.push("Accept", headers::ACCEPT),
             Self::UnsupportedEncoding => headers.push("Accept-Encoding", "identity"),
+            Self::Overloaded => headers.push("Retry-After", RETRY_AFTER_S.to_string()),
             Self::NotAcceptable(_) => body = Some(media::supported(policy)),
             _ => {}
         }

@@ -268,13 +268,13 @@ fn index(
     for (path, document) in documents {
         for group in &document.groups {
             match groups.entry(group.uri.key()) {
+                Entry::Vacant(free) => {
+                    free.insert(Arc::clone(group));
+                }
                 Entry::Occupied(_) => errors.push(GroupsError::Twice {
                     path: path.clone(),
                     uri: group.uri.as_str().to_owned(),
                 }),
-                Entry::Vacant(free) => {
-                    free.insert(Arc::clone(group));
-                }
             }
         }
     }

@@ -59,9 +59,9 @@ pub(super) struct Ids {
     pub(super) via: String,
     /// All Via values below the topmost, field by field.
     pub(super) more_vias: Vec<String>,
-    /// From as it stood.
+    /// From, its parameters without blanks.
     pub(super) from: String,
-    /// To as it stood.
+    /// To, its parameters without blanks.
     pub(super) to: String,
     /// The tag in From.
     pub(super) from_tag: String,
@@ -301,8 +301,8 @@ fn ids(head: &Head, source: SocketAddr, is_request: bool) -> Result<(Ids, String
             via.without_source()
         },
         more_vias,
-        from: from.to_owned(),
-        to: to.to_owned(),
+        from: from_addr.plain(from),
+        to: to_addr.plain(to),
         from_tag: from_tag.to_owned(),
         to_tag: to_addr.tag().map(str::to_owned),
         call_id: call_id.to_owned(),

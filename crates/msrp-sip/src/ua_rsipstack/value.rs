@@ -33,7 +33,32 @@ impl<'a> NameAddr<'a> {
             None => value.split_once(';').unwrap_or((value, "")),
         };
         let uri = uri.trim();
-        uri.contains(':').then_some(Self { uri, params })
+        // Without brackets there is no name; a quotation without end swallows its brackets.
+        let is_bare = open.is_some() || !uri.contains(['"', '<', ' ', '\t']);
+        (uri.contains(':') && is_bare).then_some(Self { uri, params })
+    }
+
+    /// The value with its parameters written plainly, `;tag=x`, where blanks stood among them. The
+    /// stack reads only the plain form.
+    pub(super) fn plain(&self, value: &str) -> String {
+        if !self.params.contains([' ', '\t']) {
+            return value.to_owned();
+        }
+        let end = value.len().saturating_sub(self.params.len());
+        let address = value
+            .get(..end)
+            .unwrap_or(value)
+            .trim_end_matches([';', ' ', '\t']);
+        let mut plain = address.to_owned();
+        for (name, value) in params(self.params) {
+            plain.push(';');
+            plain.push_str(name);
+            if let Some(value) = value {
+                plain.push('=');
+                plain.push_str(value);
+            }
+        }
+        plain
     }
 
     /// The tag parameter.

@@ -14,6 +14,7 @@
 
 use msrp_control::{Command, ControlError, ErrorCode, Reply};
 
+use crate::focus::admission::check_extensions;
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
@@ -58,7 +59,8 @@ impl Conference {
         if let Some(answer) = untimely(participant) {
             return Some(answer);
         }
-        let read = Agreement::answering(&request.headers, env.policy)
+        let read = check_extensions(&request.headers)
+            .and_then(|()| Agreement::answering(&request.headers, env.policy))
             .and_then(|agreement| Ok((agreement, read_offer(request)?)));
         let (agreement, offer) = match read {
             Ok(read) => read,

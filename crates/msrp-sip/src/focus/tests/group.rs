@@ -557,7 +557,7 @@ fn group_that_is_deleted_refuses_a_caller_who_waits() {
     world.finish();
 }
 
-// covers: REL-7.2.2.8-14
+// covers: REL-7.2.2.8-14, SEC-14.3-01
 #[test]
 fn group_that_is_changed_removes_who_may_not_take_part_and_keeps_the_others() {
     let mut world = world(group());

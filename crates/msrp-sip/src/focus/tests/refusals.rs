@@ -88,11 +88,12 @@ fn unknown_addresses_are_not_found() {
         "sip:bob@elsewhere.example",
         "sip:im-xyz@im.example",
         "tel:+1555",
-        "x:y",
     ] {
         let call = world.invite(uri, caller("alice"), body());
         assert_eq!(world.refusal(call), (404, None), "{uri}");
     }
+    let call = world.invite("x:y", caller("alice"), body());
+    assert_eq!(world.final_of(call).status, 416);
     world.finish();
 }
 

@@ -190,6 +190,7 @@ fn message_answer_follows_failure_report() {
     }
 }
 
+// covers: CLI-7.1.3.3-02
 #[test]
 fn message_with_success_report_is_reported() {
     let mut session = session();

@@ -30,7 +30,7 @@ fn answer_of(script: &Script) -> Answer {
     }
 }
 
-// covers: CLI-7.1.1.1-01, CLI-7.1.1.1-03, CLI-7.1.1.1-06, CLI-7.1.1.1-07, CLI-7.1.1.1-08
+// covers: CLI-7.1.1.1-01, CLI-7.1.1.1-03, CLI-7.1.1.1-06, CLI-7.1.1.1-07, CLI-7.1.1.1-08, CLI-7.1.1.4-01
 #[tokio::test]
 async fn invite_has_identity_tags_and_offer() {
     let (_leg, script) = joined(Headers::new()).await;
@@ -49,7 +49,10 @@ async fn invite_has_identity_tags_and_offer() {
     assert_eq!(first("Supported"), "timer");
     assert_eq!(first("Session-Expires"), "1800;refresher=uac");
     assert_eq!(first("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE");
-    assert_eq!(request.body.unwrap().content_type, "application/sdp");
+    let body = request.body.unwrap();
+    assert_eq!(body.content_type, "application/sdp");
+    let offer = String::from_utf8(body.octets).unwrap();
+    assert!(offer.contains("a=accept-types:message/cpim\r\n"), "{offer}");
 }
 
 #[tokio::test]
@@ -148,7 +151,7 @@ async fn requests_of_the_room_are_answered() {
     }
 }
 
-// covers: CLI-7.1.1.8-01
+// covers: CLI-7.1.1.8-01, CLI-7.1.1.1-10
 #[tokio::test(start_paused = true)]
 async fn refresh_is_sent_at_half_time_until_the_room_is_gone() {
     let headers = Headers::new().with("Session-Expires", "90;refresher=uac");
