@@ -57,7 +57,7 @@ async fn town(want: ring_io::Want) -> Town {
     }
 }
 
-// covers: MSRP-4975-5.4-02
+// covers: MSRP-4975-7.2-07
 #[tokio::test]
 async fn session_of_another_shard_shares_a_connection_and_both_rooms_are_served() {
     for want in backends() {
@@ -169,6 +169,7 @@ async fn connection_whose_last_session_ends_in_a_forwarded_request_closes() {
     }
 }
 
+// covers: MSRP-4975-5.4-11
 #[tokio::test]
 async fn session_of_another_shard_named_wrongly_or_bound_elsewhere_is_refused() {
     for want in backends() {
