@@ -227,3 +227,63 @@ impl<I: Io> Shard<I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use msrp_session::{PieceBody, PieceFields};
+    use msrp_wire::{
+        ByteRange, ContentTypeBuf, ContinuationFlag, FailureReport, MessageId, RelayedHeadersBuf,
+        SuccessReport, TransactionId,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn piece() -> Rc<Piece> {
+        let fields = PieceFields {
+            message_id: MessageId::parse(b"m1234").unwrap(),
+            byte_range: ByteRange::WHOLE,
+            success_report: SuccessReport::No,
+            failure_report: FailureReport::Partial,
+            relayed: Rc::new(RelayedHeadersBuf::default()),
+            content_type: Rc::new(ContentTypeBuf::parse("message/cpim").unwrap()),
+            flag: ContinuationFlag::Last,
+        };
+        let id = TransactionId::parse(b"abcd1234").unwrap();
+        Rc::new(Piece::compose(&fields, PieceBody::new(), || id))
+    }
+
+    proptest! {
+        #[test]
+        fn piece_is_in_a_crossing_once_whoever_gets_it(
+            lent in proptest::collection::vec(0_usize..6, 1..60),
+        ) {
+            let pieces: Vec<_> = (0..6).map(|_| piece()).collect();
+            let mut outgoing = Outgoing::default();
+            let mut seen: Vec<Option<usize>> = vec![None; pieces.len()];
+            for &which in &lent {
+                let index = outgoing.index_of(&pieces[which]);
+                prop_assert_eq!(*seen[which].get_or_insert(index), index);
+            }
+            let different = seen.iter().flatten().count();
+            prop_assert_eq!(outgoing.crossing.pieces.len(), different);
+            let mut indices: Vec<_> = seen.into_iter().flatten().collect();
+            indices.sort_unstable();
+            prop_assert_eq!(indices, (0..different).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn stand_in_is_found_by_the_key_it_was_made_for_alone() {
+        let mut crossings = Crossings::new(0, &Epochs::new(2));
+        let there = ConnKey::new(3, 1);
+        crossings.add_stand_in((1, there), ConnKey::new(9, 9));
+        assert_eq!(crossings.stand_in((1, there)), Some(ConnKey::new(9, 9)));
+        assert_eq!(crossings.stand_in((1, ConnKey::new(3, 2))), None);
+        assert_eq!(crossings.stand_in((0, there)), None);
+        crossings.remove_stand_in((1, ConnKey::new(3, 2)));
+        assert_eq!(crossings.stand_ins_of(1), [ConnKey::new(9, 9)]);
+        crossings.remove_stand_in((1, there));
+        assert!(crossings.stand_ins_of(1).is_empty());
+    }
+}

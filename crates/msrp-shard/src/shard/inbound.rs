@@ -61,8 +61,8 @@ impl<I: Io> Shard<I> {
             };
             let Some(event) = step.event else { break };
             let consumed = step.consumed;
-            let is_end = !matches!(event, Event::Request(_) | Event::Body(_));
             let is_body = matches!(event, Event::Body(_));
+            let is_end = !is_body && !matches!(event, Event::Request(_));
             let request = octets.get(request_start..).unwrap_or_default();
             match self.handle_wire(now, conn, (&rest, request), event) {
                 Fate::Read => rest.advance(consumed),
@@ -83,6 +83,11 @@ impl<I: Io> Shard<I> {
         };
         connection.decoder = Some(decoder);
         self.keep_rest(conn, octets, request_start..octets.len());
+        self.read_unnamed(conn);
+    }
+
+    /// A connection without session is read bit by bit, and not while another shard decides.
+    fn read_unnamed(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get(conn)
             && matches!(connection.phase, Phase::Unnamed)
             && connection.routes.is_empty()
@@ -221,15 +226,21 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get(conn) else {
             return Named::Unknown;
         };
-        for &leg in &connection.sessions {
-            if self
-                .sessions
-                .get(leg)
-                .is_some_and(|s| s.session_id() == session_id)
-            {
-                return Named::Here(leg);
-            }
+        let is_named = |leg: &&LegKey| {
+            let session = self.sessions.get(**leg);
+            session.is_some_and(|session| session.session_id() == session_id)
+        };
+        if let Some(&leg) = connection.sessions.iter().find(is_named) {
+            return Named::Here(leg);
         }
+        self.find_unbound(now, conn, session_id)
+    }
+
+    /// Finds a session that is not bound to this connection of the shard.
+    fn find_unbound(&mut self, now: Timestamp, conn: ConnKey, session_id: &[u8]) -> Named {
+        let Some(connection) = self.connections.get(conn) else {
+            return Named::Unknown;
+        };
         // One that has gone a way to another shard stays, so that its answers find it.
         let may_go = matches!(connection.phase, Phase::Unnamed) && connection.routes.is_empty();
         let shards_count = self.environment.epochs.shards_count();

@@ -57,7 +57,7 @@ async fn town(want: ring_io::Want) -> Town {
     }
 }
 
-// covers: MSRP-4975-5.4-02
+// covers: MSRP-4975-7.2-07
 #[tokio::test]
 async fn session_of_another_shard_shares_a_connection_and_both_rooms_are_served() {
     for want in backends() {
@@ -169,6 +169,7 @@ async fn connection_whose_last_session_ends_in_a_forwarded_request_closes() {
     }
 }
 
+// covers: MSRP-4975-5.4-11
 #[tokio::test]
 async fn session_of_another_shard_named_wrongly_or_bound_elsewhere_is_refused() {
     for want in backends() {
@@ -239,6 +240,16 @@ async fn recipient_on_another_shard_that_reads_late_slows_the_sender_of_a_shared
         let sent = gateway.send(&second.text("second", &text).chunk_octets(60_000));
         here.until("msrp_senders_paused_total", None, |count| count > 0)
             .await;
+        // While others talk on, the carrier takes no more of it: both pools together have 128 buffers.
+        let (carol, dave) = (here.join("carol").await, there.join("dave").await);
+        for _ in 0..300 {
+            for peer in [&carol, &dave] {
+                peer.send_ok(&Draft::empty()).await;
+            }
+        }
+        assert!(gateway.unwritten_octets() > 0);
+        let slots = here.metric("msrp_receive_slots_in_use", None);
+        assert!(slots < 32, "{slots} receive buffers are held");
         late.set_mode(Mode::Auto);
         late.expect_text(&identity("second"), &text).await;
         gateway.expect_all(&sent, 200).await;
