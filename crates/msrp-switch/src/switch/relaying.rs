@@ -51,6 +51,8 @@ impl Switch {
             to: Rc::new(recipients.to),
             is_stale: false,
             has_left: false,
+            is_end_shown: false,
+            head_octets: 0,
             refused_count: 0,
             smallest_max_size: recipients.smallest_max_size,
             oversize_count: recipients.oversize_count,
@@ -198,6 +200,7 @@ impl Switch {
             return;
         };
         relay.hold_deadline = None;
+        relay.is_end_shown |= flag == ContinuationFlag::Last;
         if relay.to.is_empty() {
             return;
         }

@@ -76,6 +76,9 @@ struct Copy {
     pieces_at_end: Option<usize>,
 }
 
+/// Octets of a wrapper, and of what is kept while it is not complete.
+const GATHERED_OCTETS_MAX: usize = 16_384;
+
 struct Model {
     room_max: usize,
     private_messages: bool,
@@ -344,15 +347,25 @@ impl Model {
         if message.total.is_some_and(|total| end > total) {
             return Err(400);
         }
-        if message.state == State::Gathering && start != message.prefix() {
+        // What comes ahead of the wrapper is kept with it up to the bound of a wrapper.
+        if message.state == State::Gathering
+            && start > message.prefix()
+            && message.accepted_octets + end - start > GATHERED_OCTETS_MAX
+        {
             return Err(400);
         }
         message.arrived[start..end].fill(true);
         message.accepted_octets += end - start;
-        if message.state == State::Gathering {
+        let was_gathering = message.state == State::Gathering;
+        if was_gathering {
             self.decide(index, false)?;
         }
         if self.messages[index].state == State::Relaying {
+            let end = if was_gathering {
+                self.messages[index].end()
+            } else {
+                end
+            };
             self.withhold(index, end);
         }
         Ok(())
@@ -470,7 +483,12 @@ impl Model {
     }
 
     fn on_end_of(&mut self, who: Who, index: usize, position: usize, flag: ContinuationFlag) {
-        let is_over = flag == Last && self.messages[index].state == State::Gathering;
+        let message = &self.messages[index];
+        let shown = (flag == Last).then(|| position.max(message.end()));
+        let total = message.total.or(shown);
+        let is_over = flag != Abort
+            && message.state == State::Gathering
+            && total.is_some_and(|total| message.prefix() >= total);
         if is_over && let Err(status) = self.decide(index, true) {
             self.refuse(index, status);
             self.messages[index].state = State::Unknown;
