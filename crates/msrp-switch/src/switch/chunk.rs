@@ -295,14 +295,15 @@ impl Switch {
         if octets.is_empty() {
             return Ok(());
         }
-        if !message.held.is_followed_by(start) {
+        let is_followed = message.held.is_followed_by(start);
+        self.withhold_oversize(key, end);
+        if !is_followed {
             self.flush(key, ContinuationFlag::More);
         }
         self.mark_dirty(key);
         if let Some(message) = self.messages.get_mut(key.0) {
             message.held.push(start, octets);
         }
-        self.withhold_oversize(key, end);
         self.cut_full_pieces(key);
         Ok(())
     }

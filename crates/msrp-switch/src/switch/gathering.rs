@@ -103,7 +103,8 @@ impl Switch {
         };
         self.admit_report(recipients.report.as_ref(), sender)?;
         self.sums.messages.count(class);
-        let end = message.held.end();
+        // Also what came ahead, so that nothing leaves to those who have no room for it.
+        let end = message.coverage.end();
         if let Some(message) = self.messages.get_mut(key.0) {
             message.kind = kind;
         }
@@ -122,7 +123,6 @@ impl Switch {
         while let Some(message) = self.messages.get_mut(key.0)
             && let Some((start, octets)) = message.ahead.pop_until(u64::MAX)
         {
-            let end = start.saturating_add(octets.len() as u64);
             let head_octets = message.relay().map_or(0, |relay| relay.head_octets);
             let (start, octets) = from_position(start, octets, head_octets);
             if octets.is_empty() {
@@ -134,7 +134,6 @@ impl Switch {
             if let Some(message) = self.messages.get_mut(key.0) {
                 message.held.push(start, octets);
             }
-            self.withhold_oversize(key, end);
             self.flush_relayed(key);
         }
     }

@@ -236,7 +236,8 @@ impl Switch {
         let Some(message) = self.messages.get(key.0) else {
             return true;
         };
-        let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete;
+        let has_all_left = message.has_arrived() && message.held.octets() == 0;
+        let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete && !has_all_left;
         if message.relay().filter(is_under_way).is_some() {
             let start = message.held.start();
             let fields = self.fields(message, start, 0, ContinuationFlag::Abort);
