@@ -15,6 +15,7 @@
 )]
 
 mod acceptance;
+mod ahead;
 mod content_class;
 mod final_report;
 mod kind;

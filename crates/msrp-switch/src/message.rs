@@ -16,6 +16,7 @@ use msrp_wire::{
     SuccessReport,
 };
 
+use crate::ahead::Ahead;
 use crate::final_report::ReportKey;
 use crate::kind::Kind;
 use crate::leg::LegKey;
@@ -47,6 +48,8 @@ pub(crate) struct Message {
     /// The total that the end of the chunk with `$` showed.
     pub(crate) counted_total: Option<u64>,
     pub(crate) held: Held,
+    /// What came before octets of the wrapper were there that lie in front of it.
+    pub(crate) ahead: Ahead,
     /// Whether octets arrived in this turn and wait for its end.
     pub(crate) is_dirty: bool,
     /// The end of the last turn in which its sender was heard; `None` in the first one.

@@ -30,7 +30,8 @@ pub enum Refused {
     PrivateMessagesUnsupported,
     /// The message is longer than the room allows.
     TooLarge,
-    /// The first chunk of a message does not start at its first octet.
+    /// The first chunk of a message does not start at its first octet, or too much came ahead of
+    /// its wrapper.
     NotTheStart,
     /// Octets lie behind the end of the message that an earlier chunk with `$` showed.
     BeyondTheEnd,

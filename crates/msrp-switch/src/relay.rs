@@ -118,6 +118,11 @@ pub(crate) struct Relay {
     pub(crate) is_stale: bool,
     /// Whether a piece has left: only then is there something to end with `#`.
     pub(crate) has_left: bool,
+    /// Whether the piece with `$` has left.
+    pub(crate) is_end_shown: bool,
+    /// Octets of the wrapper and of the content's headers. The decision was made from them, so no
+    /// later chunk may take their place.
+    pub(crate) head_octets: u64,
     /// Copies that have no outcome yet.
     pub(crate) open_copies: usize,
     /// The smallest max-size among `to`.
@@ -143,6 +148,8 @@ impl Relay {
             to: Rc::new(to),
             is_stale: false,
             has_left: true,
+            is_end_shown: true,
+            head_octets: 0,
             smallest_max_size: None,
             oversize_count: 0,
             refused_count: 0,

@@ -18,6 +18,7 @@
 //! needs to be empty.
 
 mod chunk;
+mod gathering;
 mod own_message;
 mod relaying;
 mod reporting;

@@ -120,6 +120,34 @@ async fn private_message_needs_the_token_of_the_description_or_the_release() {
     bob.assert_nothing_left();
 }
 
+// covers: MSRP-7701-5.2-04, MSRP-7701-5.2-05
+#[tokio::test]
+async fn answer_lists_the_wrapper_and_everything_inside_it() {
+    let node = node(config(backends()[0], 1)).await;
+    let answer = node
+        .offer("alice", &MsrpEndpoint::bind().await.media())
+        .await;
+    assert_eq!(answer.accept_types[0], "message/cpim");
+    assert_eq!(answer.accept_wrapped_types, ["*"]);
+}
+
+#[tokio::test]
+async fn messages_are_counted_by_what_they_hold() {
+    let node = node(config(backends()[0], 1)).await;
+    let alice = node.join("alice").await;
+    let composing = "application/im-iscomposing+xml";
+    let body = b"<isComposing><state>active</state></isComposing>";
+    let notice = Draft::wrapped(&identity("alice"), ROOM, composing, body);
+    alice.send_ok(&notice).await;
+    let text = Draft::text(&identity("alice"), ROOM, "hello");
+    alice.send_ok(&text).await;
+    alice.send_ok(&text).await;
+    // The sums of a turn are shown at its end, before the next request is read.
+    alice.send_ok(&Draft::empty()).await;
+    let count = |label| node.metric("msrp_messages_total", Some(label));
+    assert_eq!((count("composing"), count("text")), (1, 2));
+}
+
 #[tokio::test]
 async fn participant_that_is_somebody_else_now_speaks_and_is_met_as_such() {
     let node = node(config(backends()[0], 1)).await;

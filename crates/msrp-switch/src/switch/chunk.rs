@@ -8,15 +8,14 @@ use msrp_wire::{
     ByteRange, ContentType, ContentTypeBuf, ContinuationFlag, RequestHead, StatusCode,
 };
 
+use super::gathering::from_position;
 use super::{Output, Switch};
-use crate::content_class::ContentClass;
+use crate::ahead::Ahead;
 use crate::leg::{LegKey, OpenChunk};
 use crate::limits::UNFINISHED_MESSAGES_MAX;
 use crate::message::{Message, MessageKey, Stage};
-use crate::recipients::{self, Question};
 use crate::refused::Refused;
 use crate::relay::Held;
-use crate::wrapper::Wrapper;
 
 impl Switch {
     /// A SEND begins on a leg. A refusal is answered at once; the octets that follow are dropped.
@@ -200,6 +199,7 @@ impl Switch {
             announced_total: range.total,
             counted_total: None,
             held: Held::default(),
+            ahead: Ahead::default(),
             is_dirty: false,
             heard: None,
             report: None,
@@ -241,7 +241,7 @@ impl Switch {
     }
 
     /// The end of the turn has to look at this message.
-    fn mark_dirty(&mut self, key: MessageKey) {
+    pub(super) fn mark_dirty(&mut self, key: MessageKey) {
         if let Some(message) = self.messages.get_mut(key.0)
             && !std::mem::replace(&mut message.is_dirty, true)
         {
@@ -257,6 +257,7 @@ impl Switch {
             self.stop_relay(key);
             if let Some(message) = self.messages.get_mut(key.0) {
                 message.held.clear();
+                message.ahead = Ahead::default();
                 message.stage = Stage::Refused(refused.status());
             }
         }
@@ -286,84 +287,32 @@ impl Switch {
             .coverage
             .add(start, octets.len() as u64)
             .map_err(|_| Refused::TooManyHoles)?;
-        if !message.held.is_followed_by(start) {
-            match &message.stage {
-                Stage::Gathering => return Err(Refused::NotTheStart),
-                Stage::Relaying(_) | Stage::Refused(_) => self.flush(key, ContinuationFlag::More),
-            }
+        let (start, octets) = match &message.stage {
+            Stage::Gathering => return self.gather(key, start, octets),
+            Stage::Relaying(relay) => from_position(start, octets, relay.head_octets),
+            Stage::Refused(_) => return Ok(()),
+        };
+        if octets.is_empty() {
+            return Ok(());
+        }
+        let is_followed = message.held.is_followed_by(start);
+        self.withhold_oversize(key, end);
+        if !is_followed {
+            self.flush(key, ContinuationFlag::More);
         }
         self.mark_dirty(key);
-        let Some(message) = self.messages.get_mut(key.0) else {
-            return Ok(());
-        };
-        message.held.push(start, octets);
-        match &message.stage {
-            Stage::Gathering => self.read_wrapper(key, false),
-            Stage::Relaying(_) => {
-                self.withhold_oversize(key, end);
-                self.cut_full_pieces(key);
-                Ok(())
-            }
-            Stage::Refused(_) => Ok(()),
-        }
-    }
-
-    /// Fixes the recipients as soon as the wrapper's headers and those of its content are complete:
-    /// both say who can take the message. `is_whole`: no more octets come.
-    fn read_wrapper(&mut self, key: MessageKey, is_whole: bool) -> Result<(), Refused> {
-        let Some(message) = self.messages.get(key.0) else {
-            return Ok(());
-        };
-        let Some((sender, leg)) = message
-            .sender
-            .and_then(|key| self.legs.get(key.0).map(|leg| (key, leg)))
-        else {
-            return Ok(());
-        };
-        let Some(room) = self.rooms.get_mut(leg.room.0) else {
-            return Ok(());
-        };
-        let (recipients, from, kind, class) = {
-            let octets = message.held.contiguous();
-            let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
-                return Ok(());
-            };
-            let inner = wrapper.inner.unwrap_or(ContentType::TEXT_PLAIN);
-            let kind = room.kinds.number(&inner);
-            let question = Question {
-                sender,
-                wrapper: &wrapper,
-                total: message.announced_total,
-                kind,
-                private_refusal: self.rules.private_refusal(room),
-            };
-            let recipients = recipients::decide(room, &self.legs, &question)?;
-            let from = recipients
-                .report
-                .as_ref()
-                .map(|_| wrapper.cpim.from.uri.into());
-            (recipients, from, kind, ContentClass::of(&inner))
-        };
-        self.admit_report(recipients.report.as_ref(), sender)?;
-        self.sums.messages.count(class);
-        let end = message.held.end();
         if let Some(message) = self.messages.get_mut(key.0) {
-            message.kind = kind;
+            message.held.push(start, octets);
         }
-        self.start_relay(key, recipients, from);
-        self.withhold_oversize(key, end);
         self.cut_full_pieces(key);
         Ok(())
     }
 
     fn end_chunk(&mut self, leg: LegKey, key: MessageKey, position: u64, flag: ContinuationFlag) {
         match flag {
-            ContinuationFlag::More => {
-                self.respond(leg, StatusCode::OK, None);
-                self.flush_relayed(key);
-            }
-            ContinuationFlag::Last => {
-                if let Err(refused) = self.end_gathering(key) {
+            ContinuationFlag::More | ContinuationFlag::Last => {
+                let is_last = flag == ContinuationFlag::Last;
+                if let Err(refused) = self.end_gathering(key, is_last.then_some(position)) {
                     self.refuse(leg, Some(key), refused);
                     self.forget_refused(leg, key);
                     if let Some(sender) = self.legs.get_mut(leg.0) {
@@ -372,7 +321,11 @@ impl Switch {
                     return;
                 }
                 self.respond(leg, StatusCode::OK, None);
-                self.end_message(key, position);
+                if is_last {
+                    self.end_message(key, position);
+                } else {
+                    self.flush_relayed(key);
+                }
             }
             ContinuationFlag::Abort => {
                 self.respond(leg, StatusCode::OK, None);
@@ -388,23 +341,6 @@ impl Switch {
         }
     }
 
-    /// The octets that wait for more of their chunk leave; those of a wrapper that is not complete
-    /// stay.
-    fn flush_relayed(&mut self, key: MessageKey) {
-        let message = self.messages.get(key.0);
-        if message.is_some_and(|message| message.relay().is_some()) {
-            self.flush(key, ContinuationFlag::More);
-        }
-    }
-
-    /// No more octets follow the first ones: the wrapper is complete now, or never.
-    fn end_gathering(&mut self, key: MessageKey) -> Result<(), Refused> {
-        match self.messages.get(key.0).map(|message| &message.stage) {
-            Some(Stage::Gathering) => self.read_wrapper(key, true),
-            Some(Stage::Relaying(_) | Stage::Refused(_)) | None => Ok(()),
-        }
-    }
-
     /// A chunk with `$` ends at `position`. The total is counted from what arrived: octets behind
     /// the end of that chunk belong to the message too. What leaves has `$` once, at the total.
     ///
@@ -414,11 +350,11 @@ impl Switch {
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
-        let total = position.max(message.coverage.end());
-        if message.counted_total.is_some() {
-            self.flush(key, ContinuationFlag::More);
+        if message.relay().is_none() || message.counted_total.is_some() {
+            self.flush_relayed(key);
             return;
         }
+        let total = position.max(message.coverage.end());
         let is_at_end = message.held.octets() == 0 || message.held.end() == total;
         if !is_at_end {
             self.flush(key, ContinuationFlag::More);

@@ -10,6 +10,7 @@ use msrp_wire::{
 };
 
 use super::{Output, Switch};
+use crate::ahead::Ahead;
 use crate::kind::Kind;
 use crate::leg::{Leg, LegKey};
 use crate::limits::{DISPLAY_NAME_OCTETS_MAX, OWN_MESSAGE_OCTETS_MAX};
@@ -130,6 +131,7 @@ impl Switch {
             announced_total: None,
             counted_total: None,
             held: Held::default(),
+            ahead: Ahead::default(),
             is_dirty: false,
             heard: None,
             report: None,

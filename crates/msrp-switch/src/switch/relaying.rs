@@ -51,6 +51,8 @@ impl Switch {
             to: Rc::new(recipients.to),
             is_stale: false,
             has_left: false,
+            is_end_shown: false,
+            head_octets: 0,
             refused_count: 0,
             smallest_max_size: recipients.smallest_max_size,
             oversize_count: recipients.oversize_count,
@@ -198,6 +200,7 @@ impl Switch {
             return;
         };
         relay.hold_deadline = None;
+        relay.is_end_shown |= flag == ContinuationFlag::Last;
         if relay.to.is_empty() {
             return;
         }
@@ -233,7 +236,8 @@ impl Switch {
         let Some(message) = self.messages.get(key.0) else {
             return true;
         };
-        let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete;
+        let has_all_left = message.has_arrived() && message.held.octets() == 0;
+        let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete && !has_all_left;
         if message.relay().filter(is_under_way).is_some() {
             let start = message.held.start();
             let fields = self.fields(message, start, 0, ContinuationFlag::Abort);

@@ -340,6 +340,8 @@ fn reasons_have_a_name_each() {
         Refused::NoSuchRecipient,
         Refused::TooManyRecipients,
         Refused::NoPrivateMessages,
+        Refused::RecipientLacksRelease,
+        Refused::PrivateMessagesUnsupported,
         Refused::TooLarge,
         Refused::NotTheStart,
         Refused::BeyondTheEnd,

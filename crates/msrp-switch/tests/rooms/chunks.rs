@@ -232,6 +232,25 @@ fn later_chunk_that_overlaps_is_relayed_where_it_belongs() {
     assert_eq!(house.getters(&message), [1]);
 }
 
+// covers: MSRP-4975-7.3.1-03
+#[test]
+fn octets_that_come_again_are_relayed_again_and_the_later_ones_count() {
+    let mut house = two();
+    let first = wrapped("a", &[ROOM], "0123456789".repeat(30));
+    let second = wrapped("a", &[ROOM], "abcdefghij".repeat(30));
+    let n = first.len();
+    house.say(0, &chunk("mess1", &first, 0..n - 50, None, More));
+    house.say(0, &chunk("mess1", &second, n - 100..n - 50, None, More));
+    house.say(0, &chunk("mess1", &first, n - 50..n, None, Last));
+    let expected = [
+        &first[..n - 100],
+        &second[n - 100..n - 50],
+        &first[n - 50..],
+    ]
+    .concat();
+    assert_eq!(house.texts(1), [expected]);
+}
+
 // covers: UPS-7.2.3.3-11
 #[test]
 fn messages_of_one_sender_begin_in_its_order_and_those_of_many_take_turns() {
@@ -355,13 +374,102 @@ fn message_that_does_not_begin_with_its_first_octet_is_refused() {
         house.say(0, &chunk("mess1", &message, 0..5, None, Last)),
         [400]
     );
-    house.say(0, &chunk("mess2", &message, 0..5, None, More));
-    assert_eq!(
-        house.say(0, &chunk("mess2", &message, 6..n, None, Last)),
-        [400]
-    );
     assert!(house.pieces(1).is_empty());
     assert!(house.switch.is_idle());
+}
+
+#[test]
+fn octets_ahead_of_the_wrapper_wait_for_it() {
+    let message = wrapped("a", &[ROOM], "x".repeat(500));
+    let n = message.len();
+    // The parts behind the first one, in the order in which they come, and the flag of the last.
+    let orders: [&[(usize, usize)]; 4] = [
+        &[(6, n), (5, 6)],
+        &[(60, n), (20, 60), (5, 20)],
+        &[(300, n), (5, 300)],
+        &[(400, n), (20, 30), (5, 20), (30, 400)],
+    ];
+    for order in orders {
+        let mut house = two();
+        assert_eq!(
+            house.say(0, &chunk("mess1", &message, 0..5, None, More).success()),
+            [200]
+        );
+        for (start, end) in order {
+            let flag = if *end == n { Last } else { More };
+            let part = chunk("mess1", &message, *start..*end, None, flag).success();
+            assert_eq!(house.say(0, &part), [200], "{order:?}");
+        }
+        assert_eq!(house.getters(&message), [1], "{order:?}");
+        let range = format!("1-{n}/{n}");
+        assert_eq!(house.reports(), [(0, "mess1", range.as_str(), 200)]);
+        assert!(house.switch.is_idle());
+    }
+}
+
+#[test]
+fn octets_ahead_of_the_wrapper_are_bounded() {
+    for (octets, answer) in [(16_384 - 5, 200), (16_384 - 4, 400)] {
+        let mut house = two();
+        let message = wrapped("a", &[ROOM], "x".repeat(40_000));
+        house.say(0, &chunk("mess1", &message, 0..5, None, More));
+        let half = octets / 2;
+        let first = chunk("mess1", &message, 1000..1000 + half, None, More);
+        let second = chunk(
+            "mess1",
+            &message,
+            20_000..20_000 + octets - half,
+            None,
+            More,
+        );
+        assert_eq!(house.say(0, &first), [200]);
+        assert_eq!(house.say(0, &second), [answer]);
+        assert!(house.pieces(1).is_empty());
+    }
+}
+
+#[test]
+fn wrapper_that_comes_again_never_takes_the_place_of_the_first() {
+    let good = wrapped("a", &[ROOM], "x".repeat(300));
+    let forged = wrapped("b", &[ROOM], "y".repeat(300));
+    assert_eq!(good.len(), forged.len());
+    let n = good.len();
+    let head = n - 300;
+    let orders: [&[(bool, usize, usize)]; 5] = [
+        // The flag says whether a part is a forged one.
+        &[(false, 0, n - 10), (true, 0, n - 10), (false, n - 10, n)],
+        &[
+            (false, 0, 5),
+            (false, 5, n - 10),
+            (true, 0, 40),
+            (false, n - 10, n),
+        ],
+        &[(false, 0, 40), (true, 0, 30), (false, 40, n)],
+        &[
+            (false, 0, 5),
+            (true, 30, 40),
+            (false, 5, n - 10),
+            (false, n - 10, n),
+        ],
+        &[
+            (false, 0, 0),
+            (true, 100, n - 10),
+            (false, 0, 100),
+            (false, n - 10, n),
+        ],
+    ];
+    for order in orders {
+        let mut house = two();
+        for (is_forged, start, end) in order {
+            let from = if *is_forged { &forged } else { &good };
+            let flag = if *end == n { Last } else { More };
+            house.say(0, &chunk("mess1", from, *start..*end, None, flag));
+        }
+        for got in house.inbox(1) {
+            let octets: Vec<Option<u8>> = good.iter().copied().map(Some).collect();
+            assert_eq!(got.octets[..head], octets[..head], "{order:?}");
+        }
+    }
 }
 
 #[test]

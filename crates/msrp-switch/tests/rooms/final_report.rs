@@ -242,6 +242,7 @@ fn final_report_without_success_report_is_a_message_of_the_switch() {
 }
 
 // covers: FR-5.7.3-04, FR-5.7.3-05, FR-5.7.3-17, FR-5.7.3-19, FR-O.1-07, FR-O.1-08
+// covers: MSRP-4975-7.1.1-06
 #[test]
 fn final_report_names_everybody_addressed_with_what_became_of_the_message() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -290,6 +291,7 @@ fn final_report_names_everybody_addressed_with_what_became_of_the_message() {
     assert_eq!((sums.refused, sums.failed, sums.settled()), (5, 2, 7));
 }
 
+// covers: MSRP-4975-7.1.2-06
 #[test]
 fn final_report_status_is_that_of_the_first_failed_leg() {
     let table = [
@@ -310,6 +312,7 @@ fn final_report_status_is_that_of_the_first_failed_leg() {
     assert_eq!(document(&house).0, 413);
 }
 
+// covers: MSRP-4975-7.1.1-05
 #[test]
 fn final_report_counts_its_time_from_the_last_octet_written() {
     let mut house = three();
@@ -376,6 +379,7 @@ fn final_report_waits_for_the_last_chunk_of_its_sender() {
     );
 }
 
+// covers: MSRP-4975-7.1.3-03
 #[test]
 fn final_report_needs_reports_on_every_octet() {
     let mut house = house([guest("a"), guest("b")]);
@@ -466,6 +470,7 @@ fn final_report_is_not_sent_for_what_was_refused_or_given_up() {
     }
 }
 
+// covers: MSRP-4975-7.1.2-09
 #[test]
 fn final_report_whose_sender_is_gone_is_skipped_and_counted() {
     let mut house = three();
@@ -496,6 +501,7 @@ fn final_reports_of_one_session_are_bounded() {
     assert_eq!(house.say(0, &whole("more3", &message)), [200]);
 }
 
+// covers: MSRP-4975-7.3.2-01
 #[test]
 fn final_reports_of_two_messages_with_one_id_do_not_mix() {
     let mut house = three();
@@ -599,6 +605,74 @@ fn final_report_comes_in_parts_where_interim_reports_are_wanted() {
     assert_eq!(legs[0].max_size, Some(10));
     assert_eq!(legs[1..], [leg("b", 200), leg("c", 408)]);
     assert!(house.switch.is_idle());
+}
+
+#[test]
+fn final_report_is_kept_from_who_does_not_list_it_only_where_the_rules_are_strict() {
+    let table = [
+        (false, "message/cpim", "text/plain", 1),
+        (true, "message/cpim", "text/plain", 0),
+        (true, "message/cpim", "application/*", 1),
+        (true, "message/cpim application/vnd.oma.final+xml", "", 1),
+    ];
+    for (strict_report_types, types, wrapped_types, sent) in table {
+        let rules = Rules {
+            strict_report_types,
+            ..Rules::default()
+        };
+        for is_report_form in [false, true] {
+            let guests = [guest("a").takes(types, wrapped_types, None), guest("b")];
+            let partial = FailureReport::Partial;
+            let mut house = House::with_rules(room_spec(), partial, rules, guests);
+            house.settling = Settling::ByTest;
+            let mut message = whole("mess1", &asking("a", &[ROOM]));
+            if is_report_form {
+                message = message.success();
+            }
+            house.say(0, &message);
+            report(&mut house, 1, 200);
+            house.settle(1, key_of(&house, 1), Outcome::Delivered);
+            let sent = if is_report_form { 1 } else { sent };
+            assert_eq!(house.outputs_seen.len(), sent, "{types} {wrapped_types}");
+            let sums = house.switch.sums();
+            let expected = (sent as u64, 1 - sent as u64);
+            assert_eq!(
+                (sums.final_reports_sent, sums.final_reports_skipped),
+                expected
+            );
+            assert!(house.switch.is_idle());
+        }
+    }
+}
+
+#[test]
+fn final_report_of_a_private_message_names_those_who_take_none() {
+    for (rules, status) in [
+        (Rules::default(), 403),
+        (
+            Rules {
+                private_refusal_is_428: true,
+                ..Rules::default()
+            },
+            428,
+        ),
+    ] {
+        let guests = [
+            guest("a"),
+            guest("b"),
+            guest("c").private(true, false, false),
+        ];
+        let mut house = House::with_rules(room_spec(), FailureReport::Partial, rules, guests);
+        house.settling = Settling::ByTest;
+        let to = [address("b"), address("c"), address("nobody")];
+        let to = to.each_ref().map(String::as_str);
+        house.say(0, &whole("mess1", &asking("a", &to)).success());
+        report(&mut house, 1, 200);
+        deliver_all(&mut house);
+        assert!(house.pieces(2).is_empty());
+        let legs = document(&house).1.legs;
+        assert_eq!(legs, [leg("b", 200), leg("c", status), leg("nobody", 404)]);
+    }
 }
 
 /// What a recipient does; several things may happen to one.

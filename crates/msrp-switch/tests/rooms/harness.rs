@@ -440,6 +440,15 @@ impl House {
         self.settle(who, piece.key, outcome);
     }
 
+    /// A recipient answers the piece with an error.
+    pub(crate) fn stop_copy(&mut self, who: Who, piece: &GotPiece, status: u16) {
+        let status = StatusCode::new(status).unwrap();
+        let leg = self.key(who);
+        self.switch
+            .settle_refused(leg, piece.key, piece.kind, status);
+        self.drain();
+    }
+
     pub(crate) fn end_turn(&mut self) {
         self.switch.end_turn(self.now);
         self.drain();

@@ -8,6 +8,7 @@
 mod addressing;
 mod answers;
 mod chunks;
+mod content;
 mod ending;
 mod final_report;
 mod harness;

@@ -8,7 +8,7 @@ mod run;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use msrp_switch::Outcome;
+use msrp_switch::{Addressing, Outcome};
 use msrp_wire::{ContinuationFlag, FailureReport, SuccessReport};
 use proptest::prelude::*;
 
@@ -76,9 +76,14 @@ struct Copy {
     pieces_at_end: Option<usize>,
 }
 
+/// Octets of a wrapper, and of what is kept while it is not complete.
+const GATHERED_OCTETS_MAX: usize = 16_384;
+
 struct Model {
     room_max: usize,
     private_messages: bool,
+    addressing: Addressing,
+    says_428: bool,
     guests: Vec<Guest>,
     messages: Vec<Message>,
     expected: Vec<(Who, u16, bool)>,
@@ -91,18 +96,24 @@ fn name_of(name: usize) -> String {
     format!("user{name}")
 }
 
+fn alias_of(who: Who) -> String {
+    format!("sip:anonymous{who}@anonymous.invalid")
+}
+
 impl Message {
     fn new(index: usize, plan: &MessagePlan, guests: &[GuestPlan]) -> Self {
         let mut plan = plan.clone();
         plan.sender %= guests.len();
+        let sender = &guests[plan.sender];
         let from = match plan.from {
-            From::Sender => guests[plan.sender].name,
-            From::Name(name) => name,
+            From::Sender if sender.is_hidden => alias_of(plan.sender),
+            From::Sender => address(&name_of(sender.name)),
+            From::Name(name) => address(&name_of(name)),
         };
         let mut head = format!("Subject: m{index:02}\r\n");
         match plan.form {
             Form::Good | Form::NotCpim => {
-                head += &format!("From: <{}>\r\n", address(&name_of(from)))
+                head += &format!("From: <{from}>\r\n");
             }
             Form::Malformed => head += "this is no header\r\n",
             Form::WithoutFrom => {}
@@ -111,6 +122,7 @@ impl Message {
             let to = match to {
                 To::Room => ROOM.to_owned(),
                 To::Name(name) => address(&name_of(*name)),
+                To::Alias(who) => alias_of(*who),
                 To::Nobody => address("nobody"),
             };
             head += &format!("To: <{to}>\r\n");
@@ -344,15 +356,25 @@ impl Model {
         if message.total.is_some_and(|total| end > total) {
             return Err(400);
         }
-        if message.state == State::Gathering && start != message.prefix() {
+        // What comes ahead of the wrapper is kept with it up to the bound of a wrapper.
+        if message.state == State::Gathering
+            && start > message.prefix()
+            && message.accepted_octets + end - start > GATHERED_OCTETS_MAX
+        {
             return Err(400);
         }
         message.arrived[start..end].fill(true);
         message.accepted_octets += end - start;
-        if message.state == State::Gathering {
+        let was_gathering = message.state == State::Gathering;
+        if was_gathering {
             self.decide(index, false)?;
         }
         if self.messages[index].state == State::Relaying {
+            let end = if was_gathering {
+                self.messages[index].end()
+            } else {
+                end
+            };
             self.withhold(index, end);
         }
         Ok(())
@@ -385,15 +407,19 @@ impl Model {
         if prefix < message.head_octets && !is_whole {
             return Ok(());
         }
-        let sender_name = self.guests[plan.sender].plan.name;
-        if !matches!(plan.from, From::Sender) && plan.from != From::Name(sender_name) {
+        let by = &self.guests[plan.sender].plan;
+        let is_own = !by.is_hidden && plan.from == From::Name(by.name);
+        if plan.from != From::Sender && !is_own {
+            return Err(403);
+        }
+        if self.addressing == Addressing::Rfc7701 && plan.to.len() > 1 {
             return Err(403);
         }
         let is_image = plan.is_image && prefix >= message.head_octets;
-        let addressed = self.addressed(plan)?;
+        let (addressed, lacking) = self.addressed(plan)?;
         let (announced, sender) = (message.announced(), plan.sender);
         let mut copies = BTreeMap::new();
-        let (mut unfit, mut oversize) = (0, 0);
+        let (mut unfit, mut oversize) = (lacking, 0);
         for who in addressed.into_iter().filter(|who| *who != sender) {
             let guest = &self.guests[who].plan;
             let takes = match guest.takes {
@@ -432,27 +458,45 @@ impl Model {
         Ok(())
     }
 
-    /// Who is in the room and meant by the To lines.
-    fn addressed(&self, plan: &MessagePlan) -> Result<Vec<Who>, u16> {
+    /// Who is in the room and meant by the To lines, and how many are meant and take no private
+    /// messages.
+    fn addressed(&self, plan: &MessagePlan) -> Result<(Vec<Who>, usize), u16> {
         let is_in = |who: &Who| {
             let guest = &self.guests[*who];
             guest.is_here && (guest.is_joined || *who == plan.sender)
         };
         let all = (0..self.guests.len()).filter(is_in);
         if plan.to.contains(&To::Room) {
-            return Ok(all.collect());
+            return Ok((all.collect(), 0));
         }
-        if !self.private_messages {
+        if !self.private_messages || !self.guests[plan.sender].plan.may_send_private {
             return Err(403);
         }
-        let named: Vec<Who> = all
-            .filter(|who| plan.to.contains(&To::Name(self.guests[*who].plan.name)))
-            .collect();
+        let is_named = |who: &Who| {
+            let guest = &self.guests[*who].plan;
+            let name = if guest.is_hidden {
+                To::Alias(*who)
+            } else {
+                To::Name(guest.name)
+            };
+            plan.to.contains(&name)
+        };
+        let named: Vec<Who> = all.filter(is_named).collect();
         if named.is_empty() {
-            Err(404)
-        } else {
-            Ok(named)
+            return Err(404);
         }
+        let others = named.iter().filter(|who| **who != plan.sender).count();
+        let takes = |who: &Who| {
+            let guest = &self.guests[*who].plan;
+            *who != plan.sender && (guest.shows_release || guest.declares_private)
+        };
+        let takers: Vec<Who> = named.into_iter().filter(takes).collect();
+        let lacking = others - takers.len();
+        if lacking > 0 && takers.is_empty() {
+            let is_428 = self.says_428 || self.addressing == Addressing::Rfc7701;
+            return Err(if is_428 { 428 } else { 403 });
+        }
+        Ok((takers, lacking))
     }
 
     fn on_end(&mut self, who: Who, flag: ContinuationFlag) {
@@ -470,7 +514,12 @@ impl Model {
     }
 
     fn on_end_of(&mut self, who: Who, index: usize, position: usize, flag: ContinuationFlag) {
-        let is_over = flag == Last && self.messages[index].state == State::Gathering;
+        let message = &self.messages[index];
+        let shown = (flag == Last).then(|| position.max(message.end()));
+        let total = message.total.or(shown);
+        let is_over = flag != Abort
+            && message.state == State::Gathering
+            && total.is_some_and(|total| message.prefix() >= total);
         if is_over && let Err(status) = self.decide(index, true) {
             self.refuse(index, status);
             self.messages[index].state = State::Unknown;
@@ -544,6 +593,7 @@ impl Guest {
 proptest! {
     #![proptest_config(ProptestConfig::default())]
 
+    // covers: PM-7.2.3.4-02, PM-7.2.3.4-04, MSRP-7701-6.1-06, MSRP-7701-6.2-05, ALIAS-7.2.3.2-13
     // covers: UPS-7.2.3.1-04, UPS-7.2.3.3-06, UPS-7.2.3.3-07, UPS-7.2.3.3-12, UPS-7.2.3.3-13, PM-7.2.3.4-05
     #[test]
     fn random_rooms_do_what_the_model_says(plan in plan()) {

@@ -1,5 +1,6 @@
 //! Random rooms and random traffic.
 
+use msrp_switch::Addressing;
 use msrp_switch::limits::HOLD_NS;
 use msrp_wire::FailureReport;
 use proptest::prelude::*;
@@ -9,6 +10,8 @@ pub(super) struct Plan {
     pub(super) failure_report: FailureReport,
     pub(super) room_max: usize,
     pub(super) private_messages: bool,
+    pub(super) addressing: Addressing,
+    pub(super) says_428: bool,
     pub(super) guests: Vec<GuestPlan>,
     pub(super) messages: Vec<MessagePlan>,
     pub(super) steps: Vec<Step>,
@@ -25,6 +28,11 @@ pub(super) struct GuestPlan {
     pub(super) may_send: bool,
     pub(super) may_receive: bool,
     pub(super) is_early: bool,
+    /// Takes part under an alias of its own.
+    pub(super) is_hidden: bool,
+    pub(super) may_send_private: bool,
+    pub(super) shows_release: bool,
+    pub(super) declares_private: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,6 +70,8 @@ pub(super) enum From {
 pub(super) enum To {
     Room,
     Name(usize),
+    /// The alias of a guest, by its place.
+    Alias(usize),
     Nobody,
 }
 
@@ -112,25 +122,27 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
         prop_oneof![Just(FailureReport::Partial), Just(FailureReport::Yes)],
         prop_oneof![4 => Just(1_000_000_usize), 1 => Just(3000_usize), 1 => Just(300_usize)],
         proptest::bool::weighted(0.8),
+        prop_oneof![3 => Just(Addressing::Oma), 1 => Just(Addressing::Rfc7701)],
+        any::<bool>(),
     );
     (
         settings,
         proptest::collection::vec(guest_plan(), 2..=GUESTS_MAX),
         proptest::collection::vec(message_plan(), 1..=MESSAGES_MAX),
         proptest::collection::vec(step(), 0..120),
-        proptest::collection::vec(0_u8..14, GUESTS_MAX * MESSAGES_MAX),
+        proptest::collection::vec(0_u8..18, GUESTS_MAX * MESSAGES_MAX),
     )
-        .prop_map(
-            |((failure_report, room_max, private_messages), guests, messages, steps, fates)| Plan {
-                failure_report,
-                room_max,
-                private_messages,
-                guests,
-                messages,
-                steps,
-                fates,
-            },
-        )
+        .prop_map(|(settings, guests, messages, steps, fates)| Plan {
+            failure_report: settings.0,
+            room_max: settings.1,
+            private_messages: settings.2,
+            addressing: settings.3,
+            says_428: settings.4,
+            guests,
+            messages,
+            steps,
+            fates,
+        })
 }
 
 fn guest_plan() -> impl Strategy<Value = GuestPlan> {
@@ -142,14 +154,21 @@ fn guest_plan() -> impl Strategy<Value = GuestPlan> {
     ];
     let max_size = prop_oneof![4 => Just(None), 2 => (100_usize..3000).prop_map(Some)];
     let likely = || proptest::bool::weighted(0.9);
-    (0_usize..4, takes, max_size, likely(), likely(), likely()).prop_map(
-        |(name, takes, max_size, may_send, may_receive, is_early)| GuestPlan {
+    let private = (likely(), any::<bool>(), any::<bool>());
+    let hidden = proptest::bool::weighted(0.2);
+    let may = (likely(), likely(), likely());
+    (0_usize..4, takes, max_size, may, hidden, private).prop_map(
+        |(name, takes, max_size, may, is_hidden, private)| GuestPlan {
             name,
             takes,
             max_size,
-            may_send,
-            may_receive,
-            is_early,
+            may_send: may.0,
+            may_receive: may.1,
+            is_early: may.2,
+            is_hidden,
+            may_send_private: private.0,
+            shows_release: private.1,
+            declares_private: private.2,
         },
     )
 }
@@ -157,7 +176,8 @@ fn guest_plan() -> impl Strategy<Value = GuestPlan> {
 fn message_plan() -> impl Strategy<Value = MessagePlan> {
     let to = prop_oneof![
         3 => Just(To::Room),
-        2 => (0_usize..4).prop_map(To::Name),
+        3 => (0_usize..4).prop_map(To::Name),
+        1 => (0..GUESTS_MAX).prop_map(To::Alias),
         1 => Just(To::Nobody),
     ];
     let addressing = (

@@ -1,12 +1,12 @@
 //! The switch and the model side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use msrp_switch::limits::HOLD_NS;
-use msrp_switch::{MessageKey, Outcome, RoomSpec};
+use msrp_switch::{MessageKey, Outcome, RoomSpec, Rules};
 
 use super::plan::{GUESTS_MAX, Plan, Step, Takes};
-use super::{Guest, Message, Model, State, name, name_of};
+use super::{Guest, Message, Model, State, alias_of, name, name_of};
 use crate::harness::*;
 
 /// Runs a plan through the switch and the model side by side.
@@ -23,11 +23,16 @@ impl Run {
         let spec = RoomSpec {
             message_octets_max: plan.room_max as u64,
             private_messages: plan.private_messages,
+            addressing: plan.addressing,
             ..room_spec()
         };
-        let mut house = House::with(spec, plan.failure_report, []);
+        let rules = Rules {
+            private_refusal_is_428: plan.says_428,
+            ..Rules::default()
+        };
+        let mut house = House::with_rules(spec, plan.failure_report, rules, []);
         house.settling = Settling::ByTest;
-        for guest_plan in &plan.guests {
+        for (index, guest_plan) in plan.guests.iter().enumerate() {
             let (types, wrapped) = match guest_plan.takes {
                 Takes::Everything => ("*", ""),
                 Takes::Text => ("message/cpim", "text/plain"),
@@ -36,7 +41,17 @@ impl Run {
             };
             let guest = guest(&name_of(guest_plan.name))
                 .takes(types, wrapped, guest_plan.max_size.map(|max| max as u64))
-                .may(guest_plan.may_send, guest_plan.may_receive);
+                .may(guest_plan.may_send, guest_plan.may_receive)
+                .private(
+                    guest_plan.may_send_private,
+                    guest_plan.shows_release,
+                    guest_plan.declares_private,
+                );
+            let guest = if guest_plan.is_hidden {
+                guest.hidden_as(&alias_of(index))
+            } else {
+                guest
+            };
             let who = house.add(guest);
             if guest_plan.is_early {
                 house.join(who);
@@ -48,6 +63,8 @@ impl Run {
             model: Model {
                 room_max: plan.room_max,
                 private_messages: plan.private_messages,
+                addressing: plan.addressing,
+                says_428: plan.says_428,
                 guests: plan.guests.iter().map(Guest::new).collect(),
                 messages: messages
                     .map(|(index, message)| Message::new(index, message, &plan.guests))
@@ -301,11 +318,20 @@ fn look_at_pieces(
         let seen = model.guests[who].pieces_seen;
         let pieces: Vec<GotPiece> = house.pieces(who)[seen..].to_vec();
         model.guests[who].pieces_seen += pieces.len();
+        // Copies that end now: what came with this input came before their end.
+        let mut ends_now = BTreeSet::new();
         for piece in pieces {
             let index = *keys.entry(piece.key).or_insert_with(|| {
                 let tag = String::from_utf8_lossy(&piece.begin[9..12]).into_owned();
                 tag[1..].parse().unwrap()
             });
+            let is_hidden = model.guests[model.messages[index].plan.sender]
+                .plan
+                .is_hidden;
+            assert!(
+                !is_hidden || !piece.id.starts_with("mess"),
+                "an id of the client"
+            );
             let message = &mut model.messages[index];
             let Some(copy) = message.copies.get_mut(&who) else {
                 panic!("message {index} is not for {who}");
@@ -313,12 +339,37 @@ fn look_at_pieces(
             copy.pieces += 1;
             copy.octets += piece.octets;
             let pieces = copy.pieces;
+            if ends_now.contains(&index) {
+                copy.pieces_at_end = Some(pieces);
+                continue;
+            }
             if copy
                 .outcome
                 .is_some_and(|outcome| outcome != Outcome::Aborted)
                 && !copy.is_withheld
             {
                 panic!("message {index} goes on to {who}");
+            }
+            let stop = match (fates[index * GUESTS_MAX + who], pieces) {
+                (4, 1) | (5, 2) => Some((413, Outcome::Refused)),
+                (6, 1) | (7, 2) => Some((408, Outcome::Failed)),
+                _ => None,
+            };
+            if let Some((status, outcome)) = stop.filter(|_| copy.outcome.is_none()) {
+                let mut heard = house.pieces(who).iter();
+                let has_all = heard.any(|other| other.key == piece.key && other.is_last);
+                let is_under_way = message.state == State::Relaying && !has_all;
+                copy.is_withheld = is_under_way;
+                house.stop_copy(who, &piece, status);
+                let last = house.pieces(who).last().unwrap();
+                let is_aborted = last.key == piece.key && last.flag == Abort;
+                assert_eq!(
+                    is_aborted, is_under_way,
+                    "abort of message {index} to {who}"
+                );
+                model.settle(index, who, outcome);
+                ends_now.insert(index);
+                continue;
             }
             let fate = match (fates[index * GUESTS_MAX + who], pieces) {
                 (0, 1) | (1, 2) => Some(Outcome::Refused),
@@ -328,6 +379,7 @@ fn look_at_pieces(
             if let Some(outcome) = fate {
                 house.drop_copy(who, &piece, outcome);
                 model.settle(index, who, outcome);
+                ends_now.insert(index);
             }
         }
     }
