@@ -90,7 +90,7 @@ pub(super) struct Engine {
     invite_of: HashMap<DialogId, TransactionKey>,
     /// What is lost when a connection goes.
     on_connection: HashMap<ConnectionId, HashSet<TransactionKey>>,
-    deadlines: BTreeMap<(Instant, u64), Deadline>,
+    deadlines: BTreeMap<DeadlineKey, Deadline>,
     deadlines_count: u64,
     events: mpsc::Sender<UaEvent>,
     backlog: VecDeque<UaEvent>,
@@ -108,6 +108,9 @@ enum Turn {
     Room,
     End,
 }
+
+/// Names a deadline: its time, and a number of its own.
+type DeadlineKey = (Instant, u64);
 
 /// What happens when time has passed.
 #[derive(Debug, Clone)]
@@ -281,10 +284,18 @@ impl Engine {
         }
     }
 
-    fn set_deadline(&mut self, wait: std::time::Duration, deadline: Deadline) {
+    /// Gives the name under which the deadline can be cancelled.
+    fn set_deadline(&mut self, wait: std::time::Duration, deadline: Deadline) -> DeadlineKey {
         self.deadlines_count += 1;
         let at = (Instant::now() + wait, self.deadlines_count);
         self.deadlines.insert(at, deadline);
+        at
+    }
+
+    fn cancel_deadline(&mut self, key: Option<DeadlineKey>) {
+        if let Some(key) = key {
+            self.deadlines.remove(&key);
+        }
     }
 
     /// Tells the focus; what it has no room for waits.

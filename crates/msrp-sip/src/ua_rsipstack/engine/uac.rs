@@ -5,7 +5,7 @@ mod answers;
 use rsipstack::sip;
 use rsipstack::transaction::key::TransactionKey;
 
-use super::{Deadline, Engine};
+use super::{Deadline, DeadlineKey, Engine};
 use crate::ua::{
     Body, DialogId, Headers, Method, Origin, OutRequest, Response, Transport, TxnId, UaEvent,
 };
@@ -58,6 +58,8 @@ pub(in crate::ua_rsipstack) struct Client {
     branch: String,
     /// Whether a final response is to come.
     open: bool,
+    /// When it is cancelled for want of one.
+    deadline: Option<DeadlineKey>,
     /// Whether a provisional response has come.
     provisional: bool,
     /// Whether one has come from the peer itself, and not only from its next hop.
@@ -353,6 +355,7 @@ impl Engine {
             flow,
             branch,
             open: true,
+            deadline: None,
             provisional: false,
             has_rung: false,
             fallback: outgoing.fallback,
@@ -363,7 +366,10 @@ impl Engine {
         self.clients.insert(key.clone(), client);
         if is_invite {
             let wait = self.settings.times.t1 * INVITE_T1_MULTIPLE;
-            self.set_deadline(wait, Deadline::Unfinished(key));
+            let deadline = self.set_deadline(wait, Deadline::Unfinished(key.clone()));
+            if let Some(client) = self.clients.get_mut(&key) {
+                client.deadline = Some(deadline);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ mod answers;
 
 use rsipstack::transaction::key::TransactionKey;
 
-use super::{Deadline, Engine, connection_of, reply_to, request_of};
+use super::{Deadline, DeadlineKey, Engine, connection_of, reply_to, request_of};
 use crate::ua::{DialogEnd, DialogId, Headers, Method, Peer, Request, TxnId, UaEvent};
 use crate::ua_rsipstack::dialog::{Dialog, Phase, refreshes_target};
 use crate::ua_rsipstack::draft::{Contact, new_tag, our_contact};
@@ -27,6 +27,8 @@ pub(in crate::ua_rsipstack) struct Server {
     local_tag: String,
     /// Whether a final response is owed.
     open: bool,
+    /// When it is given in the place of the focus.
+    deadline: Option<DeadlineKey>,
 }
 
 const NO_DIALOG: Fault = Fault {
@@ -177,6 +179,7 @@ impl Engine {
             begins: dialog.is_none() && *method == Method::Invite,
             local_tag: new_tag(),
             open: true,
+            deadline: None,
         };
         self.hand_over(incoming, arrival);
         if !self.stack.knows(&server.key) {
@@ -195,7 +198,7 @@ impl Engine {
         if server.begins {
             server.dialog = Some(self.offer(transaction, &server));
         }
-        self.await_answer(transaction, &server);
+        self.await_answer(transaction, &mut server);
         let request = request_of(incoming, method, uri);
         let event = told(transaction, &server, request, arrival.peer());
         self.servers.insert(transaction, server);
@@ -203,7 +206,7 @@ impl Engine {
     }
 
     /// An answer is owed: the dialog knows of it, and so does the clock.
-    fn await_answer(&mut self, transaction: TxnId, server: &Server) {
+    fn await_answer(&mut self, transaction: TxnId, server: &mut Server) {
         let is_invite = server.method == Method::Invite;
         let wait = if is_invite {
             self.stack.trying(&server.key);
@@ -211,7 +214,7 @@ impl Engine {
         } else {
             self.settings.times.t1x64()
         };
-        self.set_deadline(wait, Deadline::Unanswered(transaction));
+        server.deadline = Some(self.set_deadline(wait, Deadline::Unanswered(transaction)));
         if let Some(dialog) = server.dialog.and_then(|id| self.dialogs.get_mut(id)) {
             dialog.pending.push(transaction);
             if is_invite && !server.begins {
@@ -366,6 +369,7 @@ impl Engine {
         let Some(server) = self.servers.remove(&transaction) else {
             return;
         };
+        self.cancel_deadline(server.deadline);
         self.merging.remove(&merge_key(&server.ids));
         self.unwatch(connection_of(&server.arrival), key);
         let dialog = server.dialog.and_then(|id| self.dialogs.get_mut(id));

@@ -103,7 +103,9 @@ impl Engine {
         }
         client.acks.push((tag.clone(), None));
         let is_first = std::mem::replace(&mut client.open, false);
+        let deadline = client.deadline.take();
         let (purpose, draft, id) = (client.purpose.clone(), client.draft.clone(), client.flow.id);
+        self.cancel_deadline(deadline);
         if is_first {
             self.unwatch(id, key);
             let wait = self.settings.times.t1x64();
@@ -212,6 +214,7 @@ impl Engine {
         let Some(client) = self.clients.remove(key) else {
             return;
         };
+        self.cancel_deadline(client.deadline);
         self.unwatch(client.flow.id, key);
         if self.may_go_elsewhere(&client, &response) {
             return self.go_elsewhere(client);

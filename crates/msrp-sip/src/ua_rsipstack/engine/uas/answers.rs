@@ -60,7 +60,9 @@ impl Engine {
             return;
         };
         server.open = false;
+        let deadline = server.deadline.take();
         let server = server.clone();
+        self.cancel_deadline(deadline);
         self.merging.remove(&merge_key(&server.ids));
         self.unwatch(connection_of(&server.arrival), &server.key);
         if let Some(dialog) = server.dialog.and_then(|id| self.dialogs.get_mut(id)) {
