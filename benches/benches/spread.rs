@@ -51,9 +51,6 @@ fn main() {
         Town::new(want, 1, recipients),
         Town::new(want, 2, recipients),
     ];
-    if is_bench {
-        pin_shards();
-    }
     let mut times = [Vec::new(), Vec::new()];
     let mut busy = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
@@ -103,27 +100,6 @@ fn thread_ns(name: &str) -> u64 {
     total
 }
 
-/// Gives each shard a core of its own. Left to itself the scheduler likes to run a shard that was just
-/// woken on the core of the one that woke it, behind it.
-fn pin_shards() {
-    for task in std::fs::read_dir("/proc/self/task").unwrap() {
-        let folder = task.unwrap().path();
-        let name = std::fs::read_to_string(folder.join("comm")).unwrap();
-        let core = SHARDS.iter().position(|shard| *shard == name.trim());
-        let core = core.unwrap_or(SHARDS.len() - 1).to_string();
-        let thread = folder.file_name().unwrap();
-        let pinned = Command::new("taskset")
-            .args(["-c", "-p", core.as_str()])
-            .arg(thread)
-            .stdout(Stdio::null())
-            .status();
-        if !pinned.is_ok_and(|status| status.success()) {
-            println!("# the threads could not be pinned: taskset is missing or refused");
-            return;
-        }
-    }
-}
-
 /// An engine with one room and everybody's connections.
 struct Town {
     engine: Arc<ShardEngine>,
@@ -143,6 +119,7 @@ struct Recipient {
 impl Town {
     fn new(want: Want, shards: usize, recipients: usize) -> Self {
         let config = EngineConfig {
+            pin_shards: true,
             want,
             shards,
             listeners: vec![ListenerConfig {

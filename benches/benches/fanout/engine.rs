@@ -49,6 +49,7 @@ impl Engine {
         cell: Cell,
     ) -> (Self, Vec<Load>) {
         let config = EngineConfig {
+            pin_shards: false,
             want,
             shards,
             listeners: vec![ListenerConfig {

@@ -11,6 +11,8 @@ pub struct EngineConfig {
     pub want: ring_io::Want,
     /// How many shards; 0 means one for each core.
     pub shards: usize,
+    /// Whether each shard stays on one core. Else the scheduler may wake two shards on the same one.
+    pub pin_shards: bool,
     /// Where MSRP is served. Sessions are given the address of the first.
     pub listeners: Vec<ListenerConfig>,
     /// Bounds and times.

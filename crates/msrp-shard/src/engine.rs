@@ -150,7 +150,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         };
         let sockets = sockets.pop().unwrap_or_default();
         engine.counters.push(Arc::clone(&environment.counters));
-        match supervisor::spawn(config.want, environment, sockets) {
+        match supervisor::spawn((config.want, config.pin_shards), environment, sockets) {
             Ok((handle, thread, chosen)) => {
                 engine.shards.push(handle);
                 engine

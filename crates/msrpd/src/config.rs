@@ -50,6 +50,8 @@ pub struct Io {
     pub backend: Want,
     /// Shards; 0 means one for each core.
     pub shards: usize,
+    /// Whether each shard stays on one core.
+    pub pin_shards: bool,
 }
 
 /// One MSRP listener.
@@ -150,6 +152,7 @@ impl Default for Config {
             io: Io {
                 backend: Want::Auto,
                 shards: 0,
+                pin_shards: false,
             },
             msrp_listeners: vec![Listener {
                 name: "lo".to_owned(),

@@ -210,6 +210,7 @@ fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig {
         want: config.io.backend,
         shards: config.io.shards,
+        pin_shards: config.io.pin_shards,
         listeners: listeners.collect(),
         limits: engine_limits(&config.limits),
         ask_recipients: false,

@@ -31,6 +31,7 @@
     reason = "the only crate that calls the kernel directly; each unsafe operation says why it is sound"
 )]
 
+mod affinity;
 mod choice;
 mod config;
 mod epoll;
@@ -46,6 +47,7 @@ mod token;
 mod uring;
 mod waker;
 
+pub use affinity::pin_thread;
 pub use choice::open;
 pub use config::{Choice, Config, Kind, Want};
 pub use epoll::Epoll;

@@ -51,7 +51,7 @@ type Opened = (Shard<Box<dyn Io>>, ring_io::Waker, Choice);
 /// # Errors
 /// The thread, the backend or a listener could not be opened; nothing runs then.
 pub(super) fn spawn(
-    want: Want,
+    (want, is_pinned): (Want, bool),
     environment: Environment,
     listeners: Vec<TcpListener>,
 ) -> std::io::Result<(ShardHandle, JoinHandle<()>, Choice)> {
@@ -59,6 +59,9 @@ pub(super) fn spawn(
     let (opened_sender, opened) = sync_channel(1);
     let name = format!("shard-{}", environment.index);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
+        if is_pinned && let Err(error) = ring_io::pin_thread(environment.index) {
+            tracing::warn!(shard = environment.index, %error, "the shard is not pinned to a core");
+        }
         let supervisor = Supervisor {
             want,
             environment,

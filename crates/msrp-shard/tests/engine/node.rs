@@ -27,6 +27,7 @@ impl Drop for Node {
 
 pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
     EngineConfig {
+        pin_shards: false,
         want,
         shards,
         listeners: vec![ListenerConfig {

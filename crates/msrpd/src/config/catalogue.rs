@@ -151,7 +151,15 @@ pub const KEYS: &[Key] = &[
         kind: "count of threads, 0 to 1024",
         default: |c| number(c.io.shards),
         effect: "How many shards serve MSRP. 0 means one for each core.",
-        limit: "A room is served by one shard.",
+        limit: "A room is served by one shard; the connections of a large one by all.",
+    },
+    Key {
+        path: "io.pin_shards",
+        kind: "boolean",
+        default: |c| number(c.io.pin_shards),
+        effect: "Whether each shard stays on one core. For a machine that msrpd has for itself: the scheduler \
+                 likes to wake two shards on the same core, one behind the other.",
+        limit: "A core that other programs keep busy slows its shard.",
     },
     Key {
         path: "msrp.listener.name",

@@ -99,6 +99,9 @@ fn read_io(table: &Table<'_>, io: &mut Io) -> Result<(), ConfigError> {
     if let Some(item) = table.get("shards") {
         io.shards = item.number(0, SHARDS_MAX)?;
     }
+    if let Some(item) = table.get("pin_shards") {
+        io.pin_shards = item.boolean()?;
+    }
     Ok(())
 }
 

@@ -21,7 +21,8 @@ fn config_all_keys_are_read() {
         config.io,
         Io {
             backend: Want::Epoll,
-            shards: 4
+            shards: 4,
+            pin_shards: true
         }
     );
     assert_eq!(config.msrp_listeners.len(), 2);
@@ -153,7 +154,7 @@ fn config_file_that_is_missing_is_named() {
 fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("[io]\nbackend = \"auto\"\n  shard = 2\n"),
-        "msrpd.toml:3:3: io.shard: unknown key, expected one of: backend, shards"
+        "msrpd.toml:3:3: io.shard: unknown key, expected one of: backend, shards, pin_shards"
     );
     assert_eq!(
         refusal("domian = \"x\""),
@@ -423,6 +424,7 @@ domain = "im.example"
 [io]
 backend = "epoll"
 shards = 4
+pin_shards = true
 [[msrp.listener]]
 name = "core"
 bind = "0.0.0.0:2855"
