@@ -281,6 +281,46 @@ async fn group_private_message_reaches_those_named() {
     }
 }
 
+// covers: PM-7.2.3.4-02, PM-7.2.3.4-04, MSRP-7701-6.2-04, MSRP-7701-6.2-05
+#[tokio::test]
+async fn group_private_message_needs_the_right_of_its_sender_and_the_release_of_its_recipient() {
+    for way in WAYS {
+        let rights = |private: bool| {
+            format!(
+                "<allow-initiate-conference>true</allow-initiate-conference>\
+                 <join-handling>true</join-handling>\
+                 <oxe:allow-private-message>{private}</oxe:allow-private-message>"
+            )
+        };
+        for (may, says) in [(true, 403), (true, 428), (false, 428)] {
+            let document = friends().member_rule(&rights(may));
+            let config = Config::new().group("friends", &document.xml()).set(
+                "policy",
+                "private_refusal_status",
+                u32::from(says),
+            );
+            let daemon = way.start(config).await;
+            let alice = way.join(&daemon, FRIENDS, ALICE).await;
+            let bob = way.join(&daemon, FRIENDS, BOB).await;
+            let other = |invite: Invite| invite.header("User-Agent", "Vendor/3");
+            let carol = way.dial(FRIENDS, CAROL).invite(other).join(&daemon).await;
+            let whisper = |to| alice.msrp.send(&Draft::text(ALICE, to, "psst"));
+            if may {
+                alice.whisper(BOB, "psst").await;
+                bob.expect_text(ALICE, "psst").await;
+                alice.msrp.expect_all(&whisper(CAROL), says).await;
+            } else {
+                alice.msrp.expect_all(&whisper(BOB), 403).await;
+            }
+            alice.say("for all").await;
+            for recipient in [&bob, &carol] {
+                recipient.expect_text(ALICE, "for all").await;
+                recipient.msrp.assert_nothing_left();
+            }
+        }
+    }
+}
+
 // covers: UPS-7.2.3.3-12, UPS-7.2.3.1-08, UPS-7.2.3.3-08, MSRP-7701-6.1-11, MSRP-7701-6.1-14
 #[tokio::test]
 async fn group_participant_that_joins_during_a_message_gets_nothing_of_it() {

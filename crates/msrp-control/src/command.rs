@@ -136,7 +136,8 @@ pub struct ParticipantConfig {
     /// The values that its CPIM `From` may have. At least one, at most [`IDENTITIES_MAX`]. The
     /// others address it with one of these in a CPIM `To`.
     pub identities: Vec<String>,
-    /// The address shown to others (conference events, final reports).
+    /// The address shown to others (conference events, final reports). Of a hidden participant its
+    /// alias.
     pub entity: String,
     /// Whether it takes part under an alias: the first of its identities, by which alone others
     /// address it. A further one, as the anonymous From of its request, is accepted while no other

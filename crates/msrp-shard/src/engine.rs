@@ -525,8 +525,14 @@ fn participant_of(config: &ParticipantConfig) -> Result<msrp_switch::Participant
         let detail = format!("an entity has at most {REPORT_URI_OCTETS_MAX} octets");
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
     }
+    let identities = identities(&config.identities, IDENTITIES_MAX)?;
+    let entity = Identity::parse(&config.entity).ok();
+    if config.is_hidden && entity.as_ref() != identities.first() {
+        let detail = "the entity of a hidden participant is its alias, the first of its identities";
+        return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
+    }
     Ok(msrp_switch::Participant {
-        identities: identities(&config.identities, IDENTITIES_MAX)?,
+        identities,
         entity: config.entity.clone(),
         is_hidden: config.is_hidden,
         may_send_private: config.may_send_private,

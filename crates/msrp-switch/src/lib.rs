@@ -2,6 +2,12 @@
 //!
 //! Never does I/O, never reads a clock, never writes to a connection: it says what to write, and
 //! is told what became of it.
+//!
+//! # Features
+//!
+//! `planted-defects`: a switch can be told to have a defect, so that the tests can show that they
+//! catch it (`cargo test -p msrp-switch --features planted-defects`). For tests alone: a release
+//! build with it does not compile.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -17,6 +23,7 @@
 mod acceptance;
 mod ahead;
 mod content_class;
+mod defect;
 mod final_report;
 mod kind;
 mod ledger;
@@ -35,6 +42,8 @@ mod wrapper;
 
 pub use acceptance::Acceptance;
 pub use content_class::{ClassSums, ContentClass};
+#[cfg(feature = "planted-defects")]
+pub use defect::Defect;
 pub use final_report::MEDIA_TYPE as FINAL_REPORT_TYPE;
 pub use kind::Kind;
 pub use ledger::{Outcome, Sums};

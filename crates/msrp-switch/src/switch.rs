@@ -32,6 +32,7 @@ use msrp_session::{Arena, IdSource, PieceBody, PieceFields, Timestamp};
 use msrp_wire::{ByteRange, ContentTypeBuf, FailureReport, MessageId, StatusCode};
 
 use crate::acceptance::Acceptance;
+use crate::defect::Planted;
 use crate::final_report::{FinalReport, ReportKey, Status};
 use crate::kind::Kind;
 use crate::ledger::{Outcome, Sums};
@@ -138,6 +139,7 @@ pub struct Switch {
     interim_reports: Vec<ReportKey>,
     ids: IdSource,
     sums: Sums,
+    planted: Planted,
 }
 
 impl Switch {
@@ -161,7 +163,14 @@ impl Switch {
             interim_reports: Vec::new(),
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
+            planted: Planted::default(),
         }
+    }
+
+    /// From now on the switch has this defect.
+    #[cfg(feature = "planted-defects")]
+    pub fn plant(&mut self, defect: crate::Defect) {
+        self.planted.plant(defect);
     }
 
     /// Makes a room. `None` when no more rooms fit into memory.

@@ -170,11 +170,16 @@ async fn participant_that_is_somebody_else_now_speaks_and_is_met_as_such() {
         identities: Vec::new(),
         ..known("bob")
     };
-    let malformed = client.update_participant(node.room.clone(), id("bob"), nobody);
-    assert_eq!(
-        malformed.await.unwrap_err().code,
-        ErrorCode::MalformedAddress
-    );
+    let shown = ParticipantConfig {
+        identities: vec!["sip:anonymous@anonymous.invalid".to_owned()],
+        is_hidden: true,
+        ..known("bob")
+    };
+    for config in [nobody, shown] {
+        let malformed = client.update_participant(node.room.clone(), id("bob"), config);
+        let error = malformed.await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::MalformedAddress);
+    }
 }
 
 // covers: ALIAS-7.2.3.2-12, MSRP-7701-6.1-04

@@ -12,9 +12,11 @@ use msrp_wire::{ContentType, ContinuationFlag};
 
 use super::Switch;
 use crate::content_class::ContentClass;
+use crate::defect::Defect;
+use crate::leg::LegKey;
 use crate::limits::CPIM_HEAD_OCTETS_MAX;
 use crate::message::{Message, MessageKey, Stage};
-use crate::recipients::{self, Question};
+use crate::recipients::{self, Question, Recipients};
 use crate::refused::Refused;
 use crate::wrapper::Wrapper;
 
@@ -78,7 +80,7 @@ impl Switch {
         let Some(room) = self.rooms.get_mut(leg.room.0) else {
             return Ok(());
         };
-        let (recipients, from, kind, class, head_octets) = {
+        let (mut recipients, from, kind, class, mut head_octets) = {
             let octets = message.held.contiguous();
             let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
@@ -101,6 +103,10 @@ impl Switch {
             let class = ContentClass::of(&inner);
             (recipients, from, kind, class, head_octets)
         };
+        self.spoil(&mut recipients, sender);
+        if self.planted.is(Defect::UncheckedFrom) {
+            head_octets = 0;
+        }
         self.admit_report(recipients.report.as_ref(), sender)?;
         self.sums.messages.count(class);
         // Also what came ahead, so that nothing leaves to those who have no room for it.
@@ -116,6 +122,25 @@ impl Switch {
         self.cut_full_pieces(key);
         self.replay_ahead(key);
         Ok(())
+    }
+
+    /// Carries out planted defects of the decision.
+    fn spoil(&self, recipients: &mut Recipients, sender: LegKey) {
+        if self.planted.is(Defect::WrongRecipient) {
+            let room = self.legs.get(sender.0).map(|leg| leg.room);
+            let room = room.and_then(|room| self.rooms.get(room.0));
+            let mut legs = room.into_iter().flat_map(|room| &room.legs);
+            let is_wrong = |leg: &&LegKey| **leg != sender && !recipients.to.contains(leg);
+            recipients.to.extend(legs.find(is_wrong));
+        }
+        if self.planted.is(Defect::LostLeg) {
+            recipients.to.pop();
+        }
+        if self.planted.is(Defect::LostReportLeg)
+            && let Some(report) = &mut recipients.report
+        {
+            report.pop();
+        }
     }
 
     /// What came ahead of the octets that completed the wrapper leaves.

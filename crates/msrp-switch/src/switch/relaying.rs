@@ -7,6 +7,7 @@ use msrp_session::{Arena, PieceBody, PieceFields, Timestamp};
 use msrp_wire::{ByteRange, ContinuationFlag, FailureReport, MessageId, SuccessReport};
 
 use super::{Output, Switch};
+use crate::defect::Defect;
 use crate::final_report::Status;
 use crate::ledger::Outcome;
 use crate::leg::{Leg, LegKey};
@@ -86,7 +87,9 @@ impl Switch {
                     .filter_map(|other| self.messages.get(other.0))
                     .any(|other| other.relayed_id == id)
         });
-        if collides || self.is_sender_hidden(key) {
+        let collides = collides && !self.planted.is(Defect::ReusedId);
+        let is_hidden = self.is_sender_hidden(key) && !self.planted.is(Defect::LeakedAlias);
+        if collides || is_hidden {
             self.ids.message_id()
         } else {
             id
@@ -193,6 +196,11 @@ impl Switch {
         flag: ContinuationFlag,
     ) {
         self.strike_out(key);
+        let body = if self.planted.is(Defect::AlteredBody) {
+            altered(body)
+        } else {
+            body
+        };
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
@@ -416,6 +424,16 @@ impl Switch {
         }
         self.close_copy(key, outcome);
     }
+}
+
+/// A body with another last octet.
+fn altered(mut body: PieceBody) -> PieceBody {
+    if let Some(last) = body.last_mut()
+        && let Some((octet, rest)) = last.split_last()
+    {
+        *last = [rest, &[!octet]].concat().into();
+    }
+    body
 }
 
 /// Those of the legs that have an open copy of the message, in their order.

@@ -93,7 +93,7 @@ fn wrapper_without_from_or_to_is_forbidden() {
 // covers: UPS-7.2.3.1-07, UPS-7.2.3.3-09, PM-7.2.3.4-01, PM-7.2.3.4-05, PM-7.2.3.4-06, PM-7.2.3.4-09
 // covers: MSRP-7701-6.2-03, MSRP-7701-6.2-06, MSRP-7701-6.2-07
 #[test]
-fn private_message_reaches_those_it_names() {
+pub(crate) fn private_message_reaches_those_it_names() {
     let (a, b, b2, c) = (0, 1, 2, 3);
     let table: &[(&[&str], u16, &[Who])] = &[
         (&["sip:b@example.com"], 200, &[b, b2]),

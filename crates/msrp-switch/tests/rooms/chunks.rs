@@ -294,7 +294,7 @@ fn open_chunks_of_one_turn_leave_in_the_order_of_their_arrival() {
 
 // covers: MSRP-4975-7.1.1-02
 #[test]
-fn message_id_of_two_senders_is_fresh_for_the_second() {
+pub(crate) fn message_id_of_two_senders_is_fresh_for_the_second() {
     let mut house = House::new([guest("a"), guest("b"), guest("c")]);
     let (one, two) = (wrapped("a", &[ROOM], "one"), wrapped("b", &[ROOM], "two"));
     let parts = |message: &[u8]| {
@@ -429,7 +429,7 @@ fn octets_ahead_of_the_wrapper_are_bounded() {
 }
 
 #[test]
-fn wrapper_that_comes_again_never_takes_the_place_of_the_first() {
+pub(crate) fn wrapper_that_comes_again_never_takes_the_place_of_the_first() {
     let good = wrapped("a", &[ROOM], "x".repeat(300));
     let forged = wrapped("b", &[ROOM], "y".repeat(300));
     assert_eq!(good.len(), forged.len());

@@ -244,7 +244,7 @@ fn final_report_without_success_report_is_a_message_of_the_switch() {
 // covers: FR-5.7.3-04, FR-5.7.3-05, FR-5.7.3-17, FR-5.7.3-19, FR-O.1-07, FR-O.1-08
 // covers: MSRP-4975-7.1.1-06
 #[test]
-fn final_report_names_everybody_addressed_with_what_became_of_the_message() {
+pub(crate) fn final_report_names_everybody_addressed_with_what_became_of_the_message() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let mut guests: Vec<Guest> = names.iter().map(|name| guest(name)).collect();
     guests[5] = guest("f").takes("message/cpim", "image/*", None);

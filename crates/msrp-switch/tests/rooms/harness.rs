@@ -378,6 +378,10 @@ impl House {
             rules,
             seed: [7; 32],
         });
+        #[cfg(feature = "planted-defects")]
+        if let Some(defect) = crate::planted::planted() {
+            switch.plant(defect);
+        }
         let room = switch.create_room(spec).unwrap();
         let mut house = Self {
             switch,

@@ -15,6 +15,8 @@ mod harness;
 mod hidden;
 mod model;
 mod own_message;
+#[cfg(feature = "planted-defects")]
+mod planted;
 mod private;
 mod recipient_errors;
 mod report_document;

@@ -13,7 +13,8 @@ use msrp_wire::{ContinuationFlag, FailureReport, SuccessReport};
 use proptest::prelude::*;
 
 use crate::harness::*;
-use plan::{Announced, Ending, Form, From, GuestPlan, MessagePlan, Takes, To, plan};
+use plan::{Announced, Ending, Form, From, GuestPlan, MessagePlan, Takes, To};
+pub(crate) use plan::{Plan, plan};
 use run::Run;
 
 /// What the model knows of a guest.
@@ -590,6 +591,15 @@ impl Guest {
     }
 }
 
+/// Runs a plan through the switch and the model side by side.
+pub(crate) fn check(plan: &Plan) {
+    let mut run = Run::new(plan);
+    for step in &plan.steps {
+        run.step(*step);
+    }
+    run.finish();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::default())]
 
@@ -597,10 +607,6 @@ proptest! {
     // covers: UPS-7.2.3.1-04, UPS-7.2.3.3-06, UPS-7.2.3.3-07, UPS-7.2.3.3-12, UPS-7.2.3.3-13, PM-7.2.3.4-05
     #[test]
     fn random_rooms_do_what_the_model_says(plan in plan()) {
-        let mut run = Run::new(&plan);
-        for step in &plan.steps {
-            run.step(*step);
-        }
-        run.finish();
+        check(&plan);
     }
 }

@@ -113,6 +113,7 @@ mod tests {
                           a=path:msrp://127.0.0.1:2855/peer;tcp\r\na=setup:passive\r\n\
                           a=max-size:1000\r\n";
 
+    // covers: MSRP-7701-5.2-01
     #[test]
     fn offer_is_that_of_a_chat_client_that_connects() {
         let offer = own().offer();

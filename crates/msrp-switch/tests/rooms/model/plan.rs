@@ -6,7 +6,7 @@ use msrp_wire::FailureReport;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) failure_report: FailureReport,
     pub(super) room_max: usize,
     pub(super) private_messages: bool,
@@ -117,7 +117,7 @@ pub(super) enum Step {
 pub(super) const GUESTS_MAX: usize = 6;
 pub(super) const MESSAGES_MAX: usize = 8;
 
-pub(super) fn plan() -> impl Strategy<Value = Plan> {
+pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let settings = (
         prop_oneof![Just(FailureReport::Partial), Just(FailureReport::Yes)],
         prop_oneof![4 => Just(1_000_000_usize), 1 => Just(3000_usize), 1 => Just(300_usize)],
