@@ -402,7 +402,7 @@ async fn ad_hoc_caller_that_is_left_alone_is_removed() {
     }
 }
 
-// covers: MSRP-6135-4.2.2-09, MSRP-4975-5.4-02, MSRP-4975-5.4-03, MSRP-4975-5.4-04, MSRP-4975-5.4-05
+// covers: MSRP-6135-4.2.2-09, MSRP-4975-6.2-01, MSRP-4975-5.4-02, MSRP-4975-5.4-03, MSRP-4975-5.4-04, MSRP-4975-5.4-05
 // covers: CTRL-7.2.1.2-16, UPS-7.2.3.1-06
 #[tokio::test]
 async fn ad_hoc_invitees_of_every_setup_talk_in_all_directions() {
@@ -460,7 +460,7 @@ async fn ad_hoc_invitee_that_cannot_be_connected_to_is_removed() {
     }
 }
 
-// covers: MSRP-4975-5.4-10, CTRL-7.2.2.2-15
+// covers: MSRP-4975-5.4-10, CTRL-7.2.2.2-15, MSRP-4975-3-01
 #[tokio::test]
 async fn ad_hoc_invitee_that_connects_before_its_answer_is_served_with_it() {
     for way in WAYS {

@@ -374,7 +374,7 @@ async fn sip_message_that_arrives_in_single_octets_is_served() {
     assert_eq!(&answer, b"SIP/2.0 200 ");
 }
 
-// covers: CTRL-7.2.1.2-08, CTRL-7.2.1.3-09
+// covers: CTRL-7.2.1.2-08, CTRL-7.2.1.3-09, MSRP-4975-5.4-06, MSRP-4975-6-03
 #[tokio::test]
 async fn offer_for_tls_is_refused_with_a_reason_before_anybody_is_invited() {
     for way in WAYS {

@@ -111,7 +111,7 @@ async fn message_without_a_wrapper_is_refused() {
 }
 
 // covers: UPS-7.2.3.3-07, MSRP-7701-6.1-07, MSRP-3862-2.2-01, MSRP-3862-2.2-12, MSRP-3862-2.2-13, MSRP-3862-6-01
-// covers: MSRP-4975-7.1.1-29
+// covers: MSRP-4975-7.1.1-29, MSRP-4975-14.3-02, MSRP-3862-3.5-01
 #[tokio::test]
 async fn message_arrives_octet_for_octet() {
     for way in WAYS {
@@ -123,6 +123,7 @@ async fn message_arrives_octet_for_octet() {
             ("From", &angled[0]),
             ("NS", "x <http://example.com/ns>"),
             ("x.Odd-Name", "kept"),
+            ("Require", "x.Odd-Name"),
         ];
         let body = (0..=255).cycle().take(3_000).collect::<Vec<u8>>();
         let draft = Draft::wrapped_with(&headers, "image/png; name=\"a;b\"", &body);
@@ -563,7 +564,7 @@ async fn byte_range_of_every_form_gives_the_same_message() {
 }
 
 // covers: MSRP-4975-7.1.1-02, MSRP-4975-7.1.1-12, MSRP-4975-7.1.1-13, MSRP-4975-7.1.1-17, MSRP-4975-7.1.1-19
-// covers: MSRP-7701-6.1-08
+// covers: MSRP-7701-6.1-08, MSRP-4975-13-04
 #[tokio::test]
 async fn message_in_tiny_chunks_leaves_in_order_in_its_own_pieces() {
     for way in WAYS {

@@ -13,13 +13,22 @@ fn holding(content_type: &str, content: &[u8]) -> Vec<u8> {
     [head.as_bytes(), content].concat()
 }
 
-// covers: MSRP-4975-7.3.1-07
+// covers: MSRP-4975-7.3.1-07, MSRP-4975-13-03, MSRP-4975-14.3-01
 #[test]
 fn contents_of_any_kind_pass_untouched_and_are_counted_apart() {
     let composing = b"<?xml version=\"1.0\"?><isComposing><state>active</state></isComposing>";
     let imdn = b"<?xml version=\"1.0\"?><imdn><message-id>1</message-id></imdn>";
     let parts = b"--x\r\nContent-Type: text/plain\r\n\r\none\r\n--x\r\n\r\ntwo\r\n--x--\r\n";
-    let table: [(&str, &[u8]); 8] = [
+    let signed = b"--x\r\n\r\none\r\n--x\r\nContent-Type: application/pkcs7-signature\r\n\r\n\x30\x80\r\n--x--\r\n";
+    let table: [(&str, &[u8]); 10] = [
+        (
+            "multipart/signed;protocol=\"application/pkcs7-signature\";boundary=x",
+            signed,
+        ),
+        (
+            "application/pkcs7-mime;smime-type=enveloped-data",
+            b"\x30\x80\0\xff",
+        ),
         ("text/plain", b"hello"),
         ("TEXT/html;charset=utf-8", b"<p>hello</p>"),
         ("application/im-iscomposing+xml", composing),
@@ -39,7 +48,7 @@ fn contents_of_any_kind_pass_untouched_and_are_counted_apart() {
         text: 2,
         composing: 2,
         disposition: 1,
-        other: 3,
+        other: 5,
     };
     assert_eq!(house.switch.sums().messages, expected);
     let forged = wrapped("b", &[ROOM], "hello");

@@ -8,9 +8,12 @@ fn refusal(text: &str) -> String {
     parse(text).unwrap_err().to_string()
 }
 
+// covers: MSRP-4975-6-04
 #[test]
 fn config_empty_file_is_the_default() {
-    assert_eq!(parse("").unwrap(), Config::default());
+    let config = parse("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.msrp_listeners[0].bind.port(), 2855);
 }
 
 #[test]
