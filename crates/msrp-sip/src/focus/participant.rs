@@ -9,6 +9,7 @@
 
 use msrp_control::ParticipantId;
 
+use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::media::Remote;
 use crate::focus::session_timer::{Agreement, SessionTimer};
@@ -26,6 +27,10 @@ pub(crate) struct Participant {
     pub(crate) entity: String,
     /// The name shown to others.
     pub(crate) display_name: Option<String>,
+    /// All addresses that it is known by; shown to nobody when it is hidden.
+    pub(crate) addresses: Vec<Uri>,
+    /// Whether it is hidden: shown under an alias.
+    pub(crate) is_hidden: bool,
     /// Where it stands.
     pub(crate) state: State,
     /// Whether the engine has it, or was asked to.
@@ -116,6 +121,21 @@ impl Participant {
     /// Whether it takes part, or will without anybody else's doing.
     pub(crate) fn is_present(&self) -> bool {
         matches!(self.state, State::Joined { .. } | State::Entering(_))
+    }
+
+    /// Whether it takes part: from our 200 or its own on, until a BYE.
+    ///
+    /// # Spec
+    /// AMB-37.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Joined { .. })
+    }
+
+    /// Whether one of its addresses is one of these.
+    pub(crate) fn is_known_by(&self, addresses: &[Uri]) -> bool {
+        addresses
+            .iter()
+            .any(|a| self.addresses.iter().any(|b| a.is_same(b)))
     }
 
     /// The dialog, when there is one.

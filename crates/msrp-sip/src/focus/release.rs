@@ -18,6 +18,8 @@ pub(crate) enum ReleaseReason {
     AllRefused,
     /// The engine could not serve it.
     Engine,
+    /// Its originator asked for the end.
+    Requested,
     /// The node goes down.
     Shutdown,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for ReleaseReason {
             Self::TooLong => "too_long",
             Self::AllRefused => "all_refused",
             Self::Engine => "engine",
+            Self::Requested => "requested",
             Self::Shutdown => "shutdown",
         })
     }

@@ -2,8 +2,10 @@
 //! engine, and a clock that the test turns.
 
 mod ad_hoc;
+mod events;
 mod group;
 mod leaving;
+mod referral;
 mod refresh;
 mod refusals;
 mod walk;

@@ -41,6 +41,13 @@ impl Conference {
         };
         let (dialog, transport, headers) =
             (knock.dialog, knock.peer.transport, knock.headers.clone());
+        let is_hidden = caller.is_anonymous;
+        let addresses: Vec<Uri> = caller
+            .addresses
+            .iter()
+            .chain(member.as_ref().map(|m| &m.uri))
+            .cloned()
+            .collect();
         let key = self.seat_new(
             entity,
             display_name,
@@ -50,6 +57,8 @@ impl Conference {
         );
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.remember_methods(&headers);
+            participant.addresses = addresses;
+            participant.is_hidden = is_hidden;
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
@@ -64,6 +73,9 @@ impl Conference {
             Some(_) | None => env.policy.outbound_transport,
         };
         let key = self.seat_new(uri.clone(), name, vec![uri], State::Offered, transport);
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.addresses = vec![invitee.uri.clone()];
+        }
         self.invitees.insert(key, invitee);
         self.add_to_room(
             key,
@@ -89,6 +101,8 @@ impl Conference {
             identities,
             entity,
             display_name,
+            addresses: Vec::new(),
+            is_hidden: false,
             state,
             is_in_room: false,
             transport,
