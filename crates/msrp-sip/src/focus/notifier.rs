@@ -211,7 +211,7 @@ impl Notifier {
     /// Forgets the users who left, once every subscriber was told.
     pub(crate) fn forget_absent(&mut self) {
         let told_at = self.subscriptions.values().filter_map(|s| match &s.matter {
-            Matter::Conference(watch) if s.phase == Phase::Active => Some(watch.told_at),
+            Matter::Conference(watch) if s.phase != Phase::Ended => Some(watch.told_at),
             Matter::Conference(_) | Matter::Refer(_) => None,
         });
         let told_at = told_at.min().unwrap_or(self.roster.revision());

@@ -97,7 +97,8 @@ impl Conference {
             return Err(Refusal::FunctionForbidden);
         };
         let (known, fresh) = self.sort_targets(key, &referral.reference.targets);
-        let fresh: Vec<Entry> = fresh.into_iter().filter(|e| self.admits(&e.uri)).collect();
+        let admitted = fresh.into_iter().filter(|e| self.admits(&e.uri));
+        let fresh: Vec<Entry> = admitted.map(|e| self.named_by_group(e)).collect();
         if known.is_none() && fresh.is_empty() {
             return Err(Refusal::FunctionForbidden);
         }
@@ -198,6 +199,21 @@ impl Conference {
             .is_none_or(|group| group.rights(&caller).join)
     }
 
+    /// The target under the name that the group gives its member.
+    ///
+    /// # Spec
+    /// COM-5.5-05.
+    fn named_by_group(&self, target: Entry) -> Entry {
+        let group = self.kind.group();
+        let member = group.and_then(|g| g.member(std::slice::from_ref(&target.uri)));
+        Entry {
+            display_name: member
+                .and_then(|m| m.display_name.clone())
+                .or(target.display_name),
+            uri: target.uri,
+        }
+    }
+
     /// # Spec
     /// CTRL-7.2.1.7-06, CTRL-7.2.1.7-07; AMB-13.
     fn check_room(&self, fresh: usize, policy: &Policy) -> Result<(), Refusal> {
@@ -259,7 +275,7 @@ impl Conference {
         referral: &Referral,
         env: &mut Env<'_>,
     ) -> Result<(), Refusal> {
-        if key != self.originator {
+        if !self.is_same_user(key, self.originator) {
             return Err(Refusal::FunctionForbidden);
         }
         self.accept_referral(referral, Outcome::Done, env);
@@ -342,7 +358,7 @@ impl Conference {
         };
         match self.rights_of(participant) {
             Some(rights) => rights.expel,
-            None => key == self.originator,
+            None => self.is_same_user(key, self.originator),
         }
     }
 

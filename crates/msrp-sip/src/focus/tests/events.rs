@@ -657,6 +657,25 @@ fn subscription_of_a_user_who_leaves_ends() {
 }
 
 #[test]
+fn subscriber_that_leaves_before_its_answer_hears_who_left() {
+    let mut world = world();
+    call(&mut world, "alice");
+    let bob = call(&mut world, "bob");
+    subscribe(&mut world, GROUP, wish(caller("bob")));
+    let unanswered = world.notifies().remove(0);
+    world.end(bob.dialog, DialogEnd::Bye);
+    assert!(world.notifies().is_empty());
+    world.finish_request(unanswered.transaction, 200, Headers::new());
+    let last = take(&mut world);
+    assert_eq!(state(&last), "terminated;reason=noresource");
+    assert_eq!(
+        read(&last).roster(),
+        [("sip:bob@example.com", "disconnected")]
+    );
+    world.finish();
+}
+
+#[test]
 fn subscriber_that_does_not_answer_is_dropped() {
     for status in [408, 481, 404, 503] {
         let mut world = world();
@@ -766,5 +785,27 @@ fn invitee_that_calls_is_listed_once() {
     assert_eq!(document.own(), ["sip:bob@example.com"]);
     world.cancels();
     world.respond(invites[1].0, 487, Headers::new(), None);
+    world.finish();
+}
+
+// covers: CTRL-7.2.1.5-15
+#[test]
+fn participant_that_comes_back_is_told() {
+    let mut world = World::new();
+    let alice = world.ad_hoc(&["sip:bob@example.com", "sip:carol@example.com"]);
+    let invites = world.invites();
+    for (dialog, _) in &invites {
+        world.accept(*dialog);
+    }
+    world.acknowledge(alice);
+    let target = format!("sip:{}@im.example", world.room());
+    watch(&mut world, &target, caller("alice"));
+    world.end(invites[0].0, DialogEnd::Bye);
+    let left = read(&next(&mut world));
+    assert_eq!(left.roster(), [("sip:bob@example.com", "disconnected")]);
+    let bob = world.invite(&target, caller("bob"), sdp("bob"));
+    assert_eq!(world.final_of(bob).status, 200);
+    let back = read(&next(&mut world));
+    assert_eq!(back.roster(), [("sip:bob@example.com", "connected")]);
     world.finish();
 }

@@ -78,8 +78,14 @@ fn session(world: &World) -> String {
 
 fn group() -> Group {
     let group = Group::new(uri(GROUP)).with_display_name("Club");
-    ["alice", "bob", "carol"].iter().fold(group, |g, user| {
-        g.with_member(uri(&format!("sip:{user}@example.com")), None)
+    [
+        ("alice", None),
+        ("bob", None),
+        ("carol", Some("Carol of the club")),
+    ]
+    .iter()
+    .fold(group, |g, (user, name)| {
+        g.with_member(uri(&format!("sip:{user}@example.com")), *name)
     })
 }
 
@@ -356,6 +362,7 @@ fn group_decides_who_may_add_whom() {
     assert_eq!(refer_list(&mut world, GROUP, "alice", &entries).status, 202);
     let (carol, request) = invite(&mut world);
     assert_eq!(request.uri, "sip:carol@example.com");
+    assert_eq!(request.to, "\"Carol of the club\" <sip:carol@example.com>");
     assert_eq!(request.from, "\"Club\" <sip:club@im.example>");
     assert_eq!(
         request.headers.first("Referred-By"),
@@ -734,5 +741,19 @@ fn invitation_by_refer_offers_what_the_referrer_has() {
     // Before its receipt nothing was sent to a dialog that is not there.
     let sent = world.sent.iter().filter(|s| matches!(s, Sent::Request(..)));
     assert_eq!(sent.count(), 1);
+    world.sent.clear();
+}
+
+#[test]
+fn originator_removes_from_any_of_its_devices() {
+    let (mut world, alice, [_, carol]) = three();
+    let to = session(&world);
+    let second = world.invite(&to, caller("alice"), sdp("alice2"));
+    world.acknowledge(second);
+    let what = remove("carol").with("Refer-Sub", "false");
+    let answer = refer_inside(&mut world, second.dialog, 2, &what);
+    assert_eq!(answer.status, 202);
+    assert_eq!(world.byes()[0].0, carol);
+    assert_ne!(alice.dialog, second.dialog);
     world.sent.clear();
 }
