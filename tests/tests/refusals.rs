@@ -228,7 +228,7 @@ async fn methods_that_are_not_served_are_answered() {
         let agent = way.agent(&daemon).await;
         let statuses = [
             ("SUBSCRIBE", 489),
-            ("REFER", 405),
+            ("REFER", 400),
             ("MESSAGE", 405),
             ("PUBLISH", 405),
             ("NOTIFY", 481),

@@ -21,20 +21,26 @@
 mod admission;
 mod alias;
 mod conference;
+mod conference_info;
 mod desk;
 mod headers;
 mod invitation;
 mod media;
+mod notifier;
 mod other_methods;
 mod participant;
 mod policy;
 mod reception;
+mod refer;
 mod refusal;
 mod release;
+mod roster;
 mod session_timer;
 mod software;
+mod subscription;
 #[cfg(test)]
 mod tests;
+mod usages;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -44,11 +50,11 @@ use msrp_control::metrics::{Kind as MetricKind, Sample};
 use msrp_control::{ControlError, Event, Reply, RoomId};
 
 use crate::focus::conference::{Conference, Env, Kind};
-use crate::focus::desk::{Asked, Desk};
+use crate::focus::desk::{Asked, Desk, Purpose};
 use crate::focus::other_methods::{answer_gone, answer_outside};
 use crate::focus::release::ReleaseReason;
 use crate::groups::Groups;
-use crate::ua::{DialogId, Peer, Request, Response, TxnId, UaEvent};
+use crate::ua::{DialogId, Method, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
@@ -146,17 +152,33 @@ impl Focus {
                 if let Some(seat) = self.desk.dialogs.get(&dialog).cloned() {
                     self.with(now, &seat.room, |c, env| c.on_ended(seat.key, why, env));
                 }
+                if let Some(room) = self.desk.watchers.remove(&dialog) {
+                    self.with(now, &room, |c, env| c.on_watcher_ended(dialog, env));
+                }
             }
         }
     }
 
     /// Takes the name that the SIP engine gave a request.
     pub fn handle_receipt(&mut self, now: u64, receipt: UaReceipt) {
-        let (UaReceipt::Dialog(call, _) | UaReceipt::Transaction(call, _)) = receipt;
+        let (UaReceipt::Dialog(call, _)
+        | UaReceipt::NoDialog(call)
+        | UaReceipt::Transaction(call, _)) = receipt;
         let Some((seat, purpose)) = self.desk.calls.remove(&call) else {
             return;
         };
         match receipt {
+            UaReceipt::Dialog(_, dialog) if purpose == Purpose::Subscribe => {
+                let is_taken = self.with(now, &seat.room, |c, env| {
+                    c.on_subscribed(seat.key, dialog, env)
+                });
+                if is_taken != Some(true) {
+                    self.desk.forget_watcher(dialog);
+                }
+            }
+            UaReceipt::NoDialog(_) => {
+                self.with(now, &seat.room, |c, env| c.on_not_subscribed(seat.key, env));
+            }
             UaReceipt::Dialog(_, dialog) => {
                 let is_taken = self.with(now, &seat.room, |c, env| {
                     c.on_invite_sent(seat.key, dialog, env)
@@ -414,6 +436,12 @@ impl Focus {
         request: &Request,
         peer: Peer,
     ) {
+        if matches!(request.method, Method::Subscribe | Method::Refer) {
+            return match dialog {
+                Some(dialog) => self.on_usage_inside(now, transaction, dialog, request, peer),
+                None => self.on_usage_outside(now, transaction, request, peer),
+            };
+        }
         let Some(dialog) = dialog else {
             let answer = answer_outside(&self.policy, request, peer).unwrap_or_else(|refusal| {
                 self.desk.count_refusal(&refusal);

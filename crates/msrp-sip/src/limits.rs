@@ -72,5 +72,49 @@ pub const GLARE_NS_SPREAD: u64 = 1_900_000_000;
 /// Smallest session interval that the standard allows, in seconds. Source: RFC 4028 s.4.
 pub const SESSION_INTERVAL_S_MIN: u32 = 90;
 
+/// Most subscriptions of one conference, those that REFERs make included. More: 403 with 122; a
+/// REFER is carried out without reports. Source: ours; the members of the largest group.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+
+/// Most subscriptions of one user in one conference. More: as above. Source: ours; a few devices
+/// with a few REFERs under way.
+pub const SUBSCRIPTIONS_PER_USER_MAX: usize = 8;
+
+/// Longest time for which a subscription is granted, in seconds. A longer wish is shortened.
+/// Source: the default of RFC 4575 s.3.3.
+pub const SUBSCRIPTION_S_MAX: u64 = 3600;
+
+/// Shortest time for which a subscription is granted, in seconds. A shorter wish: 423. Source:
+/// ours.
+pub const SUBSCRIPTION_S_MIN: u64 = 60;
+
+/// How long changes of a conference are gathered before subscribers are told, in nanoseconds.
+/// Source: AMB-36.
+pub const NOTIFY_COALESCE_NS: u64 = 500_000_000;
+
+/// The mean time between NOTIFYs of one conference subscription, in nanoseconds; those that answer
+/// a SUBSCRIBE or end the subscription always go. Sooner: changes are gathered. Source: RFC 4575
+/// s.3.9.
+pub const NOTIFY_INTERVAL_NS: u64 = 5 * NS_PER_S;
+
+/// NOTIFYs of one conference subscription that may go without that time between them. Source:
+/// ours; the joins and leaves of a small session are told at once.
+pub const NOTIFY_BURST: u64 = 5;
+
+/// How long after a NOTIFY of the package refer the next provisional state is held, in
+/// nanoseconds. A final state is not held. Source: RFC 3515 s.3.10.
+pub const REFER_PROGRESS_NS: u64 = NS_PER_S;
+
+/// How long a subscription lives that a REFER made, in nanoseconds. Source: ours; longer than an
+/// invitation may take.
+pub const REFERRAL_NS_MAX: u64 = INVITATION_NS_MAX + 60 * NS_PER_S;
+
+/// Longest `id` of an Event field, in octets. A longer one: 489. Source: ours.
+pub const EVENT_ID_OCTETS_MAX: usize = 128;
+
+/// Longest reason phrase or Warning of a peer that is passed on, in characters. The rest is cut
+/// off. Source: ours.
+pub const REASON_CHARS_MAX: usize = 256;
+
 /// Nanoseconds of a second.
 pub const NS_PER_S: u64 = 1_000_000_000;

@@ -15,6 +15,8 @@ pub struct Part {
     pub media_type: String,
     /// The Content-Disposition value in lower case, without parameters.
     pub disposition: Option<String>,
+    /// The Content-ID value without angle brackets.
+    pub content_id: Option<String>,
     /// Whether a reader that does not know the part may ignore it (`handling=optional`).
     pub is_optional: bool,
     /// The content, transfer encoding undone.
@@ -54,6 +56,7 @@ pub fn divide(body: &Body) -> Result<Vec<Part>, BodyError> {
         return Ok(vec![Part {
             media_type,
             disposition: None,
+            content_id: None,
             is_optional: false,
             octets: body.octets.clone(),
         }]);
@@ -113,6 +116,7 @@ fn read_part(part: &MessagePart<'_>) -> Option<Result<Part, BodyError>> {
     Some(Ok(Part {
         media_type: media_type.to_ascii_lowercase(),
         disposition: disposition.map(|d| d.c_type.to_ascii_lowercase()),
+        content_id: part.content_id().map(str::to_owned),
         is_optional: disposition
             .and_then(|d| d.attribute("handling"))
             .is_some_and(|h| h.eq_ignore_ascii_case("optional")),

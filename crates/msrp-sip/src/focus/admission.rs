@@ -216,7 +216,8 @@ pub(crate) fn read_invitees(parts: &[Part], caller: &Caller) -> Result<Vec<Entry
     Ok(invitees)
 }
 
-const LIST: &str = "application/resource-lists+xml";
+/// The type of a list of addresses.
+pub(crate) const LIST: &str = "application/resource-lists+xml";
 
 /// Extensions that a request may require.
 ///

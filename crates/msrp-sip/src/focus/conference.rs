@@ -14,12 +14,17 @@
 
 mod dialog;
 mod engine;
+mod events;
+mod referral;
 mod refresh;
 mod reoffer;
 mod seating;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+
+pub(crate) use events::{Subscriber, Wish};
+pub(crate) use referral::Referral;
 
 use msrp_control::{Addressing, Command, RoomConfig, RoomId};
 
@@ -29,6 +34,7 @@ use crate::focus::alias::Aliases;
 use crate::focus::desk::{Asked, Desk, Seat};
 use crate::focus::headers;
 use crate::focus::invitation::Inviter;
+use crate::focus::notifier::Notifier;
 use crate::focus::participant::{Participant, State};
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
@@ -82,6 +88,9 @@ pub(crate) struct Conference {
     room: RoomId,
     kind: Kind,
     inviter: Inviter,
+    /// Who invites those that a REFER named.
+    referrers: BTreeMap<u64, Inviter>,
+    notifier: Notifier,
     participants: BTreeMap<u64, Participant>,
     invitees: BTreeMap<u64, Entry>,
     next_key: u64,
@@ -149,6 +158,8 @@ impl Conference {
                 is_hidden: false,
                 subject: None,
             },
+            referrers: BTreeMap::new(),
+            notifier: Notifier::default(),
             participants: BTreeMap::new(),
             invitees: BTreeMap::new(),
             next_key: 0,
@@ -202,6 +213,7 @@ impl Conference {
             .values()
             .filter_map(Participant::deadline)
             .chain(end)
+            .chain(self.notifier.deadline())
             .min()
     }
 
@@ -253,14 +265,16 @@ impl Conference {
         }
         self.is_closing = true;
         tracing::info!(room = %self.room, reason = %reason, "conference ends");
+        self.end_watches();
         let refusal = match reason {
             ReleaseReason::AllRefused => Refusal::AllRefused(self.lowest_failure.unwrap_or(480)),
             ReleaseReason::Shutdown => Refusal::Draining,
             ReleaseReason::Engine => Refusal::Engine(msrp_control::ErrorCode::Unavailable),
             ReleaseReason::GroupGone => Refusal::UnknownAddress,
-            ReleaseReason::OriginatorLeft | ReleaseReason::TooFew | ReleaseReason::TooLong => {
-                Refusal::SessionEnded
-            }
+            ReleaseReason::OriginatorLeft
+            | ReleaseReason::TooFew
+            | ReleaseReason::TooLong
+            | ReleaseReason::Requested => Refusal::SessionEnded,
         };
         let keys: Vec<u64> = self.participants.keys().copied().collect();
         for key in keys {
@@ -279,9 +293,9 @@ impl Conference {
         let is_excluded = |participant: &Participant| {
             let rights = group.rights(&GroupCaller {
                 addresses: &participant.addresses,
-                is_anonymous: participant.is_anonymous,
+                is_anonymous: participant.is_hidden,
             });
-            !rights.join || (participant.is_anonymous && !rights.anonymity)
+            !rights.join || (participant.is_hidden && !rights.anonymity)
         };
         let excluded: Vec<u64> = self
             .participants
@@ -312,9 +326,11 @@ impl Conference {
         {
             self.release(reason, env);
         }
+        self.announce(env);
         if self.is_closing && self.participants.is_empty() && !self.is_over {
-            self.is_over = true;
-            if self.room_runs {
+            // Subscribers may still owe the answer to their last NOTIFY.
+            self.is_over = self.notifier.is_empty();
+            if std::mem::take(&mut self.room_runs) {
                 env.desk.command(
                     Asked::Forget,
                     Command::CloseRoom {
@@ -322,7 +338,9 @@ impl Conference {
                     },
                 );
             }
-            tracing::info!(room = %self.room, "conference ended");
+            if self.is_over {
+                tracing::info!(room = %self.room, "conference ended");
+            }
         }
     }
 
@@ -370,6 +388,7 @@ impl Conference {
     fn dismiss(&mut self, key: u64, refusal: &Refusal, farewell: Headers, env: &mut Env<'_>) {
         let seat = self.seat(key);
         self.drop_reoffer(key, env);
+        self.end_shared(key, env);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -420,6 +439,7 @@ impl Conference {
         if let Some(dialog) = participant.dialog() {
             env.desk.dialogs.remove(&dialog);
         }
+        self.forget_usages(key, participant.dialog());
         if participant.is_in_room && self.room_runs {
             let command = Command::RemoveParticipant {
                 room: self.room.clone(),
@@ -478,9 +498,14 @@ impl Conference {
     /// COM-5.1-02, CTRL-7.2.2.1-05, CTRL-7.2.2.1-06, CTRL-7.2.2.1-07, CTRL-7.2.2.1-11; AMB-38.
     fn describe_inviter(&self) -> Inviter {
         let (name, address, is_hidden) = match self.participants.get(&self.originator) {
-            Some(p) => (p.display_name.as_deref(), p.entity.as_str(), p.is_anonymous),
+            Some(p) => (p.display_name.as_deref(), p.entity.as_str(), p.is_hidden),
             None => (None, "", false),
         };
+        self.describe_user(name, address, is_hidden)
+    }
+
+    /// The same for another user than the originator.
+    fn describe_user(&self, name: Option<&str>, address: &str, is_hidden: bool) -> Inviter {
         let user = write_name_addr(name, address);
         match &self.kind {
             Kind::OneToOne(_) | Kind::AdHoc(_) => Inviter {

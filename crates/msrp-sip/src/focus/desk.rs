@@ -63,6 +63,20 @@ pub enum UaAction {
         /// The body.
         body: Option<Body>,
     },
+    /// [`SipUa::accept_subscription`]. An engine without subscriptions answers 501.
+    AcceptSubscription {
+        /// Comes back in the receipt.
+        call: CallId,
+        /// The transaction.
+        transaction: TxnId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// [`SipUa::forget`].
+    Forget {
+        /// The dialog.
+        dialog: DialogId,
+    },
     /// [`SipUa::bye`].
     Bye {
         /// Comes back in the receipt.
@@ -77,8 +91,10 @@ pub enum UaAction {
 /// The name that the SIP engine gave a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UaReceipt {
-    /// An INVITE has this dialog.
+    /// An INVITE or a subscription has this dialog.
     Dialog(CallId, DialogId),
+    /// A subscription has no dialog: the engine does not do subscriptions.
+    NoDialog(CallId),
     /// A request inside a dialog has this transaction.
     Transaction(CallId, TxnId),
 }
@@ -98,6 +114,21 @@ impl UaAction {
             Self::Invite { call, request } => Some(UaReceipt::Dialog(call, ua.invite(*request))),
             Self::Cancel { dialog } => {
                 ua.cancel(dialog);
+                None
+            }
+            Self::AcceptSubscription {
+                call,
+                transaction,
+                answer,
+            } => {
+                let dialog = ua.accept_subscription(transaction, answer);
+                if dialog.is_none() {
+                    ua.answer(transaction, not_implemented());
+                }
+                Some(dialog.map_or(UaReceipt::NoDialog(call), |d| UaReceipt::Dialog(call, d)))
+            }
+            Self::Forget { dialog } => {
+                ua.forget(dialog);
                 None
             }
             Self::Request {
@@ -137,6 +168,10 @@ pub(crate) enum Purpose {
     Bye,
     /// Refreshes the session.
     Refresh,
+    /// A SUBSCRIBE or REFER whose answer makes a dialog; the key is that of the subscription.
+    Subscribe,
+    /// Tells a subscriber; the key is that of the subscription.
+    Notify,
 }
 
 /// What a command was for.
@@ -182,6 +217,8 @@ pub(crate) struct Desk {
     pub(crate) transactions: HashMap<TxnId, (Seat, Purpose)>,
     /// Whose dialog it is.
     pub(crate) dialogs: HashMap<DialogId, Seat>,
+    /// Dialogs of subscriptions alone, and whose conference they are about.
+    pub(crate) watchers: HashMap<DialogId, RoomId>,
     /// INVITEs of ours that were given up and have no final response.
     pub(crate) given_up: HashSet<DialogId>,
     /// What is counted.
@@ -199,6 +236,7 @@ impl Desk {
             calls: HashMap::new(),
             transactions: HashMap::new(),
             dialogs: HashMap::new(),
+            watchers: HashMap::new(),
             given_up: HashSet::new(),
             counts: Counts::default(),
         }
@@ -298,6 +336,37 @@ impl Desk {
         }));
     }
 
+    /// Answers a SUBSCRIBE or REFER that makes a dialog of its own. The seat names the
+    /// subscription.
+    pub(crate) fn accept_subscription(&mut self, seat: Seat, transaction: TxnId, answer: Answer) {
+        let call = self.next_call(seat, Purpose::Subscribe);
+        self.outputs
+            .push_back(Output::Ua(UaAction::AcceptSubscription {
+                call,
+                transaction,
+                answer,
+            }));
+    }
+
+    /// Tells a subscriber. The seat names the subscription.
+    pub(crate) fn notify(&mut self, seat: Seat, dialog: DialogId, headers: Headers, body: Body) {
+        let call = self.next_call(seat, Purpose::Notify);
+        self.outputs.push_back(Output::Ua(UaAction::Request {
+            call,
+            dialog,
+            method: Method::Notify,
+            headers,
+            body: Some(body),
+        }));
+    }
+
+    /// Forgets a dialog of subscriptions.
+    pub(crate) fn forget_watcher(&mut self, dialog: DialogId) {
+        self.watchers.remove(&dialog);
+        self.outputs
+            .push_back(Output::Ua(UaAction::Forget { dialog }));
+    }
+
     pub(crate) fn bye(&mut self, seat: Seat, dialog: DialogId, headers: Headers) {
         let call = self.next_call(seat, Purpose::Bye);
         self.outputs.push_back(Output::Ua(UaAction::Bye {
@@ -323,5 +392,14 @@ impl Desk {
         self.next_call = self.next_call.wrapping_add(1);
         self.calls.insert(call, (seat, purpose));
         call
+    }
+}
+
+fn not_implemented() -> Answer {
+    Answer {
+        status: 501,
+        reason: None,
+        headers: Headers::new(),
+        body: None,
     }
 }

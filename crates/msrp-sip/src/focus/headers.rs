@@ -10,7 +10,8 @@ use crate::ua::{Headers, Transport};
 pub const SOFTWARE: &str = concat!("IM-serv/OMA1.0 msrpd/", env!("CARGO_PKG_VERSION"));
 
 /// What is really served.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY";
 
 /// Bodies that an INVITE may have.
 pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/resource-lists+xml";
@@ -46,6 +47,13 @@ pub(crate) fn warning(agent: &str, text: &str) -> String {
         .filter(|c| !c.is_control() && !matches!(c, '"' | '\\'))
         .collect();
     format!("399 {agent} \"{text}\"")
+}
+
+/// A number of seconds or the like, without sign.
+pub(crate) fn header_number(value: &str) -> Option<u64> {
+    let digits = value.split(';').next().unwrap_or_default().trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 /// Whether a field that holds tokens, in one or more values, holds this one. Case does not matter.

@@ -7,6 +7,7 @@ use crate::address::write_name_addr;
 use crate::focus::headers::ALLOW;
 use crate::focus::media;
 use crate::focus::policy::Policy;
+use crate::focus::subscription::ALLOW_EVENTS;
 use crate::resource_lists::Entry;
 use crate::ua::{Headers, Method, OutRequest};
 
@@ -51,6 +52,7 @@ pub(crate) fn build(
     fields.push("Min-SE", policy.min_se_s.to_string());
     fields.push("Supported", "timer");
     fields.push("Allow", ALLOW);
+    fields.push("Allow-Events", ALLOW_EVENTS);
     if let Some(subject) = &inviter.subject {
         fields.push("Subject", subject);
     }

@@ -1,4 +1,4 @@
-//! Requests other than INVITE, as far as they are not refreshes.
+//! Requests that neither change a session nor subscribe nor refer.
 //!
 //! # Spec
 //! COM-5.1-06, COM-5.1-07; RFC 3261 s.8.2.1 and s.11, RFC 6665 s.4.
@@ -7,6 +7,7 @@ use crate::focus::admission::{Caller, check_extensions};
 use crate::focus::headers::{ACCEPT, ALLOW, SOFTWARE};
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
+use crate::focus::subscription::ALLOW_EVENTS;
 use crate::ua::{Answer, Headers, Method, Peer, Request};
 
 /// The answer to a request outside of any dialog.
@@ -16,7 +17,7 @@ pub(crate) fn answer_outside(
     peer: Peer,
 ) -> Result<Answer, Refusal> {
     match request.method {
-        Method::Message | Method::Refer | Method::Subscribe | Method::Publish => {
+        Method::Message | Method::Publish => {
             Caller::read(policy, &request.headers, peer)?;
         }
         _ => {}
@@ -39,14 +40,17 @@ pub(crate) fn answer_gone() -> Answer {
 pub(crate) fn answer_plain(method: &Method) -> Answer {
     let status = match method {
         Method::Options => 200,
-        Method::Subscribe => 489,
         Method::Notify => 481,
         _ => 405,
     };
     let mut headers = Headers::new().with("Server", SOFTWARE).with("Allow", ALLOW);
     if status == 200 {
         headers.push("Accept", ACCEPT);
-        headers.push("Supported", "timer, recipient-list-invite");
+        headers.push("Allow-Events", ALLOW_EVENTS);
+        headers.push(
+            "Supported",
+            "timer, recipient-list-invite, multiple-refer, norefersub",
+        );
     }
     Answer {
         status,

@@ -22,20 +22,18 @@ use crate::ua::{DialogId, Headers, Transport, TxnId};
 pub(crate) struct Participant {
     /// The name inside the room.
     pub(crate) id: ParticipantId,
-    /// Its real addresses; shown to nobody when it is hidden.
-    pub(crate) addresses: Vec<Uri>,
-    /// Whether it is hidden, for the whole session.
-    pub(crate) is_anonymous: bool,
     /// The values that its CPIM From may have.
     pub(crate) identities: Vec<String>,
     /// The address shown to others.
     pub(crate) entity: String,
-    /// Whether it takes part under an alias.
-    pub(crate) is_hidden: bool,
     /// Whether it may write to single participants.
     pub(crate) may_send_private: bool,
     /// The name shown to others.
     pub(crate) display_name: Option<String>,
+    /// All addresses that it is known by; shown to nobody when it is hidden.
+    pub(crate) addresses: Vec<Uri>,
+    /// Whether it is hidden: shown under an alias.
+    pub(crate) is_hidden: bool,
     /// Where it stands.
     pub(crate) state: State,
     /// Whether the engine has it, or was asked to.
@@ -163,6 +161,21 @@ impl Participant {
     /// COM-F.1-03; AMB-31.
     pub(crate) fn shows_release(&self) -> bool {
         self.software.is_some()
+    }
+
+    /// Whether it takes part: from our 200 or its own on, until a BYE.
+    ///
+    /// # Spec
+    /// AMB-37.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Joined { .. })
+    }
+
+    /// Whether one of its addresses is one of these.
+    pub(crate) fn is_known_by(&self, addresses: &[Uri]) -> bool {
+        addresses
+            .iter()
+            .any(|a| self.addresses.iter().any(|b| a.is_same(b)))
     }
 
     /// The dialog, when there is one.

@@ -234,7 +234,7 @@ impl Focus {
 
     /// The session that an address names, running or not. `None` when it is no session identity of
     /// this node.
-    fn session_of(&self, target: &Uri) -> Option<RoomId> {
+    pub(super) fn session_of(&self, target: &Uri) -> Option<RoomId> {
         let name = target.user().filter(|_| self.policy.owns(target))?;
         let digits = name.strip_prefix(SESSION_PREFIX)?;
         let is_drawn = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -247,7 +247,7 @@ impl Focus {
 }
 
 /// Most participants of a group session at once.
-fn participants_max(group: &Group) -> usize {
+pub(super) fn participants_max(group: &Group) -> usize {
     let most = group.participants_max;
     most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use msrp_control::{ControlError, ErrorCode};
 
+use crate::focus::conference_info::CONFERENCE_INFO;
 use crate::focus::headers;
 use crate::focus::media;
 use crate::focus::policy::Policy;
-use crate::limits::RETRY_AFTER_S;
+use crate::focus::subscription::ALLOW_EVENTS;
+use crate::limits::{RETRY_AFTER_S, SUBSCRIPTION_S_MIN};
 use crate::ua::{Answer, Headers};
 
 /// A legal or illegal request that is not served.
@@ -37,6 +39,14 @@ pub(crate) enum Refusal {
     JoinForbidden,
     /// The caller may not come back to this session.
     RejoinForbidden,
+    /// The asker may not do what it asks for.
+    FunctionForbidden,
+    /// The event package is not known here.
+    BadEvent,
+    /// The subscription would be too short.
+    IntervalTooBrief,
+    /// The asker does not read what a subscription tells.
+    NothingToRead,
     /// The group is for certain ages only.
     AgeUnknown,
     /// The caller wants to be hidden and may not.
@@ -125,6 +135,12 @@ impl Refusal {
             }
             Self::JoinForbidden => warned(403, "join_forbidden", "127 Service not authorised"),
             Self::RejoinForbidden => warned(403, "rejoin_forbidden", "122 Function not allowed"),
+            Self::FunctionForbidden => {
+                warned(403, "function_forbidden", "122 Function not allowed")
+            }
+            Self::BadEvent => row(489, "bad_event"),
+            Self::IntervalTooBrief => row(423, "interval_too_brief"),
+            Self::NothingToRead => row(406, "nothing_to_read"),
             Self::AgeUnknown => warned(
                 403,
                 "age_unknown",
@@ -173,6 +189,9 @@ impl Refusal {
                 headers.push("P-Refused-URI-List", format!("<{group}>"))
             }
             Self::UnsupportedBody => headers.push("Accept", headers::ACCEPT),
+            Self::BadEvent => headers.push("Allow-Events", ALLOW_EVENTS),
+            Self::IntervalTooBrief => headers.push("Min-Expires", SUBSCRIPTION_S_MIN.to_string()),
+            Self::NothingToRead => headers.push("Accept", CONFERENCE_INFO),
             Self::UnsupportedEncoding => headers.push("Accept-Encoding", "identity"),
             Self::Overloaded => headers.push("Retry-After", RETRY_AFTER_S.to_string()),
             Self::NotAcceptable(_) => body = Some(media::supported(policy)),

@@ -20,6 +20,8 @@ pub(crate) enum ReleaseReason {
     GroupGone,
     /// The engine could not serve it.
     Engine,
+    /// Its originator asked for the end.
+    Requested,
     /// The node goes down.
     Shutdown,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for ReleaseReason {
             Self::AllRefused => "all_refused",
             Self::GroupGone => "group_gone",
             Self::Engine => "engine",
+            Self::Requested => "requested",
             Self::Shutdown => "shutdown",
         })
     }

@@ -2,9 +2,11 @@
 //! engine, and a clock that the test turns.
 
 mod ad_hoc;
+mod events;
 mod group;
 mod leaving;
 mod names;
+mod referral;
 mod refresh;
 mod refusals;
 mod reoffer;

@@ -209,8 +209,8 @@ impl Engine {
             Command::Subscription(transaction, dialog, answer) => {
                 self.accept_subscription(transaction, dialog, &answer);
             }
+            // What came inside and is unanswered is still the focus's to answer.
             Command::Forget(dialog) => {
-                self.end_pending(dialog);
                 self.dialogs.remove(dialog);
             }
             Command::Invite(dialog, request) => self.invite(dialog, request),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::invite::Calling;
 use super::message::SipMessage;
 use super::peer::SipPeer;
+use super::subscription::Notify;
 use super::transaction::{ClientTransaction, ServerTransaction};
 use crate::sdp::Media;
 use crate::transcript::lock;
@@ -167,6 +168,23 @@ impl Dialog {
         let what = format!("{method} in dialog {}", self.call_id);
         let ours = |request: &SipMessage| request.method() == method && self.owns(request);
         self.peer.expect_request_where(&what, ours).await
+    }
+
+    /// Waits for a NOTIFY of this event package inside the dialog and answers 200.
+    ///
+    /// # Panics
+    /// When it lacks what every NOTIFY has.
+    pub async fn expect_notify(&self, package: &str) -> Notify {
+        let what = format!("NOTIFY of {package} in dialog {}", self.call_id);
+        let ours = |request: &SipMessage| {
+            let event = request.header("Event").unwrap_or_default();
+            request.method() == "NOTIFY"
+                && self.owns(request)
+                && event.split(';').next() == Some(package)
+        };
+        let notify = self.peer.expect_request_where(&what, ours).await;
+        notify.respond(200, "OK").await;
+        Notify::new(notify.request().clone())
     }
 
     /// Waits for BYE and answers 200.

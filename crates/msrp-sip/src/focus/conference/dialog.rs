@@ -47,6 +47,7 @@ impl Conference {
             participant.remember_methods(&response.headers);
             participant.remember_software(&response.headers);
         }
+        self.note_response(key, &response);
         match response.status {
             180 => self.relay_ringing(env),
             0..=199 => {}
@@ -90,7 +91,7 @@ impl Conference {
                     .err()
                     .map_or("anonymity_forbidden", |refusal| refusal.word());
                 tracing::info!(room = %self.room, participant = %participant_id(key), reason = word, "invitee released");
-                self.note_failure(status);
+                self.note_failure(key, status);
                 if let Some(participant) = self.participants.get_mut(&key) {
                     participant.state = State::Joined {
                         dialog,
@@ -187,7 +188,7 @@ impl Conference {
             env.desk.count_invite(487);
         }
         if participant.is_pending() {
-            self.note_failure(480);
+            self.note_failure(key, 480);
         }
         self.remove(key, env);
         self.settle(env);
@@ -203,9 +204,13 @@ impl Conference {
     ) {
         match purpose {
             // Whatever the answer is, the dialog is gone.
-            Purpose::Bye => self.remove(key, env),
+            Purpose::Bye => {
+                self.note_removed(key, response);
+                self.remove(key, env);
+            }
+            Purpose::Notify => self.on_notified(key, response, env),
             Purpose::Refresh => self.on_refreshed(key, response, env),
-            Purpose::Invite => {}
+            Purpose::Invite | Purpose::Subscribe => {}
         }
         self.settle(env);
     }
@@ -225,7 +230,7 @@ impl Conference {
         for key in due {
             match self.participants.get(&key).map(|p| &p.state) {
                 Some(State::Invited(_)) => {
-                    self.note_failure(408);
+                    self.note_failure(key, 408);
                     tracing::info!(room = %self.room, participant = %participant_id(key), status = 408, "invitation failed");
                     self.dismiss(key, &Refusal::SessionEnded, Headers::new(), env);
                 }

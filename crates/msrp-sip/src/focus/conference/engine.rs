@@ -12,6 +12,7 @@ use crate::focus::participant::{Invitation, State};
 use crate::focus::refusal::Refusal;
 use crate::focus::release::ReleaseReason;
 use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::focus::subscription::{ALLOW_EVENTS, fragment, phrase_of};
 use crate::limits::INVITATION_NS_MAX;
 use crate::ua::{Answer, Body, DialogId, Headers};
 
@@ -83,7 +84,7 @@ impl Conference {
         let sdp = participant.local_sdp.as_deref().unwrap_or_default();
         let request = invitation::build(
             env.policy,
-            &self.inviter,
+            self.referrers.get(&key).unwrap_or(&self.inviter),
             invitee,
             headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
             sdp,
@@ -104,12 +105,14 @@ impl Conference {
     /// AMB-22.
     pub(super) fn fail_invitation(&mut self, key: u64, status: u16, env: &mut Env<'_>) {
         let status = invitation::mapped_status(status);
-        self.note_failure(status);
+        self.note_failure(key, status);
         tracing::info!(room = %self.room, participant = %participant_id(key), status, "invitation failed");
         self.remove(key, env);
     }
 
-    pub(super) fn note_failure(&mut self, status: u16) {
+    pub(super) fn note_failure(&mut self, key: u64, status: u16) {
+        let text = fragment(status, phrase_of(status), None);
+        self.notifier.note_outcome(key, false, &text);
         self.lowest_failure = Some(
             self.lowest_failure
                 .map_or(status, |lowest| lowest.min(status)),
@@ -194,11 +197,12 @@ impl Conference {
                 participant.timer = Some(SessionTimer::start(env.now, agreement));
                 tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
                 self.accepted_types.get_or_insert(types);
+                self.note_joined(key);
                 self.enter_waiting(env);
             }
             Err(error) => {
                 tracing::info!(room = %self.room, participant = %participant.id, code = error.code.as_str(), "the answer cannot be served");
-                self.note_failure(error.code.sip_status());
+                self.note_failure(key, error.code.sip_status());
                 self.dismiss(
                     key,
                     &Refusal::SessionEnded,
@@ -265,6 +269,7 @@ impl Conference {
             participant.timer = Some(SessionTimer::start(env.now, knock.2));
             participant.local_sdp = Some(sdp);
             tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
+            self.note_joined(key);
         }
     }
 
@@ -304,6 +309,7 @@ impl Conference {
             )
             .with("P-Asserted-Identity", self.asserted_identity())
             .with("Allow", ALLOW)
+            .with("Allow-Events", ALLOW_EVENTS)
             .with("Server", SOFTWARE);
         Some(((knock.transaction, knock.dialog, knock.agreement), headers))
     }
@@ -323,7 +329,7 @@ impl Conference {
         participant.is_in_room = false;
         tracing::info!(room = %self.room, participant = %id, reason = why.as_str(), "participant lost");
         if participant.is_pending() {
-            self.note_failure(480);
+            self.note_failure(key, 480);
         }
         let farewell = reason(503, &format!("MSRP session ended: {why}"));
         self.dismiss(key, &Refusal::Engine(ErrorCode::Unavailable), farewell, env);

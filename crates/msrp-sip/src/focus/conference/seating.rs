@@ -44,7 +44,12 @@ impl Conference {
         let may_send_private = self.may_send_private(&caller.addresses, is_hidden, env);
         let (dialog, transport, headers) =
             (knock.dialog, knock.peer.transport, knock.headers.clone());
-        let (addresses, is_anonymous) = (caller.addresses.clone(), caller.is_anonymous);
+        let addresses: Vec<Uri> = caller
+            .addresses
+            .iter()
+            .chain(member.as_ref().map(|m| &m.uri))
+            .cloned()
+            .collect();
         let key = self.seat_new(
             entity,
             display_name,
@@ -56,7 +61,6 @@ impl Conference {
             participant.remember_methods(&headers);
             participant.remember_software(&headers);
             participant.addresses = addresses;
-            participant.is_anonymous = is_anonymous;
             participant.is_hidden = is_hidden;
             participant.may_send_private = may_send_private;
         }
@@ -125,7 +129,6 @@ impl Conference {
         let participant = Participant {
             id: participant_id(key),
             addresses: Vec::new(),
-            is_anonymous: false,
             identities,
             entity,
             is_hidden: false,

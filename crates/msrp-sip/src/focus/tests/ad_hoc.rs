@@ -87,7 +87,10 @@ fn invitation_has_the_fields_of_a_focus_and_no_list() {
         ("Referred-By", inviter),
         ("Session-Expires", "1800;refresher=uas"),
         ("Supported", "timer"),
-        ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE"),
+        (
+            "Allow",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY",
+        ),
     ];
     for (name, value) in expected {
         assert_eq!(request.headers.first(name), Some(value), "{name}");

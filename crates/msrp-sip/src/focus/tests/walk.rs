@@ -19,6 +19,7 @@ struct Known {
     standing: Vec<DialogId>,
     requests: Vec<TxnId>,
     unacknowledged: Vec<super::world::Call>,
+    watching: Vec<DialogId>,
 }
 
 impl Known {
@@ -36,6 +37,8 @@ impl Known {
                     self.unacknowledged
                         .extend(world.calls.iter().find(|c| c.transaction == transaction));
                 }
+                Sent::Accept(dialog) => self.watching.push(dialog),
+                Sent::Forget(dialog) => self.watching.retain(|d| *d != dialog),
                 Sent::Answer(..) | Sent::Cancel(_) => {}
             }
         }
@@ -130,6 +133,37 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
                 None,
             );
         }
+        16 => {
+            let headers = caller(user)
+                .with("Event", "conference")
+                .with("Expires", ["0", "60", "3600"][pick % 3]);
+            world.request_to(GROUP, None, Method::Subscribe, headers, None);
+        }
+        17 if !known.watching.is_empty() || !known.standing.is_empty() => {
+            let both: Vec<_> = known.watching.iter().chain(&known.standing).collect();
+            let dialog = *both[pick % both.len()];
+            let headers = Headers::new()
+                .with("Event", "conference")
+                .with("Expires", ["0", "60"][pick % 2]);
+            world.request(Some(dialog), Method::Subscribe, headers, None);
+        }
+        18 | 19 => {
+            let target = ["alice", "bob", "carol", "dave"][pick % 4];
+            let method = ["INVITE", "BYE"][usize::from(action - 18)];
+            let headers = caller(user)
+                .with("CSeq", "7 REFER")
+                .with(
+                    "Refer-To",
+                    format!("<sip:{target}@example.com;method={method}>"),
+                )
+                .with("Refer-Sub", ["true", "false"][pick % 2]);
+            let dialog = known.standing.get(pick % 8).copied();
+            world.request_to(GROUP, dialog, Method::Refer, headers, None);
+        }
+        20 if !known.watching.is_empty() => {
+            let dialog = known.watching[pick % known.watching.len()];
+            world.end(dialog, DialogEnd::Bye);
+        }
         _ => {}
     }
     known.look(world);
@@ -139,7 +173,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..16, 0usize..64), 0..60)) {
+    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..21, 0usize..64), 0..60)) {
         let group = ["alice", "bob", "carol"]
             .iter()
             .fold(Group::new(uri(GROUP)), |g, user| g.with_member(uri(&format!("sip:{user}@example.com")), None));

@@ -21,6 +21,17 @@ pub(super) enum Sent {
     Cancel(DialogId),
     Request(DialogId, TxnId, Method, Headers, Option<Body>),
     Bye(DialogId, TxnId, Headers),
+    Accept(DialogId),
+    Forget(DialogId),
+}
+
+/// A NOTIFY that the focus sent.
+#[derive(Debug, Clone)]
+pub(super) struct Notify {
+    pub(super) dialog: DialogId,
+    pub(super) transaction: TxnId,
+    pub(super) headers: Headers,
+    pub(super) body: Body,
 }
 
 /// A SIP engine that only remembers.
@@ -40,6 +51,17 @@ impl FakeUa {
 impl SipUa for FakeUa {
     fn answer(&mut self, transaction: TxnId, answer: Answer) {
         self.sent.push(Sent::Answer(transaction, answer));
+    }
+
+    fn accept_subscription(&mut self, transaction: TxnId, answer: Answer) -> Option<DialogId> {
+        let dialog = DialogId(self.next());
+        self.sent.push(Sent::Answer(transaction, answer));
+        self.sent.push(Sent::Accept(dialog));
+        Some(dialog)
+    }
+
+    fn forget(&mut self, dialog: DialogId) {
+        self.sent.push(Sent::Forget(dialog));
     }
 
     fn invite(&mut self, request: OutRequest) -> DialogId {
@@ -458,11 +480,22 @@ impl World {
         headers: Headers,
         body: Option<Body>,
     ) -> Answer {
+        self.request_to("sip:im.example", dialog, method, headers, body)
+    }
+
+    pub(super) fn request_to(
+        &mut self,
+        uri: &str,
+        dialog: Option<DialogId>,
+        method: Method,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> Answer {
         self.next += 1;
         let transaction = TxnId(self.next);
         let request = Request {
             method,
-            uri: "sip:im.example".into(),
+            uri: uri.into(),
             headers,
             body,
         };
@@ -609,6 +642,36 @@ impl World {
         })
     }
 
+    /// The dialogs of subscriptions that were made and not looked at.
+    pub(super) fn accepted(&mut self) -> Vec<DialogId> {
+        self.take(|s| match s {
+            Sent::Accept(dialog) => Some(*dialog),
+            _ => None,
+        })
+    }
+
+    pub(super) fn forgotten(&mut self) -> Vec<DialogId> {
+        self.take(|s| match s {
+            Sent::Forget(dialog) => Some(*dialog),
+            _ => None,
+        })
+    }
+
+    /// The NOTIFYs that were sent and not looked at.
+    pub(super) fn notifies(&mut self) -> Vec<Notify> {
+        self.take(|s| match s {
+            Sent::Request(dialog, transaction, Method::Notify, headers, Some(body)) => {
+                Some(Notify {
+                    dialog: *dialog,
+                    transaction: *transaction,
+                    headers: headers.clone(),
+                    body: body.clone(),
+                })
+            }
+            _ => None,
+        })
+    }
+
     fn take<T>(&mut self, pick: impl Fn(&Sent) -> Option<T>) -> Vec<T> {
         let picked = self.sent.iter().filter_map(&pick).collect();
         self.sent.retain(|s| pick(s).is_none());
@@ -704,7 +767,14 @@ impl World {
                         self.finish_request(transaction, 200, Headers::new())
                     }
                     Sent::Cancel(dialog) => self.respond(dialog, 487, Headers::new(), None),
-                    Sent::Answer(..) | Sent::Invite(..) | Sent::Request(..) => {}
+                    Sent::Request(_, transaction, Method::Notify, ..) => {
+                        self.finish_request(transaction, 200, Headers::new());
+                    }
+                    Sent::Answer(..)
+                    | Sent::Invite(..)
+                    | Sent::Request(..)
+                    | Sent::Accept(_)
+                    | Sent::Forget(_) => {}
                 }
             }
         }

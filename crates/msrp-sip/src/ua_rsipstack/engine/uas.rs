@@ -116,7 +116,7 @@ impl Engine {
         if self.merging.contains_key(&merge_key(&incoming.ids)) {
             return Err(MERGED);
         }
-        let makes_dialog = matches!(method, Method::Invite | Method::Subscribe);
+        let makes_dialog = matches!(method, Method::Invite | Method::Subscribe | Method::Refer);
         let full = self.is_busy()
             || self.stack.len() >= self.settings.transactions_max
             || (makes_dialog && self.dialogs.len() >= self.settings.dialogs_max);

@@ -1,0 +1,167 @@
+//! Who takes part, with the order of the changes.
+//!
+//! Each change gets the next revision. A subscriber that was told up to some revision is owed the
+//! entries that changed after it; so a subscription holds one number, not a copy of the list.
+//!
+//! # Spec
+//! RFC 4575 s.4.4; CONF-7.2.2.10-18; AMB-36.
+
+use std::collections::{BTreeMap, HashSet};
+
+/// The users of one conference by the address that others see.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    entries: BTreeMap<String, Entry>,
+    revision: u64,
+}
+
+/// One user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The name that belongs to the address.
+    pub(crate) display_name: Option<String>,
+    /// Whether it takes part.
+    pub(crate) is_present: bool,
+    /// The revision in which it came, absences that not everybody was told of left out.
+    came_at: u64,
+    /// The revision of its last change.
+    changed_at: u64,
+}
+
+impl Roster {
+    /// The revision of the last change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Takes those who are present now; of several with one address the first counts. True when
+    /// anything changed. O(users).
+    pub(crate) fn update<'a>(
+        &mut self,
+        present: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> bool {
+        let revision = self.revision.saturating_add(1);
+        let mut is_changed = false;
+        let mut seen = HashSet::new();
+        for (entity, display_name) in present {
+            if seen.insert(entity) {
+                is_changed |= self.note_present(entity, display_name, revision);
+            }
+        }
+        for (entity, entry) in &mut self.entries {
+            if entry.is_present && !seen.contains(entity.as_str()) {
+                entry.is_present = false;
+                entry.changed_at = revision;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.revision = revision;
+        }
+        is_changed
+    }
+
+    fn note_present(&mut self, entity: &str, display_name: Option<&str>, revision: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(entity) else {
+            let entry = Entry {
+                display_name: display_name.map(str::to_owned),
+                is_present: true,
+                came_at: revision,
+                changed_at: revision,
+            };
+            self.entries.insert(entity.to_owned(), entry);
+            return true;
+        };
+        if entry.is_present && entry.display_name.as_deref() == display_name {
+            return false;
+        }
+        entry.display_name = display_name.map(str::to_owned);
+        entry.is_present = true;
+        entry.changed_at = revision;
+        true
+    }
+
+    /// Those who are present.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.is_present)
+            .map(|(entity, entry)| (entity.as_str(), entry))
+    }
+
+    /// What a subscriber does not know that was told up to this revision. Users that came and went
+    /// in between are left out.
+    pub(crate) fn since(&self, told_at: u64) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries
+            .iter()
+            .filter(move |(_, entry)| entry.changed_at > told_at)
+            .filter(move |(_, entry)| entry.is_present || entry.came_at <= told_at)
+            .map(|(entity, entry)| (entity.as_str(), entry))
+    }
+
+    /// Forgets the users who left, as far as everybody was told up to this revision.
+    pub(crate) fn forget_absent(&mut self, told_at: u64) {
+        self.entries
+            .retain(|_, entry| entry.is_present || entry.changed_at > told_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(roster: &mut Roster, present: &[&str]) -> bool {
+        roster.update(present.iter().map(|entity| (*entity, None)))
+    }
+
+    fn since(roster: &Roster, told_at: u64) -> Vec<(String, bool)> {
+        let owed = roster.since(told_at);
+        owed.map(|(entity, entry)| (entity.to_owned(), entry.is_present))
+            .collect()
+    }
+
+    #[test]
+    fn roster_owes_each_change_once() {
+        let mut roster = Roster::default();
+        assert!(update(&mut roster, &["a", "b"]));
+        let first = roster.revision();
+        assert!(!update(&mut roster, &["b", "a", "a"]));
+        assert_eq!(roster.revision(), first);
+        assert!(update(&mut roster, &["a", "c"]));
+        assert_eq!(
+            since(&roster, first),
+            [("b".to_owned(), false), ("c".to_owned(), true)]
+        );
+        assert!(since(&roster, roster.revision()).is_empty());
+        roster.forget_absent(roster.revision());
+        assert!(update(&mut roster, &["a", "b", "c"]));
+        assert_eq!(
+            since(&roster, first),
+            [("b".into(), true), ("c".into(), true)]
+        );
+    }
+
+    #[test]
+    fn roster_does_not_tell_of_users_who_came_and_went() {
+        let mut roster = Roster::default();
+        update(&mut roster, &["a"]);
+        let told_at = roster.revision();
+        update(&mut roster, &["a", "b"]);
+        update(&mut roster, &["a"]);
+        assert!(since(&roster, told_at).is_empty());
+        // One who was known, left, came and left again is told of.
+        update(&mut roster, &[]);
+        update(&mut roster, &["a"]);
+        update(&mut roster, &[]);
+        assert_eq!(since(&roster, told_at), [("a".to_owned(), false)]);
+    }
+
+    #[test]
+    fn roster_tells_a_new_name() {
+        let mut roster = Roster::default();
+        roster.update([("a", None)].into_iter());
+        let told_at = roster.revision();
+        assert!(roster.update([("a", Some("A"))].into_iter()));
+        assert_eq!(since(&roster, told_at), [("a".to_owned(), true)]);
+    }
+}
