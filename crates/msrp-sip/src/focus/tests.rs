@@ -3,6 +3,7 @@
 
 mod ad_hoc;
 mod group;
+mod group_change;
 mod leaving;
 mod names;
 mod refresh;
