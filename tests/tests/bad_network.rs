@@ -1,5 +1,7 @@
 //! SIP over a network that loses a fifth of the datagrams in each direction and lets some overtake others.
 
+use std::time::Duration;
+
 use msrp_testkit::{Config, Daemon, Join, Participant, SipPeer};
 use msrpd_tests::{ALICE, BOB, Document, FACTORY, person};
 use tokio::task::JoinSet;
@@ -88,9 +90,15 @@ async fn ad_hoc_call(daemon: &Daemon, proxy: &SipPeer, number: usize) {
     }
 }
 
-/// Every conference and every room is gone.
+/// How long a request may be repeated: 64 T1 of RFC 3261.
+const REPEATED_MAX: Duration = Duration::from_secs(32);
+
+/// Every conference and every room is gone, once the last BYE was answered.
 async fn assert_nothing_is_left(daemon: &Daemon) {
     for series in ["msrp_rooms", "msrp_sip_conferences"] {
-        daemon.wait_metric(series, |value| value == 0.0).await;
+        let is_none = |value| value == 0.0;
+        daemon
+            .wait_metric_within(REPEATED_MAX, series, is_none)
+            .await;
     }
 }

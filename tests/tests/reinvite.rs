@@ -1,17 +1,10 @@
 //! Requests inside a running session: refreshes, and offers that change it.
 
-use msrp_testkit::{Draft, MsrpEndpoint, Participant, SipMessage};
+use msrp_testkit::{Draft, Media, MsrpEndpoint, Participant, SipMessage};
 use msrpd_tests::{ALICE, BOB, FRIENDS, WAYS, Way, config_with_friends};
 
 /// Alice and bob talk; bob's endpoint has gone into his session, so its description is given too.
-async fn talk(
-    way: Way,
-) -> (
-    msrp_testkit::Daemon,
-    Participant,
-    Participant,
-    msrp_testkit::Media,
-) {
+async fn talk(way: Way) -> (msrp_testkit::Daemon, Participant, Participant, Media) {
     let daemon = way.start(config_with_friends()).await;
     let alice = way.join(&daemon, FRIENDS, ALICE).await;
     let endpoint = MsrpEndpoint::bind().await;
@@ -170,9 +163,11 @@ async fn reinvite_without_offer_gets_one_and_the_ack_answers_it() {
             assert_eq!(offer.path, dialog.remote_media().path);
             assert_eq!(offer.setup.as_deref(), Some("actpass"));
             dialog.acknowledge_with(cseq, &answer).await;
-            // The switch takes things in turn: it has the answer once it has answered an offer after it.
-            let update = dialog.request("UPDATE").with_media(&answer);
-            assert_eq!(dialog.exchange(update).await.status(), 200);
+            // The focus takes the requests of a dialog in turn, and the switch what concerns a room: it has the
+            // answer once an offer of somebody else, which came after it, is answered.
+            let update = dialog.exchange(dialog.request("UPDATE")).await;
+            assert_eq!(update.status(), 200);
+            alice.dialog.reinvite(&Media::new(alice.msrp.uri())).await;
             match text {
                 None => alice.say("not for bob").await,
                 Some(text) => alice.say(text).await,

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use msrp_sip::ua::{DialogEnd, Headers, Method, Origin, SipUa, Transport, UaEvent};
+use msrp_sip::ua::{Body, DialogEnd, Headers, Method, Origin, SipUa, Transport, UaEvent};
 use msrp_sip::ua_rsipstack::{Ua, start};
 use support::*;
 
@@ -307,6 +307,75 @@ async fn request_that_is_repeated_is_told_once_and_answered_alike() {
     raw.send(&merged).await;
     let (transaction, ..) = requested(&mut ua).await;
     ua.handle.answer(transaction, answer(200));
+}
+
+#[tokio::test]
+async fn end_of_the_engine_writes_what_waits() {
+    for transport in TRANSPORTS {
+        let mut ua = ua(transport).await;
+        let mut raw = Raw::new(&ua).await;
+        let options = raw.request("OPTIONS", "last", "", "", "");
+        raw.send(&options).await;
+        let (transaction, ..) = requested(&mut ua).await;
+        ua.handle.answer(transaction, answer(200));
+        ua.handle.shutdown().await;
+        let head = raw.receive_final().await;
+        assert!(head.starts_with("SIP/2.0 200 OK\r\n"), "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn end_of_the_engine_acknowledges_the_last_final() {
+    // The tasks of the engine run beside each other: many rounds meet every order of their ends.
+    for _ in 0..100 {
+        let mut caller = start(config(&[Transport::Tcp])).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("sip:x@{};transport=tcp", listener.local_addr().unwrap());
+        let ours = caller.handle.invite(out(Method::Invite, &target));
+        let mut raw = Raw::Tcp(listener.accept().await.unwrap().0, Vec::new());
+        let (invite, _) = raw.receive().await;
+        raw.send(&Raw::reply(&invite, "486 Busy Here", "t1", ""))
+            .await;
+        assert_eq!(ringing_or_final(&mut caller, ours).await.status, 486);
+        caller.handle.shutdown().await;
+        let (ack, _) = raw.receive().await;
+        assert!(ack.starts_with("ACK "), "{ack}");
+        assert!(raw.is_closed().await);
+    }
+}
+
+#[tokio::test]
+async fn ack_with_a_body_is_told_after_what_it_establishes() {
+    for transport in TRANSPORTS {
+        let mut ua = ua(transport).await;
+        let mut raw = Raw::new(&ua).await;
+        let invite = raw.request("INVITE", "i", "", "", "");
+        raw.send(&invite).await;
+        let (transaction, dialog, ..) = invited(&mut ua).await;
+        ua.handle.answer(transaction, answer(200));
+        let tag = to_tag(&raw.receive_final().await);
+        raw.send(&raw.request("ACK", "a", &tag, "", "")).await;
+        assert_eq!(event(&mut ua).await, UaEvent::Established { dialog });
+        // Inside the dialog only the body tells anything, and a copy of the ACK tells nothing.
+        raw.send(&raw.numbered("INVITE", 2, "i2", &tag, "", ""))
+            .await;
+        let (transaction, inside, _) = requested(&mut ua).await;
+        assert_eq!(inside, Some(dialog));
+        ua.handle.answer(transaction, answer(200));
+        assert!(raw.receive_final().await.contains("2 INVITE"));
+        let ack = raw.numbered("ACK", 2, "a2", &tag, "Content-Type: text/x\r\n", "yes");
+        raw.send(&ack).await;
+        raw.send(&ack).await;
+        let body = Body {
+            content_type: "text/x".into(),
+            octets: b"yes".to_vec(),
+        };
+        let acknowledged = UaEvent::Acknowledged { dialog, body };
+        assert_eq!(event(&mut ua).await, acknowledged);
+        raw.send(&raw.numbered("BYE", 3, "b", &tag, "", "")).await;
+        let why = DialogEnd::Bye;
+        assert_eq!(event(&mut ua).await, UaEvent::Ended { dialog, why });
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod metrics;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
@@ -259,6 +260,20 @@ impl Daemon {
     /// # Panics
     /// When it is not before the deadline.
     pub async fn wait_metric(&self, series: &str, is_right: impl Fn(f64) -> bool) -> f64 {
+        self.wait_metric_within(crate::DEADLINE, series, is_right)
+            .await
+    }
+
+    /// The same with a deadline of its own, where the standard lets something take long.
+    ///
+    /// # Panics
+    /// When the value is not right before the deadline.
+    pub async fn wait_metric_within(
+        &self,
+        deadline: Duration,
+        series: &str,
+        is_right: impl Fn(f64) -> bool,
+    ) -> f64 {
         let mut last = String::new();
         let poll = async {
             let mut turn = tokio::time::interval(metrics::POLL);
@@ -271,7 +286,7 @@ impl Daemon {
                 }
             }
         };
-        match tokio::time::timeout(crate::DEADLINE, poll).await {
+        match tokio::time::timeout(deadline, poll).await {
             Ok(value) => value,
             Err(_) => panic!("{series} did not become right\n{last}\n{}", self.transcript),
         }

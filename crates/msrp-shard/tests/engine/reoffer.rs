@@ -1,9 +1,11 @@
 //! Offers inside a running session.
 
-use msrp_control::{ErrorCode, LocalMedia, Media as Offer, ParticipantId};
-use msrp_testkit::{Draft, Flag, Media, Mode, MsrpEndpoint};
+use std::time::{Duration, Instant};
 
-use crate::node::{Node, ROOM, backends, config, identity, node};
+use msrp_control::{EndReason, ErrorCode, LocalMedia, Media as Offer, ParticipantId};
+use msrp_testkit::{DEADLINE, Draft, Flag, Media, Mode, MsrpEndpoint};
+
+use crate::node::{Node, ROOM, backends, config, expect_lost, identity, node};
 
 async fn reoffer(node: &Node, name: &str, media: &Media) -> Result<Media, ErrorCode> {
     let answer = change(node, name, Offer::Offer(media.to_string())).await;
@@ -231,4 +233,27 @@ async fn offer_of_the_present_session_is_answered_with_what_changes() {
         alice.send_ok(&says("alice", "there")).await;
         bob.expect_text(&identity("alice"), "there").await;
     }
+}
+
+#[tokio::test]
+async fn session_that_was_made_anew_has_the_whole_time_to_be_bound() {
+    const UNBOUND: Duration = Duration::from_millis(600);
+    let mut config = config(ring_io::Want::Auto, 1);
+    config.limits.unbound_ns = 600_000_000;
+    let node = node(config).await;
+    let mut events = node.client.subscribe();
+    let alice = node.join("alice").await;
+    let began = Instant::now();
+    let _bob = node.join("bob").await;
+    // Talk until the time of the first session is nearly over.
+    while began.elapsed() < UNBOUND * 2 / 3 {
+        alice.send_ok(&Draft::empty()).await;
+    }
+    let moved = MsrpEndpoint::bind().await.media();
+    reoffer(&node, "bob", &moved).await.unwrap();
+    let began = Instant::now();
+    let lost = tokio::time::timeout(DEADLINE, expect_lost(&mut events, "bob"));
+    let reason = lost.await.unwrap();
+    assert_eq!(reason, EndReason::NeverBound);
+    assert!(began.elapsed() >= UNBOUND * 9 / 10, "{:?}", began.elapsed());
 }

@@ -15,6 +15,7 @@
 mod dialog;
 mod engine;
 mod events;
+mod following;
 mod referral;
 mod refresh;
 mod reoffer;
@@ -279,35 +280,6 @@ impl Conference {
         let keys: Vec<u64> = self.participants.keys().copied().collect();
         for key in keys {
             self.dismiss(key, &refusal, Headers::new(), env);
-        }
-        self.settle(env);
-    }
-
-    /// The group has another document: it holds from now on, and who may not take part by it is
-    /// removed. The length of the session and the room's rule for private messages stay as they
-    /// were at the start.
-    ///
-    /// # Spec
-    /// REL-7.2.2.8-14.
-    pub(crate) fn follow_group(&mut self, group: Arc<Group>, env: &mut Env<'_>) {
-        let is_excluded = |participant: &Participant| {
-            let rights = group.rights(&GroupCaller {
-                addresses: &participant.addresses,
-                is_anonymous: participant.is_hidden,
-            });
-            !rights.join || (participant.is_hidden && !rights.anonymity)
-        };
-        let excluded: Vec<u64> = self
-            .participants
-            .iter()
-            .filter(|(_, p)| p.is_counted() && is_excluded(p))
-            .map(|(key, _)| *key)
-            .collect();
-        self.kind = Kind::Group(group);
-        for key in excluded {
-            tracing::info!(room = %self.room, participant = %seating::participant_id(key), reason = "no_longer_allowed", "participant removed");
-            let farewell = engine::reason(403, "No longer allowed");
-            self.dismiss(key, &Refusal::JoinForbidden, farewell, env);
         }
         self.settle(env);
     }

@@ -4,6 +4,7 @@
 mod ad_hoc;
 mod events;
 mod group;
+mod group_change;
 mod leaving;
 mod names;
 mod referral;
