@@ -74,6 +74,7 @@ async fn join(client: &Client, cell: Cell) -> (Vec<Party>, Vec<u8>) {
         uris: vec![ROOM.to_owned()],
         message_octets_max: None,
         private_messages: true,
+        nicknames: false,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     let mut parties = Vec::new();

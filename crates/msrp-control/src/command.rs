@@ -75,6 +75,8 @@ pub struct RoomConfig {
     pub message_octets_max: Option<u64>,
     /// Whether a message may be addressed to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames that they choose.
+    pub nicknames: bool,
 }
 
 /// Who a participant is, for the switch.

@@ -6,6 +6,7 @@
 
 mod description;
 mod hub;
+mod registry;
 
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +16,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
@@ -35,6 +35,7 @@ use crate::shard::{Environment, Shard};
 use description::Advertised;
 pub(crate) use description::shard_of_session_id;
 pub(crate) use hub::Hub;
+pub(crate) use registry::{ChatFunctions, Residence, Rooms};
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -80,8 +81,7 @@ pub struct ShardEngine {
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
-    /// Which shard owns a room.
-    rooms: Arc<DashMap<RoomId, usize>>,
+    rooms: Arc<Rooms>,
     next_shard: AtomicUsize,
     is_stopping: AtomicBool,
     advertised: Advertised,
@@ -114,7 +114,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         .map(|(_, address)| *address)
         .ok_or(StartError::NoListener)?;
     let hub = Arc::new(Hub::default());
-    let rooms = Arc::new(DashMap::new());
+    let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
     let mut engine = ShardEngine {
@@ -231,10 +231,10 @@ fn spawn(
 }
 
 /// Tells the controllers that the rooms of a shard are gone with it.
-fn report_lost(shard: usize, rooms: &DashMap<RoomId, usize>, hub: &Hub) {
+fn report_lost(shard: usize, rooms: &Rooms, hub: &Hub) {
     let mut lost = Vec::new();
     rooms.retain(|room, owner| {
-        let is_lost = *owner == shard;
+        let is_lost = owner.shard == shard;
         if is_lost {
             lost.push(room.clone());
         }
@@ -281,7 +281,7 @@ impl ShardEngine {
             Entry::Vacant(vacant) => {
                 let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
                 let shard = next % self.shards.len().max(1);
-                vacant.insert(shard);
+                vacant.insert(Residence::new(shard, ChatFunctions::of(config)));
                 shard
             }
         };
@@ -315,12 +315,17 @@ impl ShardEngine {
             addresses: identities(&config.uris, ROOM_URIS_MAX)?,
             message_octets_max: config.message_octets_max.map_or(own, |max| max.min(own)),
             private_messages: config.private_messages,
+            nicknames: config.nicknames,
         })
     }
 
     fn shard_of(&self, room: &RoomId) -> Result<usize, ControlError> {
-        let shard = self.rooms.get(room).map(|entry| *entry);
-        shard.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
+        self.residence_of(room).map(|residence| residence.shard)
+    }
+
+    fn residence_of(&self, room: &RoomId) -> Result<Residence, ControlError> {
+        let residence = self.rooms.get(room).map(|entry| *entry);
+        residence.ok_or_else(|| ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs"))
     }
 
     /// Posts to the shard that owns the room.
@@ -381,8 +386,8 @@ impl ShardEngine {
                 media,
                 local,
             } => {
-                let shard = match self.shard_of(&room) {
-                    Ok(shard) => shard,
+                let Residence { shard, chat } = match self.residence_of(&room) {
+                    Ok(residence) => residence,
                     Err(error) => return Err((reply, error)),
                 };
                 let new = description::Request {
@@ -391,6 +396,7 @@ impl ShardEngine {
                     config,
                     media,
                     local,
+                    chat,
                 };
                 match self
                     .advertised
@@ -485,10 +491,19 @@ mod tests {
 
     #[test]
     fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
-        let rooms = DashMap::new();
+        let rooms = Rooms::new();
         let room = |name| RoomId::new(name).unwrap();
-        rooms.insert(room("lost"), 1);
-        rooms.insert(room("kept"), 0);
+        let residence = |shard| {
+            let chat = ChatFunctions::of(&RoomConfig {
+                uris: Vec::new(),
+                message_octets_max: None,
+                private_messages: true,
+                nicknames: true,
+            });
+            Residence::new(shard, chat)
+        };
+        rooms.insert(room("lost"), residence(1));
+        rooms.insert(room("kept"), residence(0));
         let hub = Hub::default();
         let mut events = hub.subscribe();
         report_lost(1, &rooms, &hub);

@@ -16,6 +16,7 @@ mod commands;
 mod connection;
 mod inbound;
 mod intake;
+mod naming;
 mod outbound;
 mod outbox;
 mod pacing;
@@ -29,7 +30,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
 use msrp_control::{EndReason, Event, ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Switch, SwitchConfig};
@@ -38,7 +38,7 @@ use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io};
 
 use crate::config::EngineLimits;
-use crate::engine::Hub;
+use crate::engine::{Hub, Rooms};
 use crate::limits::SLEEP_NS_MAX;
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
@@ -54,7 +54,7 @@ pub(crate) struct Environment {
     pub(crate) peers: Arc<OnceLock<Vec<ShardHandle>>>,
     pub(crate) hub: Arc<Hub>,
     /// The registry of rooms; the shard takes out what it has ended.
-    pub(crate) rooms: Arc<DashMap<RoomId, usize>>,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,

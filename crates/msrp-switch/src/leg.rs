@@ -62,6 +62,8 @@ pub struct Leg {
     pub(crate) awaited: Vec<Awaited>,
     /// Final reports that it is to get.
     pub(crate) reports: Vec<ReportKey>,
+    /// Until when its requests for nicknames use up what it may ask for.
+    pub(crate) nicknames_paid_until: Timestamp,
 }
 
 /// A message of which a recipient has still to report what became of it.
@@ -109,12 +111,19 @@ impl Leg {
             receiving: SmallVec::new(),
             awaited: Vec::new(),
             reports: Vec::new(),
+            nicknames_paid_until: Timestamp::default(),
         }
     }
 
     /// Whether this is one of its addresses.
     pub(crate) fn is(&self, identity: &Identity) -> bool {
         self.identities.contains(identity)
+    }
+
+    /// Whether both are sessions of one user. The first address decides: those behind it may be
+    /// shared by several hidden participants.
+    pub(crate) fn is_same_user(&self, other: &Self) -> bool {
+        self.identities.first() == other.identities.first()
     }
 
     /// The unfinished message of this id.

@@ -4,6 +4,7 @@ use msrp_session::Key;
 use msrp_wire::Identity;
 
 use crate::leg::LegKey;
+use crate::nicknames::Nicknames;
 
 /// Names a room of a [`Switch`](crate::Switch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,8 @@ pub struct RoomSpec {
     pub message_octets_max: u64,
     /// Whether messages may name single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames.
+    pub nicknames: bool,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Room {
     pub(crate) addresses: Box<[Identity]>,
     pub(crate) message_octets_max: u64,
     pub(crate) private_messages: bool,
+    pub(crate) has_nicknames: bool,
+    pub(crate) nicknames: Nicknames,
     /// In the order in which they came.
     pub(crate) legs: Vec<LegKey>,
 }
@@ -47,6 +52,8 @@ impl Room {
             addresses: spec.addresses.into_boxed_slice(),
             message_octets_max: spec.message_octets_max,
             private_messages: spec.private_messages,
+            has_nicknames: spec.nicknames,
+            nicknames: Nicknames::default(),
             legs: Vec::new(),
         }
     }

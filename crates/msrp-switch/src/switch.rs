@@ -18,6 +18,7 @@
 //! needs to be empty.
 
 mod chunk;
+mod naming;
 mod relaying;
 mod reporting;
 mod silence;
@@ -36,6 +37,8 @@ use crate::leg::{Leg, LegKey, LegSpec, OpenChunk};
 use crate::message::{Message, MessageKey};
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
+
+pub use naming::NicknameChange;
 
 /// What the caller is to do.
 #[derive(Debug)]
@@ -254,6 +257,7 @@ impl Switch {
         self.legs.remove(key.0);
         if let Some(room) = self.rooms.get_mut(room.0) {
             room.legs.retain(|leg| *leg != key);
+            room.nicknames.release(key);
         }
         self.check_invariants_in_debug();
     }
@@ -355,6 +359,7 @@ impl Switch {
             && unsettled == open as u64
             && self.sums.settled() <= self.sums.opened
             && self.are_reports_sound()
+            && self.are_nicknames_sound()
             && self
                 .legs
                 .iter()

@@ -8,7 +8,8 @@ use crate::octets;
 pub struct HeaderLine<'a> {
     /// The name, as it stands. Compare it without case.
     pub name: &'a [u8],
-    /// The value without spaces and tabs at its ends; no control characters but tabs.
+    /// The value without spaces and tabs at its ends; no control characters but tabs. Use-Nickname may have any, since
+    /// its faults are answered in a way of their own.
     pub value: &'a [u8],
 }
 
@@ -82,7 +83,8 @@ impl<'a> HeaderLine<'a> {
         if !starts_well || !name.iter().all(|c| octets::is_token(*c)) {
             return Err(Malformed::new(Place::HeaderLine, 0));
         }
-        if value.iter().any(|c| octets::is_forbidden_control(*c)) {
+        let has_controls = value.iter().any(|c| octets::is_forbidden_control(*c));
+        if has_controls && Field::of(name) != Field::UseNickname {
             return Err(Malformed::new(Place::HeaderValue, name.len()));
         }
         Ok(Self {

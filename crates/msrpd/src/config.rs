@@ -32,7 +32,7 @@ pub struct Config {
     pub sip: Sip,
     /// Where group documents lie.
     pub groups: Groups,
-    /// Rules of ad-hoc sessions.
+    /// Rules of sessions.
     pub policy: Policy,
     /// The MSRP relay.
     pub relay: Relay,
@@ -88,13 +88,15 @@ pub struct Groups {
     pub is_named: bool,
 }
 
-/// Rules of ad-hoc sessions.
+/// Rules of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Whether participants may hide their identity.
     pub anonymity: bool,
     /// Whether a message may go to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames.
+    pub nicknames: bool,
 }
 
 /// The MSRP relay.
@@ -153,6 +155,7 @@ impl Default for Config {
             policy: Policy {
                 anonymity: true,
                 private_messages: true,
+                nicknames: true,
             },
             relay: Relay {
                 realm: "localhost".to_owned(),

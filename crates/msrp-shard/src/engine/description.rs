@@ -11,7 +11,7 @@ use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
-use super::participant_identities;
+use super::{ChatFunctions, participant_identities};
 use crate::mailbox::{NewSession, PeerMedia};
 
 /// The address under which sessions are offered to peers.
@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) config: ParticipantConfig,
     pub(super) media: Media,
     pub(super) local: LocalMedia,
+    /// What the room's rules allow.
+    pub(super) chat: ChatFunctions,
 }
 
 impl Advertised {
@@ -67,7 +69,8 @@ impl Advertised {
         message_octets_max: u64,
     ) -> Result<(LegSpec, MsrpUriBuf, Option<PeerMedia>, String), ControlError> {
         let identities = participant_identities(&request.config)?;
-        let (own, local) = self.local(shard, &request.local, message_octets_max)?;
+        let (own, mut local) = self.local(shard, &request.local, message_octets_max)?;
+        local.chatroom = Some(request.chat.tokens());
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
             Media::Offer(offer) => {

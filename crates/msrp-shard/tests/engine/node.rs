@@ -46,6 +46,7 @@ pub(crate) async fn node(config: EngineConfig) -> Node {
         uris: vec![ROOM.to_owned()],
         message_octets_max: None,
         private_messages: true,
+        nicknames: true,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     Node {
@@ -155,7 +156,9 @@ pub(crate) async fn expect_lost(events: &mut EventStream, name: &str) -> EndReas
             } if participant.as_str() == name => {
                 return reason;
             }
-            Event::ParticipantLost { .. } | Event::ParticipantBound { .. } => {}
+            Event::ParticipantLost { .. }
+            | Event::ParticipantBound { .. }
+            | Event::NicknameChanged { .. } => {}
             Event::RoomLost { reason, .. } => panic!("the room ended: {reason}"),
         }
     }

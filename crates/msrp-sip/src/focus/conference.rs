@@ -430,6 +430,7 @@ impl Conference {
             uris,
             message_octets_max: policy.message_octets_max,
             private_messages,
+            nicknames: policy.nicknames,
         }
     }
 

@@ -156,6 +156,7 @@ fn private_message_in_a_room_without_them_is_forbidden() {
         addresses: vec![identity(ROOM)],
         message_octets_max: 1_000_000,
         private_messages: false,
+        nicknames: true,
     };
     let mut house = House::with(spec, FailureReport::Partial, [guest("a"), guest("b")]);
     let message = wrapped("a", &["sip:b@example.com"], "psst");
@@ -315,6 +316,7 @@ fn rooms_do_not_hear_each_other() {
         addresses: vec![identity(ROOM)],
         message_octets_max: 1_000_000,
         private_messages: true,
+        nicknames: true,
     };
     let (first, other) = (house.room, house.switch.create_room(spec).unwrap());
     house.room = other;

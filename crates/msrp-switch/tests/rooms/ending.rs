@@ -121,6 +121,7 @@ fn settling_twice_changes_nothing() {
             addresses: vec![identity(ROOM)],
             message_octets_max: 1_000_000,
             private_messages: true,
+            nicknames: true,
         };
         let guests = [guest("a"), guest("b"), guest("c")];
         let mut house = House::with(spec, failure_report, guests);

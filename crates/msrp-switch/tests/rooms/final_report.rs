@@ -559,6 +559,7 @@ fn final_report_comes_in_parts_where_interim_reports_are_wanted() {
         addresses: vec![identity(ROOM)],
         message_octets_max: 10_000,
         private_messages: true,
+        nicknames: true,
     };
     let guests = [guest("a"), guest("b"), guest("c"), guest("d").max_size(10)];
     let mut house = House::with_reports(spec, FailureReport::Partial, true, guests);

@@ -314,6 +314,7 @@ impl House {
             addresses: vec![identity(ROOM), identity(GROUP)],
             message_octets_max: 1_000_000,
             private_messages: true,
+            nicknames: true,
         };
         Self::with(spec, FailureReport::Partial, guests)
     }

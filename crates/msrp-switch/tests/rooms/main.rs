@@ -12,5 +12,6 @@ mod ending;
 mod final_report;
 mod harness;
 mod model;
+mod nicknames;
 mod report_document;
 mod sizes;

@@ -117,6 +117,7 @@ fn message_longer_than_the_room_allows_is_413() {
             addresses: vec![identity(ROOM)],
             message_octets_max: max as u64,
             private_messages: true,
+            nicknames: true,
         };
         House::with(spec, FailureReport::Partial, [guest("a"), guest("b")])
     };

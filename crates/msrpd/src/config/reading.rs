@@ -232,6 +232,9 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     if let Some(item) = table.get("private_messages") {
         policy.private_messages = item.boolean()?;
     }
+    if let Some(item) = table.get("nicknames") {
+        policy.nicknames = item.boolean()?;
+    }
     Ok(())
 }
 

@@ -47,7 +47,8 @@ fn config_all_keys_are_read() {
         config.policy,
         Policy {
             anonymity: false,
-            private_messages: false
+            private_messages: false,
+            nicknames: false,
         }
     );
     assert_eq!(config.relay.realm, "relay.example");
@@ -196,6 +197,10 @@ fn config_wrong_type_names_line_key_and_expectation() {
         (
             "[policy]\nprivate_messages = 1",
             "2:20: policy.private_messages: expected true or false, found 1",
+        ),
+        (
+            "[policy]\nnicknames = \"no\"",
+            "2:13: policy.nicknames: expected true or false, found \"no\"",
         ),
         (
             "[groups]\ndirectory = 1",
@@ -423,6 +428,7 @@ directory = "lists"
 [policy]
 anonymity = false
 private_messages = false
+nicknames = false
 [relay]
 realm = "relay.example"
 users = ""

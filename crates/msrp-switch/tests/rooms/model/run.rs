@@ -25,6 +25,7 @@ impl Run {
             addresses: vec![identity(ROOM)],
             message_octets_max: plan.room_max as u64,
             private_messages: plan.private_messages,
+            nicknames: true,
         };
         let mut house = House::with(spec, plan.failure_report, []);
         house.settling = Settling::ByTest;
