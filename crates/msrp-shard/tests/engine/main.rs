@@ -6,6 +6,7 @@
 
 mod binding;
 mod final_report;
+mod nickname;
 mod node;
 mod relaying;
 #[path = "../../../msrp-switch/tests/rooms/report_document.rs"]
