@@ -86,6 +86,7 @@ mod tests {
             ("Richard \u{2163}", "Richard IV"),
             ("\u{265a}", "\u{265a}"),
             ("e\u{301}", "\u{e9}"),
+            ("\u{1f600}", "\u{1f600}"),
         ] {
             assert_eq!(shown(typed).as_deref(), Some(expected), "{typed:?}");
         }
@@ -103,6 +104,8 @@ mod tests {
             "a\u{ad}b",
             "\u{202e}evil",
             "a\u{e000}",
+            // Assigned by Unicode after the registry's version.
+            "\u{1f98a}",
             "\u{fdfa}".repeat(40).as_str(),
             "x".repeat(1024).as_str(),
         ] {
