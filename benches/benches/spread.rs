@@ -140,6 +140,7 @@ impl Town {
             message_octets_max: None,
             private_messages: true,
             addressing: msrp_control::Addressing::Oma,
+            nicknames: true,
         };
         block_on(client.create_room(room.clone(), rules)).unwrap();
         let (sender, paths, _) = join(&client, &room, address, 0);

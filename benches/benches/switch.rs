@@ -53,6 +53,7 @@ fn room(recipients: usize) -> (Switch, Vec<LegKey>) {
         message_octets_max: 1 << 32,
         private_messages: true,
         addressing: msrp_switch::Addressing::Oma,
+        nicknames: true,
     };
     let room = switch.create_room(spec).unwrap();
     let legs = (0..=recipients).map(|index| {

@@ -56,6 +56,55 @@ async fn demo_room_answers_a_person_and_ends_at_a_signal() {
 }
 
 #[tokio::test]
+async fn demo_room_lets_people_choose_nicknames() {
+    let (mut demo, arguments) = demo().await;
+    let zoe: Vec<String> = arguments
+        .iter()
+        .map(|word| word.replace("sip:alice@", "sip:zoe@"))
+        .collect();
+    let mut people = [&arguments, &zoe].map(|of| Program::start("msrpctl", &words(of)));
+    for person in &mut people {
+        let is_in = |line: &str| line.contains("joined sip:demo@localhost");
+        person.expect_line("the room", is_in).await;
+    }
+    for (who, typed, answer) in [
+        (0, "Al the great", "your nickname is \"Al the great\" now"),
+        (
+            1,
+            "al THE great",
+            "425 Nickname Reserved Or In Use: \"al THE great\" belongs",
+        ),
+        (0, "\u{202e}", "424 Malformed Nickname: "),
+        (0, "", "you have no nickname now"),
+        (1, "al THE great", "your nickname is \"al THE great\" now"),
+    ] {
+        people[who].type_line(&format!("/nick {typed}")).await;
+        let is_answer = |line: &str| line.starts_with(answer);
+        people[who].expect_line(answer, is_answer).await;
+    }
+    for person in &mut people {
+        person.end_input();
+        assert_eq!(person.wait_end().await.0.code(), Some(0));
+    }
+    demo.signal("TERM").await;
+    assert_eq!(demo.wait_end().await.0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn chat_in_a_room_without_nicknames_says_so() {
+    let config = config_with_friends().set("policy", "nicknames", false);
+    let daemon: Daemon = WAYS[0].start(config).await;
+    let server = daemon.sip_udp().to_string();
+    let chat = ["chat", FRIENDS, "--as", ALICE, "--server", &server];
+    let mut person = Program::start("msrpctl", &chat);
+    person.type_line("/nick Al").await;
+    let answer = "403 the room has no nicknames: your nickname stays as it was";
+    person.expect_line(answer, |line| line == answer).await;
+    person.end_input();
+    assert_eq!(person.wait_end().await.0.code(), Some(0));
+}
+
+#[tokio::test]
 async fn demo_room_of_another_name_is_refused_in_a_sentence() {
     let (mut demo, mut arguments) = demo().await;
     for word in &mut arguments {

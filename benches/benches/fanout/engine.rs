@@ -97,6 +97,7 @@ async fn join(client: &Client, number: usize, cell: Cell) -> (Vec<Party>, Vec<u8
         message_octets_max: None,
         private_messages: true,
         addressing: msrp_control::Addressing::Oma,
+        nicknames: false,
     };
     client.create_room(room.clone(), rules).await.unwrap();
     let mut parties = Vec::new();

@@ -113,6 +113,8 @@ pub struct RoomConfig {
     pub message_octets_max: Option<u64>,
     /// Whether a message may be addressed to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames that they choose.
+    pub nicknames: bool,
     /// How messages name their recipients.
     pub addressing: Addressing,
 }

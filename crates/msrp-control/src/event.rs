@@ -25,6 +25,17 @@ pub enum Event {
         /// Why the session ended.
         reason: EndReason,
     },
+    /// The participant is known by another nickname from now on, or by none. When it leaves, its
+    /// nickname goes with it, and this event does not come.
+    NicknameChanged {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// The nickname as it is shown, at most 1023 octets of any characters but control
+        /// characters. Unique in the room but for other sessions of the same user.
+        nickname: Option<String>,
+    },
     /// The room ended without a command (its shard failed). Its participants are gone with it;
     /// no [`Event::ParticipantLost`] follows for them.
     RoomLost {

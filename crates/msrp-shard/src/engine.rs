@@ -36,7 +36,7 @@ use crate::shard::Environment;
 use description::Advertised;
 pub(crate) use description::Homes;
 pub(crate) use hub::Hub;
-pub(crate) use registry::{Residence, Rooms};
+pub(crate) use registry::{ChatFunctions, Residence, Rooms};
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -241,7 +241,7 @@ impl ShardEngine {
             Entry::Vacant(vacant) => {
                 let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
                 let shard = next % self.shards.len().max(1);
-                vacant.insert(Residence::new(shard));
+                vacant.insert(Residence::new(shard, ChatFunctions::of(config)));
                 shard
             }
         };
@@ -279,6 +279,7 @@ impl ShardEngine {
                 Addressing::Oma => msrp_switch::Addressing::Oma,
                 Addressing::Rfc7701 => msrp_switch::Addressing::Rfc7701,
             },
+            nicknames: config.nicknames,
         })
     }
 
@@ -354,7 +355,8 @@ impl ShardEngine {
     ) -> Result<(), (ReplySender, ControlError)> {
         let max = self.limits.message_octets_max;
         let read = self.place(&room).and_then(|homes| {
-            let (local, offer) = self.advertised.reoffer(homes, media, local, max)?;
+            let placed = (homes, self.residence_of(&room)?.chat);
+            let (local, offer) = self.advertised.reoffer(placed, media, local, max)?;
             Ok((homes.home, local, offer))
         });
         match read {
@@ -398,8 +400,11 @@ impl ShardEngine {
                 media,
                 local,
             } => {
-                let homes = match self.place(&room) {
-                    Ok(homes) => homes,
+                let placed = self
+                    .place(&room)
+                    .and_then(|homes| Ok((homes, self.residence_of(&room)?.chat)));
+                let (homes, chat) = match placed {
+                    Ok(placed) => placed,
                     Err(error) => return Err((reply, error)),
                 };
                 let new = description::Request {
@@ -408,6 +413,7 @@ impl ShardEngine {
                     config,
                     media,
                     local,
+                    chat,
                 };
                 match self
                     .advertised

@@ -31,6 +31,7 @@ cells! {
     SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
     RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
     RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
+    RequestsNickname => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "NICKNAME";
     RequestsOther => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "other";
     RequestsRejected => "msrp_requests_rejected_total", "MSRP requests whose header section was illegal; answered with 400.", Counter;
     ResponsesReceived => "msrp_responses_received_total", "MSRP responses received.", Counter;
@@ -41,6 +42,8 @@ cells! {
     ResponsesNotFound => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "404";
     ResponsesStop => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "413";
     ResponsesType => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "415";
+    ResponsesNicknameMalformed => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "424";
+    ResponsesNicknameTaken => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "425";
     ResponsesNoPrivate => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "428";
     ResponsesNoSession => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "481";
     ResponsesMethod => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "501";

@@ -18,6 +18,7 @@ mod crossings;
 mod description;
 mod inbound;
 mod intake;
+mod naming;
 mod outbound;
 mod outbox;
 mod pacing;

@@ -234,7 +234,7 @@ impl Focus {
     /// Takes what the media engine tells unasked.
     pub fn handle_engine_event(&mut self, now: u64, event: &Event) {
         match event {
-            Event::ParticipantBound { .. } => {}
+            Event::ParticipantBound { .. } | Event::NicknameChanged { .. } => {}
             Event::ParticipantLost {
                 room,
                 participant,

@@ -53,6 +53,8 @@ pub struct SipConfig {
     pub anonymity: bool,
     /// Whether ad-hoc sessions allow messages to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames, in every session.
+    pub nicknames: bool,
     /// Most users of an ad-hoc session other than its originator.
     pub adhoc_participants_max: usize,
     /// Longest session, in seconds; 0 means no limit.
@@ -83,6 +85,7 @@ impl SipConfig {
             min_se_s: policy.min_se_s,
             anonymity: policy.anonymity,
             private_messages: policy.private_messages,
+            nicknames: policy.nicknames,
             adhoc_participants_max: policy.adhoc_participants_max,
             session_max_s: policy.session_max_s,
             message_octets_max: policy.message_octets_max,
@@ -134,6 +137,7 @@ impl SipConfig {
             min_se_s: self.min_se_s,
             anonymity: self.anonymity,
             private_messages: self.private_messages,
+            nicknames: self.nicknames,
             adhoc_participants_max: self.adhoc_participants_max,
             session_max_s: self.session_max_s,
             message_octets_max: self.message_octets_max,

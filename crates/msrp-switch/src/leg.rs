@@ -85,6 +85,8 @@ pub struct Leg {
     pub(crate) reports: Vec<ReportKey>,
     /// Kinds of content that it has answered with 415.
     pub(crate) refused_kinds: KindSet,
+    /// Until when its requests for nicknames use up what it may ask for.
+    pub(crate) nicknames_paid_until: Timestamp,
 }
 
 /// A message of which a recipient has still to report what became of it.
@@ -137,6 +139,7 @@ impl Leg {
             awaited: Vec::new(),
             reports: Vec::new(),
             refused_kinds: KindSet::default(),
+            nicknames_paid_until: Timestamp::default(),
         }
     }
 
@@ -169,6 +172,12 @@ impl Leg {
     /// AMB-31.
     pub(crate) fn takes_private(&self) -> bool {
         self.shows_release || self.acceptance.takes_private
+    }
+
+    /// Whether both are sessions of one user. The first address decides: those behind it may be
+    /// shared by several hidden participants.
+    pub(crate) fn is_same_user(&self, other: &Self) -> bool {
+        self.identities.first() == other.identities.first()
     }
 
     /// The unfinished message of this id.

@@ -47,6 +47,13 @@ pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;
 /// Most participants that one message may name as recipients. More are refused with 403.
 pub const NAMED_RECIPIENTS_MAX: usize = 256;
 
+/// How many requests for a nickname a session may make at once. One more is refused with 403.
+pub const NICKNAMES_AT_ONCE_MAX: u64 = 10;
+
+/// After how long a session may make one more request for a nickname, in nanoseconds: 1 s. Every one
+/// may have to be told to all who watch the room.
+pub const NICKNAME_NS: u64 = 1_000_000_000;
+
 /// How long the sender of an unfinished message may be silent, in nanoseconds: 540 s (RFC 7701
 /// s.6.1, the chunk reception timer). The message is aborted then, at most an eighth of this time
 /// later.

@@ -1,4 +1,4 @@
-//! Why a chunk is refused, and the one table from reason to status.
+//! Why a request is refused, and the one table from reason to status.
 
 use std::fmt;
 
@@ -45,6 +45,16 @@ pub enum Refused {
     SenderSilent,
     /// Every recipient has refused the message.
     NobodyTakesIt,
+    /// The room has no nicknames.
+    NoNicknames,
+    /// The session asks for nicknames too often.
+    TooManyNicknames,
+    /// What was asked for is no nickname, or nothing was asked for.
+    MalformedNickname,
+    /// The nickname is one that nobody may have.
+    NicknameReserved,
+    /// Somebody else has the nickname.
+    NicknameInUse,
     /// A later chunk of a message that was refused before.
     StillRefused(StatusCode),
 }
@@ -66,8 +76,12 @@ impl Refused {
             | Self::SenderMayNotSend
             | Self::TooManyRecipients
             | Self::NoPrivateMessages
-            | Self::RecipientLacksRelease => StatusCode::FORBIDDEN,
+            | Self::RecipientLacksRelease
+            | Self::NoNicknames
+            | Self::TooManyNicknames => StatusCode::FORBIDDEN,
             Self::PrivateMessagesUnsupported => StatusCode::PRIVATE_MESSAGES_UNSUPPORTED,
+            Self::MalformedNickname => StatusCode::NICKNAME_MALFORMED,
+            Self::NicknameReserved | Self::NicknameInUse => StatusCode::NICKNAME_RESERVED,
             Self::NoSuchRecipient => StatusCode::NOT_FOUND,
             Self::TooLarge
             | Self::TooManyUnfinished
@@ -100,6 +114,11 @@ impl Refused {
             Self::TooManyReports => "too_many_reports",
             Self::SenderSilent => "sender_silent",
             Self::NobodyTakesIt => "nobody_takes_it",
+            Self::NoNicknames => "no_nicknames",
+            Self::TooManyNicknames => "too_many_nicknames",
+            Self::MalformedNickname => "malformed_nickname",
+            Self::NicknameReserved => "nickname_reserved",
+            Self::NicknameInUse => "nickname_in_use",
             Self::StillRefused(_) => "still_refused",
         }
     }

@@ -5,6 +5,7 @@ use msrp_wire::Identity;
 
 use crate::kind::Kinds;
 use crate::leg::LegKey;
+use crate::nicknames::Nicknames;
 
 /// Names a room of a [`Switch`](crate::Switch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,8 @@ pub struct RoomSpec {
     pub message_octets_max: u64,
     /// Whether messages may name single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames.
+    pub nicknames: bool,
     /// How messages name their recipients.
     pub addressing: Addressing,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Room {
     pub(crate) addressing: Addressing,
     /// The kinds of content that were met in it.
     pub(crate) kinds: Kinds,
+    pub(crate) has_nicknames: bool,
+    pub(crate) nicknames: Nicknames,
     /// In the order in which they came.
     pub(crate) legs: Vec<LegKey>,
 }
@@ -67,6 +72,8 @@ impl Room {
             private_messages: spec.private_messages,
             addressing: spec.addressing,
             kinds: Kinds::default(),
+            has_nicknames: spec.nicknames,
+            nicknames: Nicknames::default(),
             legs: Vec::new(),
         }
     }

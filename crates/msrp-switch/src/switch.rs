@@ -19,6 +19,7 @@
 
 mod chunk;
 mod gathering;
+mod naming;
 mod own_message;
 mod relaying;
 mod reporting;
@@ -42,6 +43,8 @@ use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
 use crate::rules::Rules;
+
+pub use naming::NicknameChange;
 
 /// What the caller is to do.
 #[derive(Debug)]
@@ -254,6 +257,7 @@ impl Switch {
         self.legs.remove(key.0);
         if let Some(room) = self.rooms.get_mut(room.0) {
             room.legs.retain(|leg| *leg != key);
+            room.nicknames.release(key);
         }
         self.check_invariants_in_debug();
     }
@@ -429,6 +433,7 @@ impl Switch {
             && unsettled == open as u64
             && self.sums.settled() <= self.sums.opened
             && self.are_reports_sound()
+            && self.are_nicknames_sound()
             && self
                 .legs
                 .iter()

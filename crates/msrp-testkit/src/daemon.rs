@@ -8,9 +8,9 @@ mod metrics;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use binary::program;
 pub use config::{Config, Toml};

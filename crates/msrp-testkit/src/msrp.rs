@@ -10,6 +10,7 @@ mod frame;
 mod frame_parser;
 mod grammar;
 mod message;
+mod nickname;
 mod peer;
 
 pub use byte_range::ByteRange;

@@ -150,6 +150,23 @@ pub fn report(
     }
 }
 
+/// A complete NICKNAME request, which has no body. An empty nickname gives the present one back.
+///
+/// # Spec
+/// RFC 7701 s.7.1, s.7.3.
+pub fn nickname(
+    out: &mut Vec<u8>,
+    tid: TransactionId,
+    to: impl PathValue,
+    from: impl PathValue,
+    nickname: &str,
+) {
+    start_line(out, tid, &Method::Nickname);
+    paths(out, to, from);
+    use_nickname(out, nickname);
+    end_line(out, tid, ContinuationFlag::Last);
+}
+
 /// The Use-Nickname line: the nickname in quotes, control characters as spaces.
 ///
 /// # Spec

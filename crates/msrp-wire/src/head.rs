@@ -38,7 +38,7 @@ pub struct RequestHead<'a> {
     pub status: Option<Status>,
     /// The Content-Type value, not checked; see [`ContentType`](crate::ContentType).
     pub content_type: Option<&'a [u8]>,
-    /// The value of Use-Nickname with its quotes (RFC 7701 s.7.1).
+    /// The value of Use-Nickname with its quotes (RFC 7701 s.7.1), not checked; see [`UseNickname`](crate::UseNickname).
     pub use_nickname: Option<&'a [u8]>,
     /// Whether a blank line ended the header section, so that a body, perhaps empty, follows. A peer that writes the
     /// blank line of a request without a body by mistake shows as a body of no octets without a Content-Type.

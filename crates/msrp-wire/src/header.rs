@@ -9,7 +9,8 @@ use crate::octets;
 pub struct HeaderLine<'a> {
     /// The name, as it stands. Compare it without case.
     pub name: &'a [u8],
-    /// The value without spaces and tabs at its ends; no control characters but tabs.
+    /// The value without spaces and tabs at its ends; no control characters but tabs. Use-Nickname may have any, since
+    /// its faults are answered in a way of their own.
     pub value: &'a [u8],
     field: Field,
 }
@@ -95,7 +96,8 @@ impl<'a> HeaderLine<'a> {
         let (name, value, field) = usual_name(line)
             .or_else(|| any_name(line))
             .ok_or(Malformed::new(Place::HeaderLine, 0))?;
-        if !is_clean && value.iter().any(|c| octets::is_forbidden_control(*c)) {
+        let may_have_controls = is_clean || field == Field::UseNickname;
+        if !may_have_controls && value.iter().any(|c| octets::is_forbidden_control(*c)) {
             return Err(Malformed::new(Place::HeaderValue, name.len()));
         }
         Ok(Self {

@@ -45,6 +45,7 @@ mod octets;
 mod path;
 mod report_flags;
 mod status;
+mod use_nickname;
 
 pub use byte_range::ByteRange;
 pub use content_type::{ContentType, ContentTypeBuf, MediaRange};
@@ -61,3 +62,4 @@ pub use msrp_uri::{Host, MsrpUri, MsrpUriBuf, Scheme, Transport};
 pub use path::{MsrpPathBuf, Path, PathValue, Uris};
 pub use report_flags::{FailureReport, SuccessReport};
 pub use status::{Status, StatusCode};
+pub use use_nickname::UseNickname;

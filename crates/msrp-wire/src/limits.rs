@@ -42,6 +42,9 @@ pub const IDENT_OCTETS_MAX: usize = 32;
 /// Octets of the body of a request that is not a SEND: RFC 4975 s.7.1. The decoder does not count; callers do.
 pub const NON_SEND_BODY_OCTETS_MAX: usize = 10_240;
 
+/// Octets of a nickname: RFC 7701 s.7.1. Longer: malformed.
+pub const NICKNAME_OCTETS_MAX: usize = 1023;
+
 /// Octets of the CPIM message headers: AMB-27. Longer: malformed. Longer MIME headers behind them are not looked at.
 pub const CPIM_HEAD_OCTETS_MAX: usize = 16 * 1024;
 

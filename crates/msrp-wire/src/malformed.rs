@@ -62,6 +62,8 @@ pub enum Place {
     ByteRange,
     /// The Status header field.
     Status,
+    /// The Use-Nickname header field.
+    UseNickname,
     /// A header field that may stand only once stands twice.
     Duplicate,
     /// An ident that is not 4 to 32 of its characters.
@@ -133,6 +135,7 @@ impl Place {
             Self::MessageIdMissing => "a SEND must have a Message-ID",
             Self::ByteRange => "Byte-Range must be `start-end/total` with a start of 1 or more",
             Self::Status => "Status must be a namespace and a status code",
+            Self::UseNickname => "Use-Nickname must be a quoted string of at most 1023 octets",
             Self::Duplicate => "the header field may stand only once",
             Self::Ident => "an ident must be 4 to 32 letters, digits or `.-+%=`",
             Self::UriScheme => "an MSRP URI must begin with `msrp://` or `msrps://`",

@@ -75,6 +75,19 @@ impl Chat {
         self.room.send(text)
     }
 
+    /// Asks for a nickname behind the messages before it, or gives the present one back when it is
+    /// empty, and gives the wait for the switch's answer.
+    ///
+    /// # Errors
+    /// [`Refusal`]: what the switch answered; 403 when it declares no nicknames, 408 when it did not
+    /// answer.
+    pub fn ask_nickname(
+        &self,
+        nickname: &str,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<> {
+        self.room.ask_nickname(nickname)
+    }
+
     /// What happens next. After [`ChatEvent::Ended`] it is always that. Losing the future loses
     /// nothing.
     pub async fn next(&mut self) -> ChatEvent {

@@ -95,13 +95,15 @@ pub struct Groups {
     pub is_named: bool,
 }
 
-/// Rules of ad-hoc sessions.
+/// Rules of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Whether participants may hide their identity.
     pub anonymity: bool,
     /// Whether a message may go to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames.
+    pub nicknames: bool,
     /// What the sender of a private message is told when nobody whom it names takes any: 403 or 428.
     pub private_refusal_status: u16,
     /// Whether final reports come in parts, as results come in.
@@ -167,6 +169,7 @@ impl Default for Config {
             policy: Policy {
                 anonymity: true,
                 private_messages: true,
+                nicknames: true,
                 private_refusal_status: 403,
                 interim_reports: false,
                 strict_report_types: false,

@@ -1,6 +1,7 @@
 //! The command line of msrpctl.
 
 mod chat;
+mod nickname;
 mod status;
 
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Join a chat room: lines that you type are sent, what others write is shown.
+    ///
+    /// "/nick NAME" asks for a nickname, and "/nick" alone gives it back.
     Chat {
         /// The room, for example sip:demo@localhost.
         #[arg(value_parser = user_uri)]

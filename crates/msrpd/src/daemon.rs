@@ -251,6 +251,7 @@ fn sip_config(config: &Config) -> SipConfig {
         min_se_s: config.sip.min_se_s,
         anonymity: config.policy.anonymity,
         private_messages: config.policy.private_messages,
+        nicknames: config.policy.nicknames,
         adhoc_participants_max: usize::try_from(limits.adhoc_participants_max)
             .unwrap_or(usize::MAX),
         session_max_s: u64::from(limits.session_max_s),

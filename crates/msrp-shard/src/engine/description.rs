@@ -11,7 +11,7 @@ use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
-use super::participant_of;
+use super::{ChatFunctions, participant_of};
 use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
 
 /// The address under which sessions are offered to peers.
@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) config: ParticipantConfig,
     pub(super) media: Media,
     pub(super) local: LocalMedia,
+    /// What the room's rules allow.
+    pub(super) chat: ChatFunctions,
 }
 
 impl Advertised {
@@ -67,7 +69,8 @@ impl Advertised {
         message_octets_max: u64,
     ) -> Result<(LegSpec, Local, Option<PeerMedia>, String), ControlError> {
         let participant = participant_of(&request.config)?;
-        let local = self.local(homes, &request.local, message_octets_max)?;
+        let mut local = self.local(homes, &request.local, message_octets_max)?;
+        local.chatroom = Some(request.chat.tokens());
         let (peer, sdp) = match &request.media {
             Media::MakeOffer => (None, local.offer()),
             Media::Offer(offer) => {
@@ -96,12 +99,13 @@ impl Advertised {
     /// made one.
     pub(super) fn reoffer(
         &self,
-        homes: Homes,
+        (homes, chat): (Homes, ChatFunctions),
         media: &Media,
         wanted: &LocalMedia,
         message_octets_max: u64,
     ) -> Result<(Local, Option<OfferedAgain>), ControlError> {
-        let local = self.local(homes, wanted, message_octets_max)?;
+        let mut local = self.local(homes, wanted, message_octets_max)?;
+        local.chatroom = Some(chat.tokens());
         let offer = match media {
             Media::MakeOffer => None,
             Media::Offer(offer) => {

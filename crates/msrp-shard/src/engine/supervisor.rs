@@ -205,14 +205,15 @@ mod tests {
     use msrp_control::RoomId;
 
     use super::*;
-    use crate::engine::Residence;
+    use crate::engine::{ChatFunctions, Residence};
 
     #[test]
     fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
         let rooms = Rooms::new();
         let room = |name| RoomId::new(name).unwrap();
-        rooms.insert(room("lost"), Residence::new(1));
-        rooms.insert(room("kept"), Residence::new(0));
+        let residence = |shard| Residence::new(shard, ChatFunctions::default());
+        rooms.insert(room("lost"), residence(1));
+        rooms.insert(room("kept"), residence(0));
         let hub = Hub::default();
         let mut events = hub.subscribe();
         report_lost(1, &rooms, &hub);

@@ -195,7 +195,8 @@ impl<I: Io> Shard<I> {
         self.environment.counters.count(match head.method {
             Method::Send => Cell::RequestsSend,
             Method::Report => Cell::RequestsReport,
-            Method::Auth | Method::Nickname | Method::Other(_) => Cell::RequestsOther,
+            Method::Nickname => Cell::RequestsNickname,
+            Method::Auth | Method::Other(_) => Cell::RequestsOther,
         });
         match named {
             Named::Here(leg) => self.handle_named(now, conn, leg, head),
@@ -283,7 +284,8 @@ impl<I: Io> Shard<I> {
                 self.switch.handle_chunk(leg, head);
             }
             Method::Report => self.handle_report(now, leg, head),
-            Method::Auth | Method::Nickname | Method::Other(_) => {
+            Method::Nickname => self.handle_nickname(now, conn, leg, head),
+            Method::Auth | Method::Other(_) => {
                 self.answer(conn, head, StatusCode::UNKNOWN_METHOD);
             }
         }
@@ -442,7 +444,7 @@ impl<I: Io> Shard<I> {
     /// # Spec
     /// RFC 4975 s.7.2: the answer to a SEND goes to the leftmost URI of its From-Path, any other
     /// to the whole path.
-    fn answer(&mut self, conn: ConnKey, head: &RequestHead<'_>, status: StatusCode) {
+    pub(super) fn answer(&mut self, conn: ConnKey, head: &RequestHead<'_>, status: StatusCode) {
         let is_due = head.method != Method::Report
             && answering::is_response_due(head.failure_report, status);
         let Some(connection) = self.connections.get_mut(conn).filter(|_| is_due) else {
@@ -457,7 +459,7 @@ impl<I: Io> Shard<I> {
                 encode::response(out, id, status, comment, head.from_path, own);
             }
         });
-        tracing::debug!(status = status.value(), "request refused");
+        tracing::debug!(status = status.value(), "request answered");
         self.count_response(status);
         self.mark_dirty(conn);
     }

@@ -464,6 +464,8 @@ impl<I: Io> Shard<I> {
             404 => Cell::ResponsesNotFound,
             413 => Cell::ResponsesStop,
             415 => Cell::ResponsesType,
+            424 => Cell::ResponsesNicknameMalformed,
+            425 => Cell::ResponsesNicknameTaken,
             428 => Cell::ResponsesNoPrivate,
             481 => Cell::ResponsesNoSession,
             501 => Cell::ResponsesMethod,

@@ -9,6 +9,7 @@ mod control;
 mod crossing;
 mod failure;
 mod final_report;
+mod nickname;
 mod node;
 mod recipient_errors;
 mod relaying;

@@ -64,6 +64,7 @@ impl Node {
             message_octets_max: None,
             private_messages: true,
             addressing: msrp_control::Addressing::Oma,
+            nicknames: true,
         };
         self.client
             .create_room(self.room.clone(), rules)
@@ -207,7 +208,9 @@ pub(crate) async fn expect_lost(events: &mut EventStream, name: &str) -> EndReas
             } if participant.as_str() == name => {
                 return reason;
             }
-            Event::ParticipantLost { .. } | Event::ParticipantBound { .. } => {}
+            Event::ParticipantLost { .. }
+            | Event::ParticipantBound { .. }
+            | Event::NicknameChanged { .. } => {}
             Event::RoomLost { reason, .. } => panic!("the room ended: {reason}"),
         }
     }

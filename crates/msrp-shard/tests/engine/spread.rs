@@ -146,7 +146,7 @@ async fn room_over_two_shards_loses_a_shard_and_the_others_go_on() {
                     assert_eq!(reason, EndReason::ShardFailed);
                     assert!(carried.remove(participant.as_str()), "{participant}");
                 }
-                Event::ParticipantBound { .. } => {}
+                Event::ParticipantBound { .. } | Event::NicknameChanged { .. } => {}
                 Event::RoomLost { room, .. } => panic!("{room} is lost"),
             }
         }

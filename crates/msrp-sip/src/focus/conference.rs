@@ -463,6 +463,7 @@ impl Conference {
             message_octets_max: policy.message_octets_max,
             private_messages,
             addressing: Addressing::Oma,
+            nicknames: policy.nicknames,
         }
     }
 

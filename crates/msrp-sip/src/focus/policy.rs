@@ -32,6 +32,8 @@ pub struct Policy {
     pub anonymity: bool,
     /// Whether ad-hoc sessions allow messages to single participants.
     pub private_messages: bool,
+    /// Whether participants may be known by nicknames, in every session.
+    pub nicknames: bool,
     /// Most users of an ad-hoc session other than its originator.
     pub adhoc_participants_max: usize,
     /// Longest session, in seconds; 0 means no limit.
@@ -67,6 +69,7 @@ impl Policy {
             min_se_s: 90,
             anonymity: true,
             private_messages: true,
+            nicknames: true,
             adhoc_participants_max: 100,
             session_max_s: 0,
             message_octets_max: None,

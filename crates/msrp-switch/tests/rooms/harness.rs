@@ -223,6 +223,7 @@ pub(crate) fn room_spec() -> RoomSpec {
         message_octets_max: 1_000_000,
         private_messages: true,
         addressing: Addressing::Oma,
+        nicknames: true,
     }
 }
 

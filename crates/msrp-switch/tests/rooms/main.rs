@@ -14,6 +14,7 @@ mod final_report;
 mod harness;
 mod hidden;
 mod model;
+mod nicknames;
 mod own_message;
 #[cfg(feature = "planted-defects")]
 mod planted;

@@ -10,6 +10,7 @@
 mod cpim;
 mod decoder;
 mod encode;
+mod nickname;
 mod seen;
 mod split;
 mod tables;

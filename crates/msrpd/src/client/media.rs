@@ -23,6 +23,8 @@ pub(super) struct SwitchMedia {
     pub(super) path: MsrpPathBuf,
     /// Longest message that it takes, octets.
     pub(super) max_size: Option<u64>,
+    /// Whether it declares nicknames.
+    pub(super) has_nicknames: bool,
 }
 
 impl OwnMedia {
@@ -42,7 +44,7 @@ impl OwnMedia {
         local.accept_wrapped_types = vec!["text/plain".to_owned()];
         local.max_size = Some(MESSAGE_OCTETS_MAX as u64);
         local.setup = Setup::Active;
-        local.chatroom = Some(Vec::new());
+        local.chatroom = Some(vec!["nickname".to_owned()]);
         Ok(Self { local })
     }
 
@@ -78,6 +80,7 @@ impl SwitchMedia {
             address: address.ok_or("the host of the media has no address")?,
             path: path.map_err(|e| e.to_string())?,
             max_size: media.max_size,
+            has_nicknames: media.supports_nicknames(),
         })
     }
 }
@@ -124,7 +127,7 @@ mod tests {
             "a=path:msrp://127.0.0.1:9/own1;tcp",
             "a=setup:active",
             "a=max-size:262144",
-            "a=chatroom",
+            "a=chatroom:nickname",
         ];
         for line in lines {
             assert!(offer.lines().any(|l| l == line), "{line} in {offer}");
@@ -137,6 +140,9 @@ mod tests {
         assert_eq!(media.address, "127.0.0.1:2855".parse().unwrap());
         assert_eq!(media.path.raw(), b"msrp://127.0.0.1:2855/peer;tcp");
         assert_eq!(media.max_size, Some(1000));
+        assert!(!media.has_nicknames);
+        let named = format!("{ANSWER}a=chatroom:nickname\r\n");
+        assert!(SwitchMedia::read(&named).await.unwrap().has_nicknames);
     }
 
     #[tokio::test]

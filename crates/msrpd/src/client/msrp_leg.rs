@@ -16,7 +16,7 @@ use super::{ANSWER_TIME_MAX, CONNECT_TIME_MAX, Refusal};
 
 /// A running MSRP session. The connection ends when this is dropped.
 pub(super) struct MsrpLeg {
-    messages: mpsc::Sender<(Vec<u8>, Answer)>,
+    orders: mpsc::Sender<(Order, Answer)>,
     events: mpsc::Receiver<LegEvent>,
     task: JoinHandle<()>,
 }
@@ -28,9 +28,18 @@ pub(super) enum LegEvent {
     Ended(String),
 }
 
-/// Sends messages into a running session.
+/// Something to send.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// A Message/CPIM message.
+    Message(Vec<u8>),
+    /// A request for this nickname; for none when it is empty.
+    Nickname(String),
+}
+
+/// Sends orders into a running session.
 #[derive(Clone)]
-pub(super) struct Outbox(mpsc::Sender<(Vec<u8>, Answer)>);
+pub(super) struct Outbox(mpsc::Sender<(Order, Answer)>);
 
 impl MsrpLeg {
     /// Connects, and binds the session with a first request.
@@ -45,7 +54,7 @@ impl MsrpLeg {
         stream.set_nodelay(true)?;
         let (answer, bound) = oneshot::channel();
         session.bind(answer);
-        let (messages, inbox) = mpsc::channel(OUTBOX_MAX);
+        let (orders, inbox) = mpsc::channel(OUTBOX_MAX);
         let (outlet, events) = mpsc::channel(EVENTS_MAX);
         let (reader, writer) = stream.into_split();
         let connection = Connection {
@@ -57,7 +66,7 @@ impl MsrpLeg {
         };
         let task = tokio::spawn(connection.run());
         let leg = Self {
-            messages,
+            orders,
             events,
             task,
         };
@@ -67,7 +76,7 @@ impl MsrpLeg {
 
     /// A handle to send with.
     pub(super) fn outbox(&self) -> Outbox {
-        Outbox(self.messages.clone())
+        Outbox(self.orders.clone())
     }
 
     /// The next event; `None` after the end. Losing the future loses no event.
@@ -83,18 +92,18 @@ impl Drop for MsrpLeg {
 }
 
 impl Outbox {
-    /// Queues a message at once, behind those before it, and gives the wait for its answer.
+    /// Queues an order at once, behind those before it, and gives the wait for its answer.
     ///
     /// # Errors
     /// [`Refusal`]: what the other side answered; 408 when it did not.
     pub(super) fn send(
         &self,
-        content: Vec<u8>,
+        order: Order,
     ) -> impl Future<Output = Result<(), Refusal>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         let queued = self
             .0
-            .try_send((content, answer))
+            .try_send((order, answer))
             .map_err(|error| match error {
                 TrySendError::Full(_) => Refusal::too_many(),
                 TrySendError::Closed(_) => Refusal::ended(),
@@ -138,7 +147,7 @@ struct Connection {
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
     session: Session,
-    inbox: mpsc::Receiver<(Vec<u8>, Answer)>,
+    inbox: mpsc::Receiver<(Order, Answer)>,
     outlet: mpsc::Sender<LegEvent>,
 }
 
@@ -182,11 +191,14 @@ impl Connection {
                 self.session.out().drain(..octets);
                 Ok(())
             }
-            message = self.inbox.recv(), if !is_full => {
-                let Some((content, answer)) = message else {
+            order = self.inbox.recv(), if !is_full => {
+                let Some((order, answer)) = order else {
                     return Err("the session was left".to_owned());
                 };
-                self.session.send(&content, answer);
+                match order {
+                    Order::Message(content) => self.session.send(&content, answer),
+                    Order::Nickname(nickname) => self.session.ask_nickname(&nickname, answer),
+                }
                 Ok(())
             }
         }

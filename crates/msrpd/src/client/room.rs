@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use msrp_sip::ua::SipUa;
+use msrp_wire::limits::NICKNAME_OCTETS_MAX;
 use msrp_wire::{Ident, StatusCode, cpim};
 use rand_core::{OsRng, TryRngCore};
 
-use super::media::OwnMedia;
+use super::media::{OwnMedia, SwitchMedia};
 use super::message::{self, Addresses};
-use super::msrp_leg::{LegEvent, MsrpLeg, StartError};
+use super::msrp_leg::{LegEvent, MsrpLeg, Order, StartError};
 use super::session::{Session, SessionEvent};
 use super::sip_leg::{Invitation, SipLeg, UaEvents};
 use super::{ChatEvent, JoinError, Refusal};
@@ -20,6 +21,8 @@ pub(super) struct Room<U> {
     msrp: MsrpLeg,
     addresses: Addresses,
     max_size: Option<u64>,
+    /// Whether the switch declares nicknames.
+    has_nicknames: bool,
     over: Option<String>,
 }
 
@@ -55,13 +58,18 @@ impl<U: SipUa> Room<U> {
             display: invitation.display.clone(),
             to: invitation.room.clone(),
         };
-        let (max_size, over) = (switch.max_size, None);
+        let SwitchMedia {
+            max_size,
+            has_nicknames,
+            ..
+        } = switch;
         Ok(Self {
             sip,
             msrp,
             addresses,
             max_size,
-            over,
+            has_nicknames,
+            over: None,
         })
     }
 
@@ -74,7 +82,8 @@ impl<U: SipUa> Room<U> {
         let datetime = cpim::datetime(since.map_or(0, |since| since.as_secs()));
         let content = message::compose(&self.addresses, &datetime, text);
         let is_too_long = self.max_size.is_some_and(|max| content.len() as u64 > max);
-        let answered = (!is_too_long).then(|| self.msrp.outbox().send(content));
+        let order = Order::Message(content);
+        let answered = (!is_too_long).then(|| self.msrp.outbox().send(order));
         async move {
             match answered {
                 Some(answered) => answered.await,
@@ -84,6 +93,25 @@ impl<U: SipUa> Room<U> {
                 }
             }
         }
+    }
+
+    /// Asks for a nickname and gives the wait for the switch's answer.
+    pub(super) fn ask_nickname(
+        &self,
+        nickname: &str,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<U> {
+        let refused = if !self.has_nicknames {
+            let reason = b"the room has no nicknames";
+            Err(Refusal::new(StatusCode::FORBIDDEN, Some(reason)))
+        } else if nickname.len() > NICKNAME_OCTETS_MAX {
+            let reason = b"the nickname is too long";
+            Err(Refusal::new(StatusCode::NICKNAME_MALFORMED, Some(reason)))
+        } else {
+            Ok(())
+        };
+        let outbox = self.msrp.outbox();
+        let answered = refused.map(|()| outbox.send(Order::Nickname(nickname.to_owned())));
+        async move { answered?.await }
     }
 
     /// What happens next. After [`ChatEvent::Ended`] it is always that. Losing the future loses

@@ -143,6 +143,17 @@ impl Session {
         }
     }
 
+    /// Asks for a nickname; for none when it is empty.
+    pub(super) fn ask_nickname(&mut self, nickname: &str, answer: Answer) {
+        // Nothing of this name is on the wire; it leads from the answer to who waits for it.
+        let id = MessageId::from_random((self.core.draw)());
+        self.core.await_answer(id, 1, answer);
+        let tid = self.core.draw_transaction_id(&[]);
+        self.core.transactions.insert(tid, id);
+        let Core { out, peer, own, .. } = &mut self.core;
+        encode::nickname(out, tid, &*peer, &*own, nickname);
+    }
+
     /// What is to be written; drain it from its start.
     pub(super) fn out(&mut self) -> &mut Vec<u8> {
         &mut self.core.out

@@ -317,6 +317,15 @@ pub const KEYS: &[Key] = &[
         limit: "-",
     },
     Key {
+        path: "policy.nicknames",
+        kind: "boolean",
+        default: |c| number(c.policy.nicknames),
+        effect: "Whether participants may choose nicknames (RFC 7701 s.7), in ad-hoc and group sessions. \
+                 A nickname is unique in its session and free again when its holder leaves.",
+        limit: "Without nicknames, and above ten at once and one each second, a NICKNAME request is \
+                answered 403.",
+    },
+    Key {
         path: "policy.private_refusal_status",
         kind: "status, 403 or 428",
         default: |c| number(c.policy.private_refusal_status),

@@ -266,6 +266,9 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     if let Some(item) = table.get("private_messages") {
         policy.private_messages = item.boolean()?;
     }
+    if let Some(item) = table.get("nicknames") {
+        policy.nicknames = item.boolean()?;
+    }
     if let Some(item) = table.get("private_refusal_status") {
         policy.private_refusal_status = match item.number(403, 428)? {
             status @ (403 | 428) => status,

@@ -65,6 +65,7 @@ fn config_all_keys_are_read() {
         Policy {
             anonymity: false,
             private_messages: false,
+            nicknames: false,
             private_refusal_status: 428,
             interim_reports: true,
             strict_report_types: true,
@@ -220,6 +221,10 @@ fn config_wrong_type_names_line_key_and_expectation() {
         (
             "[policy]\nprivate_messages = 1",
             "2:20: policy.private_messages: expected true or false, found 1",
+        ),
+        (
+            "[policy]\nnicknames = \"no\"",
+            "2:13: policy.nicknames: expected true or false, found \"no\"",
         ),
         (
             "[groups]\ndirectory = 1",
@@ -453,6 +458,7 @@ directory = "lists"
 [policy]
 anonymity = false
 private_messages = false
+nicknames = false
 private_refusal_status = 428
 interim_reports = true
 strict_report_types = true

@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::nickname;
 use crate::client::{Chat, ChatConfig, ChatEvent, JoinError, Refusal};
 use crate::signal::Signals;
 use crate::text::{printable, short_name};
@@ -28,7 +29,7 @@ pub(super) async fn run(config: &ChatConfig) -> ExitCode {
     };
     println!("joined {}", printable(&config.room));
     if std::io::stdin().is_terminal() {
-        println!("Type a line and press Enter. Ctrl-D leaves.");
+        println!("Type a line and press Enter. /nick NAME asks for a nickname. Ctrl-D leaves.");
     }
     let mut terminal = Terminal {
         chat,
@@ -64,7 +65,8 @@ struct Terminal {
     chat: Chat,
     lines: Lines<BufReader<Stdin>>,
     is_open: bool,
-    sending: JoinSet<(String, Result<(), Refusal>)>,
+    /// What waits for its answer; gives what to say about it.
+    sending: JoinSet<Option<String>>,
 }
 
 /// How a chat ended.
@@ -88,8 +90,8 @@ impl Terminal {
                     event => show(&event),
                 },
                 Some(sent) = self.sending.join_next() => {
-                    if let Ok((line, Err(refusal))) = sent {
-                        println!("{}", refused_sentence(&line, &refusal));
+                    if let Ok(Some(sentence)) = sent {
+                        println!("{sentence}");
                     }
                 }
             }
@@ -101,8 +103,17 @@ impl Terminal {
         if line.trim().is_empty() {
             return;
         }
+        if let Some(name) = nickname::asked_for(&line) {
+            let (name, answered) = (name.to_owned(), self.chat.ask_nickname(name));
+            let sentence = async move { Some(nickname::sentence(&name, &answered.await)) };
+            self.sending.spawn(sentence);
+            return;
+        }
         let answered = self.chat.send(&line);
-        self.sending.spawn(async move { (line, answered.await) });
+        self.sending.spawn(async move {
+            let refusal = answered.await.err()?;
+            Some(refused_sentence(&line, &refusal))
+        });
     }
 }
 

@@ -352,6 +352,7 @@ fn room_spec(octets_max: u64, private_messages: bool) -> RoomSpec {
         message_octets_max: octets_max,
         private_messages,
         addressing: Addressing::Oma,
+        nicknames: true,
     }
 }
 

@@ -76,6 +76,27 @@ fn bind_writes_a_send_without_body() {
 }
 
 #[test]
+fn nickname_is_asked_for_without_body_and_answered() {
+    for (status, expected) in [("200 OK", None), ("425 Used", Some(425))] {
+        let mut session = session();
+        let (answer, mut outcome) = oneshot::channel();
+        session.ask_nickname("Al", answer);
+        let text = written(&mut session);
+        let tid = text.split(' ').nth(1).unwrap();
+        let request = format!(
+            "MSRP {tid} NICKNAME\r\nTo-Path: {PEER}\r\nFrom-Path: {OWN}\r\n\
+             Use-Nickname: \"Al\"\r\n-------{tid}$\r\n"
+        );
+        assert_eq!(text, request);
+        session
+            .handle_input(response(tid, status).as_bytes())
+            .unwrap();
+        let refusal = outcome.try_recv().unwrap().err();
+        assert_eq!(refusal.map(|refusal| refusal.status), expected);
+    }
+}
+
+#[test]
 fn send_long_message_is_cut_and_accepted_when_every_chunk_is() {
     let mut session = session();
     let (answer, mut outcome) = oneshot::channel();
