@@ -495,15 +495,7 @@ mod tests {
     fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
         let rooms = Rooms::new();
         let room = |name| RoomId::new(name).unwrap();
-        let residence = |shard| {
-            let chat = ChatFunctions::of(&RoomConfig {
-                uris: Vec::new(),
-                message_octets_max: None,
-                private_messages: true,
-                nicknames: true,
-            });
-            Residence::new(shard, chat)
-        };
+        let residence = |shard| Residence::new(shard, ChatFunctions::default());
         rooms.insert(room("lost"), residence(1));
         rooms.insert(room("kept"), residence(0));
         let hub = Hub::default();

@@ -6,7 +6,7 @@ use msrp_control::RoomConfig;
 ///
 /// # Spec
 /// RFC 7701 s.8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ChatFunctions {
     nicknames: bool,
     private_messages: bool,
