@@ -4,6 +4,7 @@
 //! the room. Rooms are spread over the shards in turn. The registry of rooms is the only state
 //! that shards share, and only controllers touch it.
 
+mod chat_functions;
 mod description;
 mod hub;
 mod registry;
@@ -33,10 +34,11 @@ use crate::mailbox::{Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
+use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
 pub(crate) use hub::Hub;
-pub(crate) use registry::{ChatFunctions, Residence, Rooms};
+pub(crate) use registry::{Residence, Rooms};
 
 /// Why the engine did not start.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
-use super::{ChatFunctions, participant_of};
+use super::chat_functions::ChatFunctions;
+use super::participant_of;
 use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
 
 /// The address under which sessions are offered to peers.

@@ -205,7 +205,8 @@ mod tests {
     use msrp_control::RoomId;
 
     use super::*;
-    use crate::engine::{ChatFunctions, Residence};
+    use crate::engine::Residence;
+    use crate::engine::chat_functions::ChatFunctions;
 
     #[test]
     fn rooms_of_a_failed_shard_are_reported_and_forgotten_and_no_others() {
