@@ -103,7 +103,7 @@ async fn referrer_hears_how_an_invitation_failed() {
     }
 }
 
-// covers: CTRL-7.2.1.7-05, CTRL-7.2.1.7-06, CTRL-7.2.1.7-07, CTRL-7.2.1.7-10
+// covers: CTRL-7.2.1.7-05, CTRL-7.2.1.7-06, CTRL-7.2.1.7-07, CTRL-7.2.1.7-10, CTRL-7.2.2.9-02, CLI-7.1.1.7-02
 #[tokio::test]
 async fn participant_adds_a_list_of_users_without_reports() {
     for way in WAYS {
@@ -242,7 +242,7 @@ async fn member_of_a_group_adds_another_and_stays_hidden() {
     }
 }
 
-// covers: CTRL-7.2.1.8-05, CTRL-7.2.1.8-07
+// covers: CTRL-7.2.1.8-05, CTRL-7.2.1.8-07, CLI-7.1.1.14-01
 #[tokio::test]
 async fn removal_of_the_last_other_ends_the_session() {
     for way in WAYS {

@@ -62,6 +62,11 @@ impl Notifier {
         self.subscriptions.is_empty()
     }
 
+    /// How many subscriptions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
     /// When a subscription wants to be looked at, or before.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.next_due

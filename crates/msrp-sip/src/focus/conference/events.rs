@@ -195,6 +195,11 @@ impl Conference {
         }
     }
 
+    /// How many subscriptions there are, those included whose last NOTIFY is unanswered.
+    pub(crate) fn subscriptions_count(&self) -> usize {
+        self.notifier.len()
+    }
+
     /// The SIP engine gave a subscription its dialog. False when nobody waits for it.
     pub(crate) fn on_subscribed(&mut self, id: u64, dialog: DialogId, env: &mut Env<'_>) -> bool {
         let room = self.room.clone();
