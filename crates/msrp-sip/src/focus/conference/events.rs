@@ -252,11 +252,6 @@ impl Conference {
         }
     }
 
-    /// The subscriptions to a conference that ends are over.
-    pub(super) fn end_watches(&mut self) {
-        self.notifier.end_watches();
-    }
-
     /// Tells the subscribers in the dialog of a participant that it goes away, before it does.
     /// What was to become of it is decided.
     pub(super) fn end_shared(&mut self, key: u64, env: &mut Env<'_>) {
@@ -293,10 +288,14 @@ impl Conference {
             return;
         }
         self.refresh_roster(env.now);
-        for id in self.notifier.take_due(env.now) {
+        let due = self.notifier.take_due(env.now);
+        if due.is_empty() {
+            return;
+        }
+        for id in due {
             self.serve(id, env);
         }
-        self.notifier.forget_absent();
+        self.notifier.forget_told();
     }
 
     fn refresh_roster(&mut self, now: u64) {
@@ -397,7 +396,7 @@ impl Conference {
             is_connected: entry.is_present,
             is_own: self.notifier.is_own(&subscription.subscriber, entity),
         };
-        let users_count = roster.present().count();
+        let users_count = roster.present_count();
         if self.is_closing {
             Content::Deleted
         } else if watch.wants_full {

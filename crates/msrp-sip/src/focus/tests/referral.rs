@@ -757,3 +757,23 @@ fn originator_removes_from_any_of_its_devices() {
     assert_ne!(alice.dialog, second.dialog);
     world.sent.clear();
 }
+
+#[test]
+fn session_of_two_that_grows_ends_as_a_session_of_many() {
+    let mut world = World::with(
+        Policy {
+            adhoc_remaining: 2,
+            ..policy()
+        },
+        [],
+    );
+    let (alice, bob) = world.one_to_one();
+    let quiet = add("dave").with("Refer-Sub", "false");
+    refer_inside(&mut world, alice.dialog, 2, &quiet);
+    let (dave, _) = invite(&mut world);
+    world.accept(dave);
+    assert!(world.byes().is_empty());
+    world.end(bob, DialogEnd::Bye);
+    assert_eq!(world.byes().len(), 2);
+    world.sent.clear();
+}
