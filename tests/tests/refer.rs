@@ -35,6 +35,7 @@ async fn reports(dialog: &Dialog) -> Vec<u16> {
 }
 
 // covers: CTRL-7.2.1.7-04, CTRL-7.2.1.7-08, CTRL-7.2.1.7-09, CTRL-7.2.1.7-11, CTRL-7.2.1.7-13, CTRL-7.2.2.1-07
+// covers: CTRL-7.2.1.7-10, CLI-7.1.1.7-01
 #[tokio::test]
 async fn participant_adds_a_user_who_then_takes_part() {
     for way in WAYS {
@@ -57,6 +58,13 @@ async fn participant_adds_a_user_who_then_takes_part() {
         dave.say("thanks").await;
         session.inviter.expect_text(DAVE, "thanks").await;
         bob.expect_text(DAVE, "thanks").await;
+        // The other way: nothing is told.
+        let quiet = refer(&agent, &session.inviter.room, BOB, &format!("<{CAROL}>"));
+        let response = agent.request(quiet.with("Refer-Sub", "false")).await;
+        let is_quiet = response.header("Refer-Sub") == Some("false");
+        assert!(response.status() == 202 && is_quiet);
+        let invitation = proxy.accept_invite(|uri| uri == CAROL).await;
+        accept(&daemon, &invitation, Some("active")).await;
         agent.assert_no_request_left();
     }
 }

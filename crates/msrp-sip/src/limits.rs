@@ -92,7 +92,7 @@ pub const NOTIFY_INTERVAL_NS: u64 = 5 * NS_PER_S;
 
 /// NOTIFYs of one conference subscription that may go without that time between them. Source:
 /// ours; the joins and leaves of a small session are told at once.
-pub const NOTIFY_BURST: u64 = 5;
+pub const NOTIFY_BURST: u64 = 10;
 
 /// How long after a NOTIFY of the package refer the next provisional state is held, in
 /// nanoseconds. A final state is not held. Source: RFC 3515 s.3.10.
