@@ -66,34 +66,45 @@ impl Conference {
             return Err(Refusal::FunctionForbidden);
         }
         let id = self.notifier.draw_id();
-        let mut subscription = Subscription {
-            event: wish.event,
-            subscriber: keys,
-            place,
-            transport: subscriber.transport,
-            expires_ns: ends_at(env.now, wish.expires_s),
-            is_notifying: false,
-            phase: Phase::Active,
-            matter: Matter::Conference(Watch {
-                wants_full: true,
-                ..Watch::default()
-            }),
+        let watch = Watch {
+            wants_full: true,
+            ..Watch::default()
         };
+        let mut subscription = Subscription::new(
+            wish.event,
+            keys,
+            place,
+            subscriber.transport,
+            ends_at(env.now, wish.expires_s),
+            Matter::Conference(watch),
+        );
         if wish.expires_s == 0 {
             subscription.end(EndReason::Timeout);
         }
         let answer = self.granted(wish.expires_s, subscriber.transport, env.policy);
         self.notifier.insert(id, subscription);
-        match place {
-            Place::Unnamed => {
-                env.desk
-                    .accept_subscription(self.seat(id), wish.transaction, answer);
-            }
-            Place::Own(_) | Place::Shared(..) => env.desk.answer(wish.transaction, answer),
-        }
+        self.answer_usage(id, place, wish.transaction, answer, env);
         tracing::debug!(room = %self.room, subscription = id, "subscription made");
         self.serve(id, env);
         Ok(())
+    }
+
+    /// Answers what made a subscription. Outside of a dialog the answer makes one.
+    pub(super) fn answer_usage(
+        &self,
+        id: u64,
+        place: Place,
+        transaction: TxnId,
+        answer: Answer,
+        env: &mut Env<'_>,
+    ) {
+        match place {
+            Place::Unnamed => {
+                env.desk
+                    .accept_subscription(self.seat(id), transaction, answer);
+            }
+            Place::Own(_) | Place::Shared(..) => env.desk.answer(transaction, answer),
+        }
     }
 
     /// A SUBSCRIBE inside the dialog of a participant that makes a new subscription there.

@@ -103,6 +103,7 @@ impl Conference {
             display_name,
             addresses: Vec::new(),
             is_hidden: false,
+            referrer_alias: None,
             state,
             is_in_room: false,
             transport,
