@@ -59,6 +59,7 @@ impl Watch {
 
 // covers: CTRL-7.2.1.1-08, CTRL-7.2.1.4-14, CTRL-7.2.1.10-05, CONF-D.1-01, CONF-M.1-01, CONF-M.1-02
 // covers: CONF-7.2.1.12-08, CONF-7.2.1.12-09, CONF-7.2.1.12-10, CONF-7.2.1.12-11
+// covers: CLI-7.1.1.1-11, CLI-7.1.1.11-01
 // covers: CONF-7.2.2.10-01, CONF-7.2.2.10-03, CONF-7.2.2.10-04, CONF-7.2.2.10-05, CONF-7.2.2.10-06, CONF-7.2.2.10-07
 // covers: CONF-7.2.2.10-11, CONF-7.2.2.10-14, CONF-7.2.2.10-15, CONF-7.2.2.10-16, CONF-7.2.2.10-17, CONF-7.2.2.10-18
 #[tokio::test]
@@ -126,7 +127,7 @@ async fn invitee_that_accepts_is_told_to_subscribers() {
     }
 }
 
-// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-7.2.2.10-12, CONF-7.2.2.10-13, CONF-M.1-03
+// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-7.2.2.10-12, CONF-7.2.2.10-13, CONF-M.1-03, CLI-7.1.1.11-02, CLI-7.1.1.15-01
 #[tokio::test]
 async fn hidden_participant_learns_its_alias() {
     for way in WAYS {
@@ -206,6 +207,7 @@ async fn subscription_that_is_not_granted_is_refused_with_the_reason() {
     }
 }
 
+// covers: CLI-7.1.1.11-03
 #[tokio::test]
 async fn subscription_is_refreshed_and_given_up() {
     for way in WAYS {

@@ -35,6 +35,7 @@ async fn reports(dialog: &Dialog) -> Vec<u16> {
 }
 
 // covers: CTRL-7.2.1.7-04, CTRL-7.2.1.7-08, CTRL-7.2.1.7-09, CTRL-7.2.1.7-11, CTRL-7.2.1.7-13, CTRL-7.2.2.1-07
+// covers: CTRL-7.2.1.7-10, CLI-7.1.1.7-01
 #[tokio::test]
 async fn participant_adds_a_user_who_then_takes_part() {
     for way in WAYS {
@@ -57,6 +58,13 @@ async fn participant_adds_a_user_who_then_takes_part() {
         dave.say("thanks").await;
         session.inviter.expect_text(DAVE, "thanks").await;
         bob.expect_text(DAVE, "thanks").await;
+        // The other way: nothing is told.
+        let quiet = refer(&agent, &session.inviter.room, BOB, &format!("<{CAROL}>"));
+        let response = agent.request(quiet.with("Refer-Sub", "false")).await;
+        let is_quiet = response.header("Refer-Sub") == Some("false");
+        assert!(response.status() == 202 && is_quiet);
+        let invitation = proxy.accept_invite(|uri| uri == CAROL).await;
+        accept(&daemon, &invitation, Some("active")).await;
         agent.assert_no_request_left();
     }
 }
@@ -103,7 +111,7 @@ async fn referrer_hears_how_an_invitation_failed() {
     }
 }
 
-// covers: CTRL-7.2.1.7-05, CTRL-7.2.1.7-06, CTRL-7.2.1.7-07, CTRL-7.2.1.7-10
+// covers: CTRL-7.2.1.7-05, CTRL-7.2.1.7-06, CTRL-7.2.1.7-07, CTRL-7.2.1.7-10, CTRL-7.2.2.9-02, CLI-7.1.1.7-02
 #[tokio::test]
 async fn participant_adds_a_list_of_users_without_reports() {
     for way in WAYS {
@@ -242,7 +250,7 @@ async fn member_of_a_group_adds_another_and_stays_hidden() {
     }
 }
 
-// covers: CTRL-7.2.1.8-05, CTRL-7.2.1.8-07
+// covers: CTRL-7.2.1.8-05, CTRL-7.2.1.8-07, CLI-7.1.1.14-01
 #[tokio::test]
 async fn removal_of_the_last_other_ends_the_session() {
     for way in WAYS {

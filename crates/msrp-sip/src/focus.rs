@@ -350,6 +350,14 @@ impl Focus {
                 "SIP dialogs of participants.",
                 self.desk.dialogs.len(),
             ),
+            gauge(
+                "msrp_sip_subscriptions",
+                "Subscriptions to conferences and to the outcome of REFERs.",
+                self.conferences
+                    .values()
+                    .map(Conference::subscriptions_count)
+                    .sum(),
+            ),
         ];
         samples.extend(
             self.desk

@@ -72,6 +72,10 @@ pub const GLARE_NS_SPREAD: u64 = 1_900_000_000;
 /// Smallest session interval that the standard allows, in seconds. Source: RFC 4028 s.4.
 pub const SESSION_INTERVAL_S_MIN: u32 = 90;
 
+/// Most addresses that one ad-hoc session may ever invite, for each participant that it may have. A
+/// REFER beyond that: 486. Source: ours; those who refused are asked again a few times.
+pub const INVITED_PER_PLACE_MAX: usize = 16;
+
 /// Most subscriptions of one conference, those that REFERs make included. More: 403 with 122; a
 /// REFER is carried out without reports. Source: ours; the members of the largest group.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
@@ -99,7 +103,7 @@ pub const NOTIFY_INTERVAL_NS: u64 = 5 * NS_PER_S;
 
 /// NOTIFYs of one conference subscription that may go without that time between them. Source:
 /// ours; the joins and leaves of a small session are told at once.
-pub const NOTIFY_BURST: u64 = 5;
+pub const NOTIFY_BURST: u64 = 10;
 
 /// How long after a NOTIFY of the package refer the next provisional state is held, in
 /// nanoseconds. A final state is not held. Source: RFC 3515 s.3.10.

@@ -251,7 +251,7 @@ pub trait SipUa {
     }
 
     /// Forgets a dialog that [`SipUa::accept_subscription`] made; nothing is sent. Requests
-    /// inside it get 481 from then on.
+    /// inside it get 481 from then on; those that were told before still want their answer.
     fn forget(&mut self, dialog: DialogId) {
         let _ = dialog;
     }

@@ -495,6 +495,45 @@ async fn numbers_out_of_order_and_unknown_dialogs_are_refused() {
 }
 
 #[tokio::test]
+async fn subscription_goes_both_ways_until_it_is_forgotten() {
+    for transport in TRANSPORTS {
+        let mut ua = ua(transport).await;
+        let mut raw = Raw::new(&ua).await;
+        for method in ["SUBSCRIBE", "REFER"] {
+            let branch = |n: u8| format!("{method}{n}");
+            raw.send(&raw.numbered(method, 5, &branch(1), "", "", ""))
+                .await;
+            let (transaction, none, _) = requested(&mut ua).await;
+            assert_eq!(none, None);
+            let accepted = ua.handle.accept_subscription(transaction, answer(200));
+            let dialog = accepted.unwrap();
+            let tag = to_tag(&raw.receive_final().await);
+            let state = Headers::new().with("Subscription-State", "active;expires=60");
+            let notify = ua.handle.request(dialog, Method::Notify, state, None);
+            let seen = raw.receive_final().await;
+            assert!(seen.starts_with("NOTIFY "), "{seen}");
+            assert!(field(&seen, "From").ends_with(&format!(";tag={tag}")));
+            raw.send(&Raw::reply(&seen, "200 OK", "", "")).await;
+            assert_eq!(response(&mut ua, notify).await.status, 200);
+            raw.send(&raw.numbered("SUBSCRIBE", 6, &branch(2), &tag, "", ""))
+                .await;
+            let (refresh, inside, _) = requested(&mut ua).await;
+            assert_eq!(inside, Some(dialog));
+            // What came before the end is the focus's to answer; what comes after is not told.
+            ua.handle.forget(dialog);
+            ua.handle.answer(refresh, answer(481));
+            let refused = raw.receive_final().await;
+            assert!(refused.starts_with("SIP/2.0 481"), "{refused}");
+            raw.send(&raw.numbered("SUBSCRIBE", 7, &branch(3), &tag, "", ""))
+                .await;
+            let refused = raw.receive_final().await;
+            assert!(refused.starts_with("SIP/2.0 481"), "{refused}");
+        }
+        assert_eq!(ua.handle.stats().await.dialogs, 0);
+    }
+}
+
+#[tokio::test]
 async fn bye_while_it_rings_ends_the_invite_with_487() {
     for transport in TRANSPORTS {
         let mut ua = ua(transport).await;

@@ -266,7 +266,6 @@ impl Conference {
         }
         self.is_closing = true;
         tracing::info!(room = %self.room, reason = %reason, "conference ends");
-        self.end_watches();
         let refusal = match reason {
             ReleaseReason::AllRefused => Refusal::AllRefused(self.lowest_failure.unwrap_or(480)),
             ReleaseReason::Shutdown => Refusal::Draining,

@@ -62,6 +62,11 @@ impl Notifier {
         self.subscriptions.is_empty()
     }
 
+    /// How many subscriptions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
     /// When a subscription wants to be looked at, or before.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.next_due
@@ -161,10 +166,11 @@ impl Notifier {
     }
 
     /// Takes those who are present now. Subscribers who are owed a change have waited since `now`;
-    /// subscriptions to the conference of users who are gone end.
+    /// subscriptions to the conference of users who are gone end. So do all of them when it ends,
+    /// because everybody is gone then.
     ///
     /// # Spec
-    /// CONF-7.2.2.11-02; AMB-36.
+    /// CONF-7.2.2.11-01, CONF-7.2.2.11-02; RFC 4575 s.3.3; AMB-36.
     pub(crate) fn update(&mut self, present: &[Presence<'_>], now: u64) {
         self.is_stale = false;
         self.shown_as.clear();
@@ -208,29 +214,14 @@ impl Notifier {
             .any(|entities| entities.iter().any(|e| e == entity))
     }
 
-    /// Forgets the users who left, once every subscriber was told.
-    pub(crate) fn forget_absent(&mut self) {
+    /// Forgets what every subscriber was told.
+    pub(crate) fn forget_told(&mut self) {
         let told_at = self.subscriptions.values().filter_map(|s| match &s.matter {
             Matter::Conference(watch) if s.phase != Phase::Ended => Some(watch.told_at),
             Matter::Conference(_) | Matter::Refer(_) => None,
         });
         let told_at = told_at.min().unwrap_or(self.roster.revision());
-        self.roster.forget_absent(told_at);
-    }
-
-    /// Ends the subscriptions to the conference.
-    ///
-    /// # Spec
-    /// CONF-7.2.2.11-01; RFC 4575 s.3.3.
-    pub(crate) fn end_watches(&mut self) {
-        for subscription in self.subscriptions.values_mut() {
-            if matches!(subscription.matter, Matter::Conference(_)) {
-                subscription.end(EndReason::NoResource);
-            }
-        }
-        if !self.subscriptions.is_empty() {
-            self.next_due = Some(0);
-        }
+        self.roster.forget_told(told_at);
     }
 
     /// The name of the event of a REFER: from the second in one dialog on it has the number of the

@@ -11,6 +11,7 @@ use msrp_control::{ParticipantConfig, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
+use crate::focus::alias::Alias;
 use crate::focus::media::Remote;
 use crate::focus::session_timer::{Agreement, SessionTimer};
 use crate::focus::software::Software;
@@ -34,6 +35,8 @@ pub(crate) struct Participant {
     pub(crate) addresses: Vec<Uri>,
     /// Whether it is hidden: shown under an alias.
     pub(crate) is_hidden: bool,
+    /// How invitees see it whom it asked for as a hidden referrer; given once.
+    pub(crate) referrer_alias: Option<Alias>,
     /// Where it stands.
     pub(crate) state: State,
     /// Whether the engine has it, or was asked to.

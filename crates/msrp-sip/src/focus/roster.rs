@@ -1,18 +1,22 @@
 //! Who takes part, with the order of the changes.
 //!
 //! Each change gets the next revision. A subscriber that was told up to some revision is owed the
-//! entries that changed after it; so a subscription holds one number, not a copy of the list.
+//! entries that changed after it; so a subscription holds one number, not a copy of the list, and
+//! what it is owed is found without a look at those who stay.
 //!
 //! # Spec
 //! RFC 4575 s.4.4; CONF-7.2.2.10-18; AMB-36.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The users of one conference by the address that others see.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     entries: BTreeMap<String, Entry>,
+    /// Who changed in which revision; the last change of an entry counts.
+    changes: BTreeSet<(u64, String)>,
     revision: u64,
+    present_count: usize,
 }
 
 /// One user.
@@ -52,9 +56,11 @@ impl Roster {
             if entry.is_present && !seen.contains(entity.as_str()) {
                 entry.is_present = false;
                 entry.changed_at = revision;
+                self.changes.insert((revision, entity.clone()));
                 is_changed = true;
             }
         }
+        self.present_count = seen.len();
         if is_changed {
             self.revision = revision;
         }
@@ -70,6 +76,7 @@ impl Roster {
                 changed_at: revision,
             };
             self.entries.insert(entity.to_owned(), entry);
+            self.changes.insert((revision, entity.to_owned()));
             return true;
         };
         if entry.is_present && entry.display_name.as_deref() == display_name {
@@ -78,7 +85,13 @@ impl Roster {
         entry.display_name = display_name.map(str::to_owned);
         entry.is_present = true;
         entry.changed_at = revision;
+        self.changes.insert((revision, entity.to_owned()));
         true
+    }
+
+    /// How many are present.
+    pub(crate) fn present_count(&self) -> usize {
+        self.present_count
     }
 
     /// Those who are present.
@@ -89,18 +102,25 @@ impl Roster {
             .map(|(entity, entry)| (entity.as_str(), entry))
     }
 
-    /// What a subscriber does not know that was told up to this revision. Users that came and went
-    /// in between are left out.
+    /// What a subscriber does not know that was told up to this revision, in the order of the
+    /// changes. Users that came and went in between are left out.
     pub(crate) fn since(&self, told_at: u64) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries
-            .iter()
-            .filter(move |(_, entry)| entry.changed_at > told_at)
+        let first = (told_at.saturating_add(1), String::new());
+        self.changes
+            .range(first..)
+            .filter_map(|(revision, entity)| {
+                let entry = self.entries.get(entity)?;
+                (entry.changed_at == *revision).then_some((entity.as_str(), entry))
+            })
             .filter(move |(_, entry)| entry.is_present || entry.came_at <= told_at)
-            .map(|(entity, entry)| (entity.as_str(), entry))
     }
 
-    /// Forgets the users who left, as far as everybody was told up to this revision.
-    pub(crate) fn forget_absent(&mut self, told_at: u64) {
+    /// Forgets the users who left, and the changes, as far as everybody was told up to this
+    /// revision.
+    pub(crate) fn forget_told(&mut self, told_at: u64) {
+        self.changes = self
+            .changes
+            .split_off(&(told_at.saturating_add(1), String::new()));
         self.entries
             .retain(|_, entry| entry.is_present || entry.changed_at > told_at);
     }
@@ -133,12 +153,13 @@ mod tests {
             [("b".to_owned(), false), ("c".to_owned(), true)]
         );
         assert!(since(&roster, roster.revision()).is_empty());
-        roster.forget_absent(roster.revision());
+        // What everybody was told is forgotten; who comes back is new.
+        let told_at = roster.revision();
+        roster.forget_told(told_at);
+        assert!(roster.changes.is_empty() && !roster.entries.contains_key("b"));
         assert!(update(&mut roster, &["a", "b", "c"]));
-        assert_eq!(
-            since(&roster, first),
-            [("b".into(), true), ("c".into(), true)]
-        );
+        assert_eq!(since(&roster, told_at), [("b".to_owned(), true)]);
+        assert_eq!(roster.present_count(), 3);
     }
 
     #[test]

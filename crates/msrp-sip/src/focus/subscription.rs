@@ -236,6 +236,27 @@ impl Pace {
 }
 
 impl Subscription {
+    /// A subscription to which nothing was told.
+    pub(crate) fn new(
+        event: EventName,
+        subscriber: Vec<String>,
+        place: Place,
+        transport: Transport,
+        expires_ns: u64,
+        matter: Matter,
+    ) -> Self {
+        Self {
+            event,
+            subscriber,
+            place,
+            transport,
+            expires_ns,
+            is_notifying: false,
+            phase: Phase::Active,
+            matter,
+        }
+    }
+
     /// When it wants to be looked at.
     pub(crate) fn due(&self) -> Option<u64> {
         let is_free = !self.is_notifying && self.place != Place::Unnamed;

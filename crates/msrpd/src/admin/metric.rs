@@ -71,6 +71,11 @@ const SIP: &[Metric] = &[
         Kind::Gauge,
     ),
     (
+        "msrp_sip_subscriptions",
+        "Subscriptions to conferences and to the outcome of REFERs.",
+        Kind::Gauge,
+    ),
+    (
         "msrp_sip_invites_total",
         "Final answers to INVITEs that arrived, by status (`code`).",
         Kind::Counter,

@@ -66,34 +66,45 @@ impl Conference {
             return Err(Refusal::FunctionForbidden);
         }
         let id = self.notifier.draw_id();
-        let mut subscription = Subscription {
-            event: wish.event,
-            subscriber: keys,
-            place,
-            transport: subscriber.transport,
-            expires_ns: ends_at(env.now, wish.expires_s),
-            is_notifying: false,
-            phase: Phase::Active,
-            matter: Matter::Conference(Watch {
-                wants_full: true,
-                ..Watch::default()
-            }),
+        let watch = Watch {
+            wants_full: true,
+            ..Watch::default()
         };
+        let mut subscription = Subscription::new(
+            wish.event,
+            keys,
+            place,
+            subscriber.transport,
+            ends_at(env.now, wish.expires_s),
+            Matter::Conference(watch),
+        );
         if wish.expires_s == 0 {
             subscription.end(EndReason::Timeout);
         }
         let answer = self.granted(wish.expires_s, subscriber.transport, env.policy);
         self.notifier.insert(id, subscription);
-        match place {
-            Place::Unnamed => {
-                env.desk
-                    .accept_subscription(self.seat(id), wish.transaction, answer);
-            }
-            Place::Own(_) | Place::Shared(..) => env.desk.answer(wish.transaction, answer),
-        }
+        self.answer_usage(id, place, wish.transaction, answer, env);
         tracing::debug!(room = %self.room, subscription = id, "subscription made");
         self.serve(id, env);
         Ok(())
+    }
+
+    /// Answers what made a subscription. Outside of a dialog the answer makes one.
+    pub(super) fn answer_usage(
+        &self,
+        id: u64,
+        place: Place,
+        transaction: TxnId,
+        answer: Answer,
+        env: &mut Env<'_>,
+    ) {
+        match place {
+            Place::Unnamed => {
+                env.desk
+                    .accept_subscription(self.seat(id), transaction, answer);
+            }
+            Place::Own(_) | Place::Shared(..) => env.desk.answer(transaction, answer),
+        }
     }
 
     /// A SUBSCRIBE inside the dialog of a participant that makes a new subscription there.
@@ -195,6 +206,11 @@ impl Conference {
         }
     }
 
+    /// How many subscriptions there are, those included whose last NOTIFY is unanswered.
+    pub(crate) fn subscriptions_count(&self) -> usize {
+        self.notifier.len()
+    }
+
     /// The SIP engine gave a subscription its dialog. False when nobody waits for it.
     pub(crate) fn on_subscribed(&mut self, id: u64, dialog: DialogId, env: &mut Env<'_>) -> bool {
         let room = self.room.clone();
@@ -247,11 +263,6 @@ impl Conference {
         }
     }
 
-    /// The subscriptions to a conference that ends are over.
-    pub(super) fn end_watches(&mut self) {
-        self.notifier.end_watches();
-    }
-
     /// Tells the subscribers in the dialog of a participant that it goes away, before it does.
     /// What was to become of it is decided.
     pub(super) fn end_shared(&mut self, key: u64, env: &mut Env<'_>) {
@@ -288,10 +299,14 @@ impl Conference {
             return;
         }
         self.refresh_roster(env.now);
-        for id in self.notifier.take_due(env.now) {
+        let due = self.notifier.take_due(env.now);
+        if due.is_empty() {
+            return;
+        }
+        for id in due {
             self.serve(id, env);
         }
-        self.notifier.forget_absent();
+        self.notifier.forget_told();
     }
 
     fn refresh_roster(&mut self, now: u64) {
@@ -392,7 +407,7 @@ impl Conference {
             is_connected: entry.is_present,
             is_own: self.notifier.is_own(&subscription.subscriber, entity),
         };
-        let users_count = roster.present().count();
+        let users_count = roster.present_count();
         if self.is_closing {
             Content::Deleted
         } else if watch.wants_full {

@@ -4,7 +4,7 @@
 //! CTRL-7.2.1.7, CTRL-7.2.1.8, CTRL-7.2.2.7; RFC 3515 s.2.4, RFC 4579 s.5.5, s.5.11; AMB-14 to
 //! AMB-18, AMB-38.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::address::{NameAddr, Uri};
 use crate::focus::conference::{Conference, Env, Kind};
@@ -18,10 +18,10 @@ use crate::focus::refer::{Action, Reference};
 use crate::focus::refusal::Refusal;
 use crate::focus::release::ReleaseReason;
 use crate::focus::subscription::{
-    ALLOW_EVENTS, EndReason, Matter, Phase, Place, Progress, Subscription, fragment, phrase_of,
+    ALLOW_EVENTS, EndReason, Matter, Place, Progress, Subscription, fragment, phrase_of,
 };
 use crate::groups::{Caller as GroupCaller, Rights};
-use crate::limits::REFERRAL_NS_MAX;
+use crate::limits::{INVITED_PER_PLACE_MAX, REFERRAL_NS_MAX};
 use crate::resource_lists::Entry;
 use crate::ua::{Answer, Headers, Response, Transport, TxnId};
 
@@ -90,12 +90,10 @@ impl Conference {
         env: &mut Env<'_>,
     ) -> Result<(), Refusal> {
         self.check_adding(key, referral.hidden_from.is_some(), env.policy)?;
-        let Some(participant) = self.participants.get(&key) else {
-            return Err(Refusal::FunctionForbidden);
-        };
-        let Some(local) = participant.remote.as_ref().map(Remote::for_invitees) else {
-            return Err(Refusal::FunctionForbidden);
-        };
+        let participant = self.participants.get(&key);
+        let remote = participant.and_then(|p| p.remote.as_ref());
+        let local = remote.map(Remote::for_invitees);
+        let local = local.ok_or(Refusal::FunctionForbidden)?;
         let (known, fresh) = self.sort_targets(key, &referral.reference.targets);
         let admitted = fresh.into_iter().filter(|e| self.admits(&e.uri));
         let fresh: Vec<Entry> = admitted.map(|e| self.named_by_group(e)).collect();
@@ -119,7 +117,9 @@ impl Conference {
             self.kind = Kind::AdHoc(factory.clone());
         }
         for entry in fresh {
-            self.welcome.insert(entry.uri.key());
+            if self.kind.group().is_none() {
+                self.welcome.insert(entry.uri.key());
+            }
             self.referrers.insert(self.next_key, inviter.clone());
             self.seat_invitee(entry, local.clone(), env);
         }
@@ -163,28 +163,37 @@ impl Conference {
     /// Parts the targets: those who are in the session or invited already, as far as they are not
     /// decided, and those who are not. `None` when nobody is known.
     fn sort_targets(&self, key: u64, targets: &[Entry]) -> (Option<BTreeSet<u64>>, Vec<Entry>) {
+        let names = self.names_for(key);
         let mut known = None;
         let mut fresh = Vec::new();
         for target in targets {
-            let addresses = std::slice::from_ref(&target.uri);
-            let is_it = |(_, p): &(&u64, &Participant)| p.is_counted() && p.is_known_by(addresses);
-            // Whether a hidden user is there is not told: it is invited like a stranger.
-            let found = self
-                .participants
-                .iter()
-                .filter(|(k, p)| **k == key || !p.is_hidden)
-                .find(is_it);
-            match found {
-                Some((k, p)) => {
-                    let waits: &mut BTreeSet<u64> = known.get_or_insert_default();
-                    if p.is_pending() {
-                        waits.insert(*k);
-                    }
-                }
-                None => fresh.push(target.clone()),
-            }
+            let Some(keys) = names.get(&target.uri.key()) else {
+                fresh.push(target.clone());
+                continue;
+            };
+            let waits: &mut BTreeSet<u64> = known.get_or_insert_default();
+            let is_pending = |k: &&u64| self.participants.get(k).is_some_and(|p| p.is_pending());
+            waits.extend(keys.iter().filter(is_pending));
         }
         (known, fresh)
+    }
+
+    /// The participants by the keys of the addresses under which a referrer may name them. A hidden
+    /// one is named by its alias, except by itself: whether it is there is not told. O(addresses).
+    fn names_for(&self, referrer: u64) -> HashMap<String, Vec<u64>> {
+        let mut names: HashMap<String, Vec<u64>> = HashMap::new();
+        for (key, participant) in self.participants.iter().filter(|(_, p)| p.is_counted()) {
+            let is_shown = !participant.is_hidden || self.is_same_user(referrer, *key);
+            let addresses = participant.addresses.iter().filter(|_| is_shown);
+            let alias = Uri::parse(&participant.entity).ok();
+            for name in addresses.chain(&alias).map(Uri::key) {
+                let keys = names.entry(name).or_default();
+                if keys.last() != Some(key) {
+                    keys.push(*key);
+                }
+            }
+        }
+        names
     }
 
     /// # Spec
@@ -223,7 +232,9 @@ impl Conference {
             Kind::OneToOne(_) | Kind::AdHoc(_) => policy.adhoc_participants_max.saturating_add(1),
             Kind::Group(group) => participants_max(group),
         };
-        if fresh > 0 && counted > most {
+        let ever = self.welcome.len().saturating_add(fresh);
+        let is_full = counted > most || ever > most.saturating_mul(INVITED_PER_PLACE_MAX);
+        if fresh > 0 && is_full {
             return Err(Refusal::TooManyParticipants);
         }
         Ok(())
@@ -234,17 +245,21 @@ impl Conference {
     /// # Spec
     /// CTRL-7.2.1.7-03, CTRL-7.2.2.1-07; AMB-38.
     fn describe_referrer(&mut self, key: u64, hidden_from: Option<&NameAddr>) -> Inviter {
-        let Some(participant) = self.participants.get(&key) else {
+        let Some(participant) = self.participants.get_mut(&key) else {
             return self.inviter.clone();
         };
-        let (name, entity) = (participant.display_name.clone(), participant.entity.clone());
         match hidden_from {
             Some(from) if !participant.is_hidden => {
-                let alias = self.aliases.assign(from);
+                let aliases = &mut self.aliases;
+                let alias = participant
+                    .referrer_alias
+                    .get_or_insert_with(|| aliases.assign(from))
+                    .clone();
                 self.describe_user(Some(&alias.display_name), &alias.uri, true)
             }
             Some(_) | None => {
-                let is_hidden = participant.is_hidden;
+                let name = participant.display_name.clone();
+                let (entity, is_hidden) = (participant.entity.clone(), participant.is_hidden);
                 self.describe_user(name.as_deref(), &entity, is_hidden)
             }
         }
@@ -292,10 +307,13 @@ impl Conference {
         referral: &Referral,
         env: &mut Env<'_>,
     ) -> Result<(), Refusal> {
-        let mut keys = BTreeSet::new();
-        for target in &referral.reference.targets {
-            keys.extend(self.find_removable(key, &target.uri));
-        }
+        let names = self.names_for(key);
+        let targets = referral.reference.targets.iter();
+        let keys: BTreeSet<u64> = targets
+            .filter_map(|target| names.get(&target.uri.key()))
+            .flatten()
+            .copied()
+            .collect();
         if keys.is_empty() {
             return Err(Refusal::FunctionForbidden);
         }
@@ -325,22 +343,6 @@ impl Conference {
             self.dismiss(key, &Refusal::RejoinForbidden, Headers::new(), env);
         }
         Ok(())
-    }
-
-    /// The places of the participants that an address names. A hidden one is named by its alias,
-    /// except by itself.
-    fn find_removable(&self, referrer: u64, target: &Uri) -> Vec<u64> {
-        let addresses = std::slice::from_ref(target);
-        let is_named = |key: u64, p: &Participant| {
-            let is_shown = Uri::parse(&p.entity).is_ok_and(|entity| entity.is_same(target));
-            let is_known = p.is_known_by(addresses);
-            is_shown || (is_known && (!p.is_hidden || self.is_same_user(referrer, key)))
-        };
-        self.participants
-            .iter()
-            .filter(|(key, p)| p.is_counted() && is_named(**key, p))
-            .map(|(key, _)| *key)
-            .collect()
     }
 
     fn is_same_user(&self, one: u64, other: u64) -> bool {
@@ -379,34 +381,25 @@ impl Conference {
             return env.desk.answer(referral.transaction, answer);
         }
         let is_removal = referral.reference.action == Action::Remove;
-        let (progress, phase) = match outcome {
-            Outcome::Waits(targets) => (Progress::new(targets, is_removal), Phase::Active),
-            Outcome::Done => (
-                Progress::done(is_removal),
-                Phase::Ending(EndReason::NoResource),
-            ),
+        let (progress, is_done) = match outcome {
+            Outcome::Waits(targets) => (Progress::new(targets, is_removal), false),
+            Outcome::Done => (Progress::done(is_removal), true),
         };
-        let subscription = Subscription {
-            event: self
-                .notifier
+        let mut subscription = Subscription::new(
+            self.notifier
                 .name_referral(referral.place.dialog(), &referral.number),
-            subscriber: keys,
-            place: referral.place,
-            transport: referral.transport,
-            expires_ns: env.now.saturating_add(REFERRAL_NS_MAX),
-            is_notifying: false,
-            phase,
-            matter: Matter::Refer(progress),
-        };
+            keys,
+            referral.place,
+            referral.transport,
+            env.now.saturating_add(REFERRAL_NS_MAX),
+            Matter::Refer(progress),
+        );
+        if is_done {
+            subscription.end(EndReason::NoResource);
+        }
         let id = self.notifier.draw_id();
         self.notifier.insert(id, subscription);
-        match referral.place {
-            Place::Unnamed => {
-                env.desk
-                    .accept_subscription(self.seat(id), referral.transaction, answer);
-            }
-            Place::Own(_) | Place::Shared(..) => env.desk.answer(referral.transaction, answer),
-        }
+        self.answer_usage(id, referral.place, referral.transaction, answer, env);
         self.serve(id, env);
     }
 

@@ -134,6 +134,7 @@ impl Conference {
             is_hidden: false,
             may_send_private: false,
             display_name,
+            referrer_alias: None,
             state,
             is_in_room: false,
             transport,

@@ -5,7 +5,7 @@ use msrp_control::Command;
 use super::world::{Call, Notify, Sent, World, anonymous, caller, policy, sdp, uri};
 use crate::focus::Policy;
 use crate::groups::{Group, Rights, Rule};
-use crate::limits::NS_PER_S;
+use crate::limits::{INVITED_PER_PLACE_MAX, NS_PER_S};
 use crate::ua::{Answer, Body, DialogEnd, DialogId, Headers, Method, OutRequest};
 
 const GROUP: &str = "sip:club@im.example";
@@ -403,6 +403,15 @@ fn hidden_referrer_is_seen_by_its_alias_alone() {
     assert_eq!(request.headers.first("Privacy"), Some("id"));
     let mut values = request.headers.iter().map(|(_, value)| value);
     assert!(!values.any(|v| v.contains("alice")), "{request:?}");
+    // It has one alias, however often it asks.
+    let to_carol = add("carol").with("Refer-Sub", "false");
+    assert_eq!(
+        refer(&mut world, GROUP, anonymous("alice"), &to_carol).status,
+        202
+    );
+    let (carol, request) = invite(&mut world);
+    assert_eq!(request.headers.first("Referred-By"), Some(alias));
+    world.respond(carol, 486, Headers::new(), None);
     // One who is hidden in the session keeps its alias.
     let carol = world.invite(GROUP, anonymous("carol"), sdp("carol"));
     assert_eq!(world.final_of(carol).status, 200);
@@ -756,4 +765,49 @@ fn originator_removes_from_any_of_its_devices() {
     assert_eq!(world.byes()[0].0, carol);
     assert_ne!(alice.dialog, second.dialog);
     world.sent.clear();
+}
+
+#[test]
+fn session_of_two_that_grows_ends_as_a_session_of_many() {
+    let mut world = World::with(
+        Policy {
+            adhoc_remaining: 2,
+            ..policy()
+        },
+        [],
+    );
+    let (alice, bob) = world.one_to_one();
+    let quiet = add("dave").with("Refer-Sub", "false");
+    refer_inside(&mut world, alice.dialog, 2, &quiet);
+    let (dave, _) = invite(&mut world);
+    world.accept(dave);
+    assert!(world.byes().is_empty());
+    world.end(bob, DialogEnd::Bye);
+    assert_eq!(world.byes().len(), 2);
+    world.sent.clear();
+}
+
+#[test]
+fn session_does_not_invite_without_end() {
+    let places = 4;
+    let mut world = World::with(
+        Policy {
+            adhoc_participants_max: places - 1,
+            ..policy()
+        },
+        [],
+    );
+    world.one_to_one();
+    let to = session(&world);
+    // The two who are there were invited, too.
+    for n in 2..=places * INVITED_PER_PLACE_MAX {
+        let what = add(&format!("user{n}")).with("Refer-Sub", "false");
+        let answer = refer(&mut world, &to, caller("alice"), &what);
+        let is_within = n < places * INVITED_PER_PLACE_MAX;
+        assert_eq!(answer.status, if is_within { 202 } else { 486 }, "{n}");
+        for (dialog, _) in world.invites() {
+            world.respond(dialog, 486, Headers::new(), None);
+        }
+    }
+    world.finish();
 }
