@@ -207,6 +207,9 @@ impl Focus {
             Some(Asked::Offer(seat)) => {
                 self.with(now, &seat.room, |c, env| c.on_offer(seat.key, result, env));
             }
+            Some(Asked::Hide(seat)) => {
+                self.with(now, &seat.room, |c, env| c.on_hidden(seat.key, result, env));
+            }
             Some(Asked::Accept(seat)) => {
                 self.with(now, &seat.room, |c, env| {
                     c.on_accepted(seat.key, result, env)

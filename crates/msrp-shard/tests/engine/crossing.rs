@@ -312,3 +312,30 @@ async fn carrier_that_fails_takes_the_sessions_it_carried_and_leaves_their_room(
         town.bob.expect_text(&identity("carol"), "we go on").await;
     }
 }
+
+#[tokio::test]
+async fn nickname_of_a_session_of_another_shard_is_answered_and_told() {
+    for want in backends() {
+        let town = town(want).await;
+        let mut events = town.there.client.subscribe();
+        let second = &town.second;
+        for (nickname, status) in [("\"Sec\"", 200), ("bad", 424)] {
+            let mut request = town.gateway.nickname_request(Some(nickname));
+            request.headers[0].1.clone_from(&second.theirs);
+            request.headers[1].1.clone_from(&second.own);
+            town.gateway.write(&request);
+            let response = town.gateway.expect_status(&request.tid, status).await;
+            assert_eq!(response.header("To-Path"), Some(second.own.as_str()));
+        }
+        town.bob.ask_nickname("SEC", 425).await;
+        town.gateway.ask_nickname("SEC", 200).await;
+        for expected in ["second", "gateway"] {
+            match events.recv().await.unwrap() {
+                msrp_control::Event::NicknameChanged { participant, .. } => {
+                    assert_eq!(participant.as_str(), expected);
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+}

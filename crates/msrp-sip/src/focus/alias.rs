@@ -29,14 +29,11 @@ pub(crate) struct Aliases {
 impl Aliases {
     /// Gives an alias. The caller's own anonymous From is kept where it is free. A From that could
     /// be somebody's address is never shown.
-    pub(crate) fn assign(&mut self, from: &NameAddr) -> Alias {
-        let is_anonymous = from.uri.host() == HOST;
-        let user = from.uri.user().filter(|_| is_anonymous).unwrap_or(USER);
-        let name = from
-            .display_name
-            .as_deref()
-            .filter(|_| is_anonymous)
-            .unwrap_or(DISPLAY_NAME);
+    pub(crate) fn assign(&mut self, from: Option<&NameAddr>) -> Alias {
+        let from = from.filter(|from| from.uri.host() == HOST);
+        let user = from.and_then(|from| from.uri.user()).unwrap_or(USER);
+        let name = from.and_then(|from| from.display_name.as_deref());
+        let name = name.unwrap_or(DISPLAY_NAME);
         let kept = format!("sip:{user}@{HOST}");
         let uri = free(&self.uris, |n| {
             if n == 1 {
@@ -75,7 +72,7 @@ mod tests {
     use super::*;
 
     fn assign(aliases: &mut Aliases, from: &str) -> (String, String) {
-        let alias = aliases.assign(&NameAddr::parse(from).unwrap());
+        let alias = aliases.assign(Some(&NameAddr::parse(from).unwrap()));
         (alias.uri, alias.display_name)
     }
 

@@ -181,6 +181,8 @@ pub(crate) enum Asked {
     Create(RoomId),
     /// Make an offer for an invitee.
     Offer(Seat),
+    /// The room is to know a hidden invitee by its alias.
+    Hide(Seat),
     /// Take the answer of an invitee.
     Accept(Seat),
     /// Take the offer of a caller.

@@ -77,12 +77,12 @@ impl Conference {
                 "The answer has no session description.".into(),
             )),
         };
-        // The room learned this participant by its address, so it cannot be hidden any more.
-        let wants_privacy = wants_privacy(&response.headers);
+        let is_exposed =
+            wants_privacy(&response.headers) && !self.hide_invitee(key, &response.headers, env);
         match answer {
-            Ok(answer) if !wants_privacy => self.accept(key, dialog, answer, agreement, env),
+            Ok(answer) if !is_exposed => self.accept(key, dialog, answer, agreement, env),
             answer => {
-                let (status, text) = if wants_privacy {
+                let (status, text) = if is_exposed {
                     (403, "Anonymity not allowed")
                 } else {
                     (488, "Not Acceptable Here")
@@ -101,6 +101,32 @@ impl Conference {
                 self.dismiss(key, &Refusal::SessionEnded, reason(status, text), env);
             }
         }
+    }
+
+    /// Gives an invitee that wants to be hidden an alias, by which the room and everybody in it know it
+    /// from now on. `false` where hidden participants are not let in.
+    ///
+    /// # Spec
+    /// CTRL-7.2.2.2-13, CTRL-7.2.2.2-14; AMB-34, AMB-75.
+    fn hide_invitee(&mut self, key: u64, headers: &Headers, env: &Env<'_>) -> bool {
+        let Some(participant) = self.participants.get(&key) else {
+            return false;
+        };
+        let addresses = participant.addresses.clone();
+        if !self.allows_anonymity(&addresses, env.policy) {
+            return false;
+        }
+        let may_send_private = self.may_send_private(&addresses, true, env);
+        let own = headers.first("To").and_then(|to| NameAddr::parse(to).ok());
+        let alias = self.aliases.assign(own.as_ref());
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.identities = vec![alias.uri.clone()];
+            participant.entity = alias.uri;
+            participant.display_name = Some(alias.display_name);
+            participant.is_hidden = true;
+            participant.may_send_private = may_send_private;
+        }
+        true
     }
 
     /// The name of an invitee once it has accepted: that of the group, that of its asserted identity,

@@ -138,31 +138,54 @@ impl Conference {
             agreement,
             accept_types,
         };
-        let (room, participant_id, sdp) = (
-            self.room.clone(),
-            participant.id.clone(),
-            answer.sdp.clone(),
-        );
         participant.remote = Some(answer);
         // The room learned of it before its client showed anything.
+        let update = Command::UpdateParticipant {
+            room: self.room.clone(),
+            participant: participant.id.clone(),
+            config: participant.config(),
+        };
+        if participant.is_hidden {
+            // Nobody may hear of it before the room knows it by its alias alone.
+            env.desk.command(Asked::Hide(seat), update);
+            return;
+        }
         if participant.shows_release() {
-            let (room, participant, config) =
-                (room.clone(), participant_id.clone(), participant.config());
-            let update = Command::UpdateParticipant {
-                room,
-                participant,
-                config,
-            };
             env.desk.command(Asked::Forget, update);
         }
-        env.desk.command(
-            Asked::Accept(seat),
-            Command::SetAnswer {
-                room,
-                participant: participant_id,
-                sdp,
-            },
-        );
+        self.give_answer(key, env);
+    }
+
+    /// The room knows a hidden invitee by its alias, or not: then it cannot take part.
+    ///
+    /// # Spec
+    /// CTRL-7.2.2.2-14.
+    pub(crate) fn on_hidden(
+        &mut self,
+        key: u64,
+        result: Result<Reply, ControlError>,
+        env: &mut Env<'_>,
+    ) {
+        match result {
+            Ok(_) => self.give_answer(key, env),
+            Err(error) => self.on_accepted(key, Err(error), env),
+        }
+    }
+
+    fn give_answer(&mut self, key: u64, env: &mut Env<'_>) {
+        let seat = self.seat(key);
+        let Some(participant) = self.participants.get(&key) else {
+            return;
+        };
+        let Some(answer) = &participant.remote else {
+            return;
+        };
+        let command = Command::SetAnswer {
+            room: self.room.clone(),
+            participant: participant.id.clone(),
+            sdp: answer.sdp.clone(),
+        };
+        env.desk.command(Asked::Accept(seat), command);
     }
 
     /// The engine took the answer of an invitee, or not. The first acceptance lets the caller in.

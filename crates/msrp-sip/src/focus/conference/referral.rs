@@ -253,7 +253,7 @@ impl Conference {
                 let aliases = &mut self.aliases;
                 let alias = participant
                     .referrer_alias
-                    .get_or_insert_with(|| aliases.assign(from))
+                    .get_or_insert_with(|| aliases.assign(Some(from)))
                     .clone();
                 self.describe_user(Some(&alias.display_name), &alias.uri, true)
             }

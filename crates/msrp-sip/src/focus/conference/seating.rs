@@ -24,7 +24,7 @@ impl Conference {
             .and_then(|g| g.member(&caller.addresses))
             .cloned();
         let (entity, display_name, identities) = if caller.is_anonymous {
-            let alias = self.aliases.assign(&caller.from);
+            let alias = self.aliases.assign(Some(&caller.from));
             (alias.uri.clone(), Some(alias.display_name), vec![alias.uri])
         } else {
             let name = caller.display_name(member.as_ref().and_then(|m| m.display_name.as_deref()));
@@ -104,7 +104,12 @@ impl Conference {
     ///
     /// # Spec
     /// PM-7.2.3.4-02, PM-7.2.3.4-03.
-    fn may_send_private(&self, addresses: &[Uri], is_anonymous: bool, env: &Env<'_>) -> bool {
+    pub(super) fn may_send_private(
+        &self,
+        addresses: &[Uri],
+        is_anonymous: bool,
+        env: &Env<'_>,
+    ) -> bool {
         self.kind
             .group()
             .map_or(env.policy.private_messages, |group| {

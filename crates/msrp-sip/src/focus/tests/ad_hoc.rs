@@ -566,6 +566,35 @@ fn hidden_caller_is_shown_to_nobody() {
     world.finish();
 }
 
+// covers: CTRL-7.2.2.2-14
+#[test]
+fn hidden_invitee_is_known_by_its_alias_alone() {
+    let mut world = World::new();
+    let list = list_body("x", &["sip:bob@example.com", "sip:carol@example.com"]);
+    world.invite(FACTORY, caller("alice"), list);
+    let invites = world.invites();
+    let (bob, carol) = (invites[0].0, invites[1].0);
+    let hidden = Headers::new()
+        .with("To", "\"Bob\" <sip:bob@example.com>")
+        .with("P-Asserted-Identity", "\"Bob\" <sip:bob@example.com>")
+        .with("Privacy", "id");
+    world.respond(bob, 200, hidden.clone(), Some(sdp("peer")));
+    let Command::UpdateParticipant { config, .. } = world.commands("update").remove(0) else {
+        unreachable!()
+    };
+    assert_eq!(config.entity, "sip:anonymous@anonymous.invalid");
+    assert_eq!(config.identities, ["sip:anonymous@anonymous.invalid"]);
+    assert!(config.is_hidden);
+    assert_eq!(world.commands("answer").len(), 1);
+    // The next one gets an alias of its own.
+    world.respond(carol, 200, hidden, Some(sdp("peer")));
+    let Command::UpdateParticipant { config, .. } = world.commands("update").remove(1) else {
+        unreachable!()
+    };
+    assert_eq!(config.entity, "sip:anonymous2@anonymous.invalid");
+    world.finish();
+}
+
 // covers: CTRL-7.2.1.2-04
 #[test]
 fn hidden_caller_is_refused_where_anonymity_is_off() {

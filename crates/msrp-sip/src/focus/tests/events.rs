@@ -328,7 +328,7 @@ fn subscriber_is_not_told_faster_than_the_pace() {
     world.finish();
 }
 
-// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-M.1-03
+// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-M.1-03, SEC-14.3-02
 #[test]
 fn hidden_subscriber_learns_its_alias_and_nobody_learns_its_address() {
     let mut world = world();
@@ -360,6 +360,34 @@ fn hidden_subscriber_learns_its_alias_and_nobody_learns_its_address() {
     // Without Privacy in the SUBSCRIBE it is the same user.
     let (_, document) = watch(&mut world, GROUP, caller("bob"));
     assert_eq!(document.own(), [aliases[1]]);
+    world.finish();
+}
+
+// covers: CONF-7.2.2.10-10, CTRL-7.2.2.2-14
+#[test]
+fn invitee_that_accepts_hidden_stands_in_no_document_by_its_address() {
+    let mut world = World::new();
+    let alice = world.ad_hoc(&["sip:bob@example.com"]);
+    let invites = world.invites();
+    let hidden = Headers::new()
+        .with("To", "\"Bob\" <sip:bob@example.com>")
+        .with("P-Asserted-Identity", "\"Bob\" <sip:bob@example.com>")
+        .with("Privacy", "id");
+    world.respond(invites[0].0, 200, hidden, Some(sdp("peer")));
+    world.acknowledge(alice);
+    let answer = world.final_of(alice);
+    let contact = answer.headers.first("Contact").unwrap();
+    let identity = contact.split(['<', '>']).nth(1).unwrap().to_owned();
+    subscribe(&mut world, &identity, wish(caller("alice")));
+    let notify = take(&mut world);
+    let text = String::from_utf8(notify.body.octets.clone()).unwrap();
+    assert!(!text.to_lowercase().contains("bob"), "{text}");
+    let document = read(&notify);
+    let alias = "sip:anonymous@anonymous.invalid";
+    assert!(
+        document.users.iter().any(|user| user.entity == alias),
+        "{text}"
+    );
     world.finish();
 }
 
