@@ -63,6 +63,7 @@ pub struct Piece {
     body: PieceBody,
     body_octets: usize,
     flag: ContinuationFlag,
+    continues: Option<u32>,
 }
 
 impl Piece {
@@ -108,6 +109,7 @@ impl Piece {
             body,
             body_octets,
             flag: fields.flag,
+            continues: (fields.byte_range.start > 1).then(|| number_of(fields.message_id)),
         }
     }
 
@@ -173,6 +175,13 @@ impl Piece {
         self.body_octets
     }
 
+    /// `None` for the piece with which a message starts. For the others a number that is the same for
+    /// all pieces of a message; two messages seldom share one.
+    #[must_use]
+    pub fn continues(&self) -> Option<u32> {
+        self.continues
+    }
+
     /// Octets of everything but the path lines.
     #[must_use]
     pub fn octets_without_paths(&self) -> usize {
@@ -183,6 +192,14 @@ impl Piece {
 /// Whether an end line of this id could stand in the body.
 fn occurs(id: TransactionId, body: &[Bytes]) -> bool {
     end_line_occurs(body.iter().map(AsRef::as_ref), id)
+}
+
+/// A number for a message (FNV-1a).
+fn number_of(message_id: MessageId) -> u32 {
+    let octets = message_id.as_bytes().iter();
+    octets.fold(0x811c_9dc5, |number, octet| {
+        (number ^ u32::from(*octet)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// Start line, tail and end line together are seldom longer, in octets.

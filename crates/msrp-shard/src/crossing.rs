@@ -47,8 +47,10 @@ pub(crate) enum What {
     /// To the home: a response that is to no request of the carrier's own sessions. It is certain to be
     /// the home's when no third shard has sessions on the connection.
     Answered { index: usize, is_certain: bool },
-    /// To the home: so many octets of what it gave have been written.
-    Written(usize),
+    /// To the home: what it gave under this number has been written.
+    Written(u32),
+    /// To the home: whether the connection is so slow that nobody waits for it.
+    Behind(bool),
     /// To the home: the connection is gone.
     Lost(EndReason),
     /// To the carrier: a session was bound to the connection.
@@ -56,9 +58,17 @@ pub(crate) enum What {
     /// To the carrier: path lines that pieces will refer to.
     Paths { number: usize, octets: Box<[u8]> },
     /// To the carrier: write this piece with these path lines.
-    Piece { index: usize, paths: usize },
+    Piece {
+        index: usize,
+        paths: usize,
+        number: u32,
+    },
     /// To the carrier: write this part of `control`.
-    Control { start: usize, end: usize },
+    Control {
+        start: usize,
+        end: usize,
+        number: u32,
+    },
     /// To the carrier: so many octets of what it gave have been read.
     Taken(usize),
     /// To the carrier: the home has no session on the connection, and has read everything so far. The

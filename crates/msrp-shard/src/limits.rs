@@ -12,8 +12,30 @@ pub const BACKLOG_OCTETS_SOFT: usize = 64 * 1024;
 /// Octets of one connection that are read in one turn. What is beyond waits for the next.
 pub const TURN_OCTETS_MAX: usize = 256 * 1024;
 
+/// Octets queued for one recipient in one turn above which those who send to it are not read on in that
+/// turn: so a recipient that stalls has no more than that, and one read of each sender, when it is noticed.
+pub const RECIPIENT_TURN_OCTETS: usize = 128 * 1024;
+
+/// How often a connection with octets that the kernel did not take is looked at, in nanoseconds:
+/// 500 ms. It is longer than a retransmission takes on a usual path, and short for people who wait.
+pub const LOOK_NS: u64 = 500_000_000;
+
+/// Octets that a slow recipient has to take between two looks to be waited for: 16 KiB/s. One that takes
+/// less is *behind*: nobody waits for it any more.
+pub const PACE_OCTETS_MIN: u64 = 8 * 1024;
+
+/// Octets waiting for a recipient that nobody waits for above which further copies for it end: with `#` when a part of
+/// them is under way, and as failed.
+pub const BEHIND_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets of a backlog that one send offers: what arrives meanwhile can go before the rest.
+pub const BACKLOG_SEND_OCTETS: usize = 64 * 1024;
+
+/// Octets of starting messages, responses and reports after which a message that is under way has its turn.
+pub const BACKLOG_RUN_OCTETS: usize = 64 * 1024;
+
 /// Octets waiting for one connection above which it is shed at once: what arrives in one turn from
-/// many senders, before they are slowed, fits below it.
+/// many senders, before they are slowed, fits below it, and the `#` of copies that end.
 pub const BACKLOG_OCTETS_MAX: usize = 4 * 1024 * 1024;
 
 /// Octets kept for a participant whose connection has not come yet. A message that goes beyond is

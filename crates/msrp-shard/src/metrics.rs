@@ -70,6 +70,8 @@ cells! {
     FinalReportsSent => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "sent";
     FinalReportsSkipped => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "skipped";
     SendersPaused => "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter;
+    RecipientsBehind => "msrp_recipients_behind_total", "Times that a recipient took so little that nobody waited for it any more.", Counter;
+    CopiesWithoutRoom => "msrp_copies_without_room_total", "Copies that ended because too much was waiting for their recipient.", Counter;
     EndRemoved => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "removed";
     EndRoomClosed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "room_closed";
     EndConnectionLost => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connection_lost";

@@ -11,6 +11,7 @@
 //!
 //! The shard only routes; each concern has its own file below.
 
+mod backlog;
 mod binding;
 mod commands;
 mod connection;

@@ -39,6 +39,8 @@ pub struct Config {
     pub slots: usize,
     /// `SO_SNDBUF` of every connection, octets; `None` leaves the kernel's autotuning.
     pub sndbuf_octets: Option<usize>,
+    /// `TCP_NOTSENT_LOWAT` of every connection, octets; `None` leaves the kernel's (no bound).
+    pub notsent_octets: Option<usize>,
     /// `TCP_NODELAY` on every connection.
     pub nodelay: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Config {
             slot_octets: crate::limits::SLOT_OCTETS,
             slots: crate::limits::SLOTS,
             sndbuf_octets: Some(crate::limits::SNDBUF_OCTETS),
+            notsent_octets: Some(crate::limits::NOTSENT_OCTETS),
             nodelay: true,
         }
     }

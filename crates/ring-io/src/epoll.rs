@@ -278,6 +278,11 @@ impl Io for Epoll {
         self.resync(conn);
     }
 
+    fn unacknowledged(&self, conn: ConnKey) -> usize {
+        let entry = self.conns.get(conn.index(), conn.generation());
+        entry.map_or(0, |entry| socket::unacknowledged(entry.stream.as_raw_fd()))
+    }
+
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {
         let entry = self.conn(conn)?;
         if entry.connecting || (entry.read != Read::Paused && !entry.ended) {

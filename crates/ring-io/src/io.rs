@@ -67,6 +67,10 @@ pub trait Io {
     /// Asks for one [`Event::Writable`] when the socket can take more octets. Asking twice gives one event.
     fn want_writable(&mut self, conn: ConnKey);
 
+    /// Octets that were sent and that the peer's kernel has not acknowledged: with what was sent in all, the caller
+    /// sees whether a slow peer takes anything. One system call. 0 for a stale key.
+    fn unacknowledged(&self, conn: ConnKey) -> usize;
+
     /// Gives the socket back, to be adopted by another thread's `Io`.
     ///
     /// Only possible while no receive is armed or wanted, that is after [`Read::Once`] has delivered its data, or
@@ -228,6 +232,10 @@ impl<I: Io + ?Sized> Io for Box<I> {
 
     fn want_writable(&mut self, conn: ConnKey) {
         (**self).want_writable(conn);
+    }
+
+    fn unacknowledged(&self, conn: ConnKey) -> usize {
+        (**self).unacknowledged(conn)
     }
 
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {

@@ -17,6 +17,11 @@ pub const SLOT_OCTETS_MAX: usize = 1 << 30;
 /// Most slots that [`open`](crate::open) accepts: the kernel's bound for one buffer ring.
 pub const SLOTS_MAX: usize = 32_768;
 
+/// Default `TCP_NOTSENT_LOWAT` of every connection, octets. A send takes no more while so many octets have not gone out
+/// to the network, and the socket is reported writable below half of it: what waits, waits with the caller, who can still
+/// choose what goes first.
+pub const NOTSENT_OCTETS: usize = 128 * 1024;
+
 /// Default `SO_SNDBUF` of every connection, octets. Left to itself the kernel grows it to 4 MiB for each peer that
 /// does not read; below 64 KiB large chunks crawl. The kernel may clamp it (`net.core.wmem_max`).
 pub const SNDBUF_OCTETS: usize = 256 * 1024;

@@ -71,12 +71,31 @@ pub(crate) fn tune(stream: &TcpStream, config: &Config) {
     if config.nodelay {
         let _ = stream.set_nodelay(true);
     }
-    if let Some(octets) = config.sndbuf_octets {
-        let _ = set_option(
-            stream.as_raw_fd(),
-            libc::SO_SNDBUF,
-            i32::try_from(octets).unwrap_or(i32::MAX),
-        );
+    let options = [
+        (libc::SOL_SOCKET, libc::SO_SNDBUF, config.sndbuf_octets),
+        (
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            config.notsent_octets,
+        ),
+    ];
+    for (level, name, octets) in options {
+        if let Some(octets) = octets {
+            let octets = i32::try_from(octets).unwrap_or(i32::MAX);
+            let _ = set_option_of(stream.as_raw_fd(), level, name, octets);
+        }
+    }
+}
+
+/// Octets that were given to the kernel and that the peer's kernel has not acknowledged; 0 when it cannot tell.
+pub(crate) fn unacknowledged(fd: RawFd) -> usize {
+    let mut octets: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ writes one int, to which the pointer leads.
+    let result = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut octets) };
+    if result < 0 {
+        0
+    } else {
+        usize::try_from(octets).unwrap_or(0)
     }
 }
 
@@ -121,18 +140,13 @@ pub(crate) unsafe fn receive(fd: RawFd, room: *mut u8, octets: usize) -> io::Res
 }
 
 fn set_option(fd: RawFd, name: i32, value: i32) -> io::Result<()> {
+    set_option_of(fd, libc::SOL_SOCKET, name, value)
+}
+
+fn set_option_of(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let octets: libc::socklen_t = 4;
     // SAFETY: `value` is a readable int of the stated size and outlives the call.
-    check(unsafe {
-        libc::setsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            name,
-            (&raw const value).cast(),
-            octets,
-        )
-    })
-    .map(drop)
+    check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), octets) }).map(drop)
 }
 
 /// Turns the -1 of a system call into its error.

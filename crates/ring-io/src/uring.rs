@@ -39,7 +39,7 @@ mod submission;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use buffer_ring::{BufferRing, GROUP};
@@ -222,6 +222,12 @@ impl Io for Uring {
         if entry.phase == Phase::Open {
             self.arm_poll(conn);
         }
+    }
+
+    fn unacknowledged(&self, conn: ConnKey) -> usize {
+        let entry = self.conns.get(conn.index(), conn.generation());
+        let stream = entry.and_then(|entry| entry.stream.as_ref());
+        stream.map_or(0, |stream| socket::unacknowledged(stream.as_raw_fd()))
     }
 
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {

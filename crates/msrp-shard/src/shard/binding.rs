@@ -129,7 +129,6 @@ impl<I: Io> Shard<I> {
         }
         let is_first = !matches!(connection.phase, Phase::Serving);
         connection.phase = Phase::Serving;
-        connection.progress = now;
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
@@ -271,7 +270,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A session does not use the connection any more.
-    pub(super) fn leave_connection(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey) {
+    pub(super) fn leave_connection(&mut self, conn: ConnKey, leg: LegKey) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -279,7 +278,7 @@ impl<I: Io> Shard<I> {
         if connection.carrier.is_some() {
             self.crossings.visited.push(conn);
         } else if connection.is_unused() {
-            self.begin_closing(now, conn);
+            self.begin_closing(conn);
         }
     }
 

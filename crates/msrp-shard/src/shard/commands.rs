@@ -255,7 +255,7 @@ impl<I: Io> Shard<I> {
             self.count_sessions(room);
         }
         if let Some(conn) = session.connection() {
-            self.leave_connection(now, conn, leg);
+            self.leave_connection(conn, leg);
         }
         // Whoever came early hears that there is no such session.
         self.read_early_bird(now, session.early_bird, leg);

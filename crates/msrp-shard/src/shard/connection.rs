@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::intake::Intake;
 use super::outbox::Outbox;
+use super::pacing::Pace;
 use super::route::Route;
 use super::stand_in::Carrier;
 
@@ -40,9 +41,7 @@ pub(super) struct Connection {
     pub(super) slowed_by: SmallVec<[ConnKey; 1]>,
     /// Connections that are not read because this one is slow.
     pub(super) slows: Vec<ConnKey>,
-    /// When it last took something while octets waited.
-    pub(super) progress: Timestamp,
-    pub(super) is_stall_timed: bool,
+    pub(super) pace: Pace,
 }
 
 /// Where a connection stands.
@@ -99,8 +98,7 @@ impl Connection {
             is_dirty: false,
             slowed_by: SmallVec::new(),
             slows: Vec::new(),
-            progress: now,
-            is_stall_timed: false,
+            pace: Pace::new(now),
         }
     }
 

@@ -186,22 +186,27 @@ impl<I: Io> Shard<I> {
                         self.handle_remote_answer(now, (from, conn), *answer, is_certain);
                     }
                 }
-                What::Written(octets) => self.written_elsewhere(now, (from, conn), octets),
+                What::Written(number) => self.written_elsewhere(now, (from, conn), number),
+                What::Behind(is_behind) => self.behind_elsewhere((from, conn), is_behind),
                 What::Lost(reason) => self.lose_stand_in(now, (from, conn), reason),
-                What::Bound => self.route_is_bound(now, from, conn),
+                What::Bound => self.route_is_bound(from, conn),
                 What::Paths { number, octets } => self.keep_paths(from, conn, number, &octets),
-                What::Piece { index, paths } => {
+                What::Piece {
+                    index,
+                    paths,
+                    number,
+                } => {
                     if let Some(piece) = pieces.get(index) {
-                        self.carry_piece(from, conn, piece, paths);
+                        self.carry_piece((from, number), conn, piece, paths);
                     }
                 }
-                What::Control { start, end } => {
+                What::Control { start, end, number } => {
                     if let Some(octets) = crossing.control.get(start..end) {
-                        self.carry_control(from, conn, octets);
+                        self.carry_control((from, number), conn, octets);
                     }
                 }
                 What::Taken(octets) => self.route_is_taken(from, conn, octets),
-                What::Left => self.leave_route(now, from, conn),
+                What::Left => self.leave_route(from, conn),
                 What::Ended(reason) => self.end_connection(now, conn, reason),
             }
         }

@@ -179,7 +179,7 @@ impl<I: Io> Shard<I> {
         {
             connection.inbound = Inbound::Idle;
         }
-        self.leave_connection(now, conn, leg);
+        self.leave_connection(conn, leg);
     }
 
     /// A connection named a session whose participant has not answered yet: it waits, unread, until

@@ -138,7 +138,6 @@ impl<I: Io> Shard<I> {
         tracing::info!(reason = %malformed, "connection closed: not MSRP");
         let sessions = std::mem::take(&mut connection.sessions);
         connection.phase = Phase::Closing;
-        connection.progress = now;
         self.abandon_routes(conn, EndReason::ProtocolError);
         for leg in sessions {
             self.end_session(now, leg, EndReason::ProtocolError);

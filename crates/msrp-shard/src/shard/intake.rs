@@ -38,6 +38,11 @@ impl Intake {
         self.unread.push_front(octets);
     }
 
+    /// No more may be read in this turn.
+    pub(super) fn end_turn(&mut self) {
+        self.used_octets = TURN_OCTETS_MAX;
+    }
+
     /// Takes what may be read in this turn.
     fn next(&mut self, turn: u64) -> Option<Bytes> {
         if self.turn != turn {

@@ -191,12 +191,18 @@ impl<I: Io> Shard<I> {
                     let copied = piece.body_octets() as u64;
                     self.environment.counters.add(Cell::CopiedEarly, copied);
                 } else {
-                    self.refuse_early(leg, fan_out);
+                    self.end_copy(leg, fan_out);
                 }
                 return;
             }
         };
+        if !self.has_room(conn, *sender, piece.octets_without_paths()) {
+            return self.end_copy(leg, fan_out);
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };
         // Two sessions on one connection must not share a transaction id.
@@ -226,8 +232,12 @@ impl<I: Io> Shard<I> {
         self.pace(conn, *sender);
     }
 
-    /// There is no room for a piece to a participant without connection: its copy ends.
-    fn refuse_early(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
+    /// There is no room for a piece to a recipient: its copy ends, with `#` when a part has gone before.
+    ///
+    /// # Spec
+    /// RFC 4975 s.5.1.
+    fn end_copy(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
+        self.environment.counters.count(Cell::CopiesWithoutRoom);
         self.switch.settle(leg, fan_out.message, Outcome::Failed);
         if fan_out.fields.byte_range.start == 1 {
             return;
@@ -241,11 +251,24 @@ impl<I: Io> Shard<I> {
             ..fan_out.fields.clone()
         };
         let ids = &mut self.ids;
-        let abort = Piece::compose(&fields, PieceBody::new(), || ids.transaction_id());
-        if let Some(session) = self.sessions.get_mut(leg)
-            && let Link::Waiting(early) | Link::Opening(_, early) = &mut session.link
-        {
-            early.push_unbounded(&abort, &session.paths);
+        let abort = Rc::new(Piece::compose(&fields, PieceBody::new(), || {
+            ids.transaction_id()
+        }));
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        match &mut session.link {
+            Link::Waiting(early) | Link::Opening(_, early) => {
+                early.push_unbounded(&abort, &session.paths);
+            }
+            Link::Bound(conn) => {
+                let conn = *conn;
+                let paths = Rc::clone(&session.paths);
+                if let Some(connection) = self.connections.get_mut(conn) {
+                    connection.outbox.push_piece(abort, paths, None);
+                    self.mark_dirty(conn);
+                }
+            }
         }
     }
 
@@ -311,7 +334,7 @@ impl<I: Io> Shard<I> {
         if connection.outbox.backlog_octets() > 0 {
             let copied = connection.outbox.spill(0);
             self.environment.counters.add(Cell::CopiedBacklog, copied);
-            self.watch_stall(now, conn);
+            self.watch(now, conn);
         }
     }
 
@@ -328,9 +351,6 @@ impl<I: Io> Shard<I> {
                 return;
             }
         };
-        if octets > 0 {
-            connection.progress = now;
-        }
         let copied = connection.outbox.taken(octets, octets == offered);
         let counters = &self.environment.counters;
         counters.add(Cell::OctetsSent, octets as u64);
@@ -346,7 +366,7 @@ impl<I: Io> Shard<I> {
         };
         let waiting = connection.outbox.backlog_octets();
         if waiting > 0 {
-            self.watch_stall(now, conn);
+            self.watch(now, conn);
         } else if !connection.outbox.is_empty() {
             self.mark_dirty(conn);
         } else {
@@ -356,36 +376,49 @@ impl<I: Io> Shard<I> {
             }
         }
         if waiting <= BACKLOG_OCTETS_SOFT / 2 {
-            self.release_senders(conn);
+            self.keeps_up(conn);
         }
     }
 
     /// The socket takes octets again.
     pub(super) fn writable(&mut self, now: Timestamp, conn: ConnKey) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         let mut slices = Vec::new();
-        let offered = connection.outbox.gather(&mut slices);
+        connection.outbox.offer_backlog(&mut slices);
         let mut ops = [SendOp::new(conn, slice_range(0, slices.len()))];
-        if self.io.send_batch(&slices, &mut ops).is_ok() {
-            drop(slices);
-            let [op] = ops;
-            self.sent(now, &op, offered);
+        if self.io.send_batch(&slices, &mut ops).is_err() {
+            return;
         }
+        match ops[0].outcome {
+            SendOutcome::Sent(octets) => {
+                self.environment
+                    .counters
+                    .add(Cell::OctetsSent, octets as u64);
+                connection.outbox.backlog_taken(octets);
+                self.settle_written(now, conn);
+            }
+            SendOutcome::WouldBlock => {}
+            SendOutcome::Failed(_) => {
+                self.end_connection(now, conn, EndReason::ConnectionLost);
+                return;
+            }
+        }
+        self.after_send(now, conn);
     }
 
     pub(super) fn settle_written(&mut self, now: Timestamp, conn: ConnKey) {
         while let Some(connection) = self.connections.get_mut(conn)
-            && let Some(mark) = connection.outbox.written_mark()
+            && let Some(mark) = connection.outbox.next_done()
         {
             match mark {
                 Mark::Copy(copy) if copy.is_asked => {
                     self.switch.handle_written(now, copy.leg, copy.message);
                 }
                 Mark::Copy(copy) => self.switch.settle(copy.leg, copy.message, Outcome::Sent),
-                Mark::Lent { home, octets } => {
-                    self.crossings.tell(home, conn, What::Written(octets));
+                Mark::Lent { home, number } => {
+                    self.crossings.tell(home, conn, What::Written(number));
                 }
             }
         }
@@ -407,7 +440,7 @@ impl<I: Io> Shard<I> {
             match timer {
                 Timer::Unnamed(conn) => self.end_unnamed(conn),
                 Timer::Unbound(leg) => self.end_unbound(now, leg),
-                Timer::Stall(conn) => self.check_stall(now, conn),
+                Timer::Look(conn) => self.check_pace(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
                 Timer::Linger(conn) => self.close(conn),
             }

@@ -6,8 +6,11 @@
 //!                    +--the kernel did not take it--> backlog (own memory) --writable--> kernel
 //! ```
 //!
-//! Items live one turn: they share the receive buffers. The backlog is a copy and bounded; while
-//! there is one, new items join it, so that the order is kept.
+//! Items live one turn: they share the receive buffers. The [`Backlog`] is a copy and bounded; while
+//! there is one, new items join it.
+//!
+//! The items of a stand-in are lent to the shard that writes them, and count as waiting until it says
+//! which of them have left.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -17,6 +20,7 @@ use std::rc::Rc;
 use msrp_session::Piece;
 use msrp_switch::{LegKey, MessageKey};
 
+use super::backlog::Backlog;
 use crate::limits::SLICES_PER_SEND_MAX;
 
 /// A copy of a message: the message and its recipient.
@@ -28,13 +32,13 @@ pub(super) struct CopyRef {
     pub(super) is_asked: bool,
 }
 
-/// What is known when a mark has been written.
+/// What is known when something has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     /// A copy is complete.
     Copy(CopyRef),
-    /// So many octets are written that another shard gave.
-    Lent { home: usize, octets: usize },
+    /// What another shard gave under this number has left.
+    Lent { home: usize, number: u32 },
 }
 
 /// Something that another shard is to write.
@@ -46,7 +50,13 @@ pub(super) enum Lent<'a> {
 }
 
 #[derive(Debug)]
-enum Item {
+struct Item {
+    what: ItemKind,
+    done: Option<Mark>,
+}
+
+#[derive(Debug)]
+enum ItemKind {
     /// A piece with the recipient's own path lines.
     Piece { piece: Rc<Piece>, paths: Rc<[u8]> },
     /// A range of `control`: responses and reports.
@@ -57,85 +67,149 @@ enum Item {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     items: VecDeque<Item>,
+    item_octets: usize,
     control: Vec<u8>,
-    backlog: Vec<u8>,
-    /// Octets at the start of `backlog` that have left.
-    backlog_left: usize,
-    /// Octets pushed and octets written since the connection began.
-    pushed_octets: u64,
+    /// Kept while octets wait that the kernel did not take.
+    backlog: Option<Box<Backlog>>,
+    /// What is known of what has left.
+    done: VecDeque<Mark>,
+    /// Set once another shard was given something.
+    lent: Option<Box<LentItems>>,
     written_octets: u64,
-    /// What is known when so many octets have been written.
-    marks: VecDeque<(u64, Mark)>,
-    /// Octets that another shard has been given and has not written.
-    lent_octets: usize,
+}
+
+/// What another shard was given and has not written, in order.
+#[derive(Debug, Default)]
+struct LentItems {
+    items: VecDeque<LentItem>,
+    /// The number of the first one.
+    first_number: u32,
+    octets: usize,
+}
+
+#[derive(Debug)]
+struct LentItem {
+    /// `None` once it is written.
+    octets: Option<usize>,
+    done: Option<Mark>,
 }
 
 impl Outbox {
-    /// Queues a piece. `done` is what is known when it is written.
+    /// Queues a piece. `done` is what is known when it has left.
     pub(super) fn push_piece(&mut self, piece: Rc<Piece>, paths: Rc<[u8]>, done: Option<Mark>) {
-        let octets = piece.octets_without_paths() + paths.len();
-        self.pushed_octets += octets as u64;
-        self.items.push_back(Item::Piece { piece, paths });
-        self.mark(done);
+        self.item_octets += piece.octets_without_paths() + paths.len();
+        self.items.push_back(Item {
+            what: ItemKind::Piece { piece, paths },
+            done,
+        });
     }
 
     /// Queues octets that `write` appends.
     pub(super) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_marked(write, None);
+    }
+
+    /// Queues octets that `write` appends. `done` is what is known when they have left.
+    pub(super) fn push_marked(&mut self, write: impl FnOnce(&mut Vec<u8>), done: Option<Mark>) {
         let start = self.control.len();
         write(&mut self.control);
         let end = self.control.len();
-        self.pushed_octets += (end - start) as u64;
-        match self.items.back_mut() {
-            Some(Item::Control(range)) if range.end == start => range.end = end,
-            Some(_) | None => self.items.push_back(Item::Control(start..end)),
+        if end == start && done.is_none() {
+            return;
         }
+        self.item_octets += end - start;
+        if let Some(Item {
+            what: ItemKind::Control(range),
+            done: before @ None,
+        }) = self.items.back_mut()
+            && range.end == start
+        {
+            range.end = end;
+            *before = done;
+            return;
+        }
+        self.items.push_back(Item {
+            what: ItemKind::Control(start..end),
+            done,
+        });
     }
 
     /// Queues what was kept for a session before it had a connection.
     pub(super) fn push_early(&mut self, octets: &[u8], marks: &[(usize, CopyRef)]) {
-        let before = self.pushed_octets;
-        self.push_control(|out| out.extend_from_slice(octets));
-        for (offset, copy) in marks {
-            let mark = Mark::Copy(*copy);
-            self.marks.push_back((before + *offset as u64, mark));
+        let mut start = 0;
+        for (end, copy) in marks {
+            let part = octets.get(start..*end).unwrap_or_default();
+            self.push_marked(|out| out.extend_from_slice(part), Some(Mark::Copy(*copy)));
+            start = *end;
         }
+        let rest = octets.get(start..).unwrap_or_default();
+        self.push_control(|out| out.extend_from_slice(rest));
     }
 
-    /// Marks the end of what is queued.
-    pub(super) fn mark(&mut self, done: Option<Mark>) {
-        if let Some(mark) = done {
-            self.marks.push_back((self.pushed_octets, mark));
-        }
-    }
-
-    /// Gives everything that is queued to another shard, in order. It counts as waiting until it is
-    /// written there.
-    pub(super) fn lend(&mut self, mut to: impl FnMut(Lent<'_>)) {
+    /// Gives everything that is queued to another shard, in order, each with its number. It counts as
+    /// waiting until it is written there.
+    pub(super) fn lend(&mut self, mut to: impl FnMut(Lent<'_>, u32)) {
+        let lent = self.lent.get_or_insert_default();
         for item in self.items.drain(..) {
-            match &item {
-                Item::Piece { piece, paths } => {
-                    self.lent_octets += piece.octets_without_paths() + paths.len();
-                    to(Lent::Piece(piece, paths));
+            let count = u32::try_from(lent.items.len()).unwrap_or(u32::MAX);
+            let number = lent.first_number.wrapping_add(count);
+            let octets = match &item.what {
+                ItemKind::Piece { piece, paths } => {
+                    to(Lent::Piece(piece, paths), number);
+                    piece.octets_without_paths() + paths.len()
                 }
-                Item::Control(range) => {
-                    self.lent_octets += range.len();
-                    to(Lent::Control(&self.control[range.clone()]));
+                ItemKind::Control(range) => {
+                    to(Lent::Control(&self.control[range.clone()]), number);
+                    range.len()
                 }
-            }
+            };
+            lent.octets += octets;
+            lent.items.push_back(LentItem {
+                octets: Some(octets),
+                done: item.done,
+            });
         }
+        self.item_octets = 0;
         self.control.clear();
     }
 
-    /// The other shard has written octets of what it was given.
-    pub(super) fn lent_written(&mut self, octets: usize) {
-        let octets = octets.min(self.lent_octets);
-        self.lent_octets -= octets;
-        self.written_octets += octets as u64;
+    /// The other shard has written what it was given under this number.
+    pub(super) fn lent_written(&mut self, number: u32) {
+        let Some(lent) = self.lent.as_deref_mut() else {
+            return;
+        };
+        let index = number.wrapping_sub(lent.first_number) as usize;
+        let Some(item) = lent.items.get_mut(index) else {
+            return;
+        };
+        if let Some(octets) = item.octets.take() {
+            lent.octets -= octets;
+            self.written_octets += octets as u64;
+            self.done.extend(item.done);
+        }
+        while lent
+            .items
+            .pop_front_if(|item| item.octets.is_none())
+            .is_some()
+        {
+            lent.first_number = lent.first_number.wrapping_add(1);
+        }
     }
 
     /// Octets that the kernel, or the shard that writes, has not taken.
     pub(super) fn backlog_octets(&self) -> usize {
-        self.backlog.len() - self.backlog_left + self.lent_octets
+        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.octets());
+        backlog + self.lent.as_ref().map_or(0, |lent| lent.octets)
+    }
+
+    /// Octets that wait, those of this turn included.
+    pub(super) fn waiting_octets(&self) -> usize {
+        self.backlog_octets() + self.item_octets
+    }
+
+    /// Octets that have left since the connection began.
+    pub(super) fn written_octets(&self) -> u64 {
+        self.written_octets
     }
 
     /// Whether nothing waits.
@@ -143,13 +217,8 @@ impl Outbox {
         self.items.is_empty() && self.backlog_octets() == 0
     }
 
-    /// Appends the slices to send now and returns their octets. With a backlog these are the
-    /// backlog's.
+    /// Appends the slices of this turn's items and returns their octets.
     pub(super) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) -> usize {
-        if self.backlog_octets() > 0 {
-            slices.push(IoSlice::new(&self.backlog[self.backlog_left..]));
-            return self.backlog_octets();
-        }
         let room_end = slices.len() + SLICES_PER_SEND_MAX;
         let mut octets = 0;
         for part in self.items.iter().flat_map(|item| self.parts(item)) {
@@ -164,14 +233,20 @@ impl Outbox {
         octets
     }
 
+    /// Appends the slices of the backlog that are to leave next and returns their octets.
+    pub(super) fn offer_backlog<'a>(&'a mut self, slices: &mut Vec<IoSlice<'a>>) -> usize {
+        let backlog = self.backlog.as_deref_mut();
+        backlog.map_or(0, |backlog| backlog.offer(slices))
+    }
+
     fn parts<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = &'a [u8]> {
-        let (head, body, end): ([&[u8]; 3], &[bytes::Bytes], &[u8]) = match item {
-            Item::Piece { piece, paths } => (
+        let (head, body, end): ([&[u8]; 3], &[bytes::Bytes], &[u8]) = match &item.what {
+            ItemKind::Piece { piece, paths } => (
                 [piece.start(), paths, piece.tail()],
                 piece.body(),
                 piece.end(),
             ),
-            Item::Control(range) => ([&self.control[range.clone()], &[], &[]], &[], &[]),
+            ItemKind::Control(range) => ([&self.control[range.clone()], &[], &[]], &[], &[]),
         };
         head.into_iter()
             .chain(body.iter().map(AsRef::as_ref))
@@ -183,14 +258,7 @@ impl Outbox {
     /// the backlog. Returns the body octets that were copied.
     pub(super) fn taken(&mut self, octets: usize, rest_stays: bool) -> u64 {
         self.written_octets += octets as u64;
-        if self.backlog_octets() > 0 {
-            self.backlog_left += octets;
-            if self.backlog_octets() == 0 {
-                self.backlog = Vec::new();
-                self.backlog_left = 0;
-            }
-            return 0;
-        }
+        self.item_octets -= octets;
         let mut left = octets;
         while let Some(item) = self.items.front() {
             let item_octets: usize = self.parts(item).map(<[u8]>::len).sum();
@@ -198,7 +266,9 @@ impl Outbox {
                 break;
             }
             left -= item_octets;
-            self.items.pop_front();
+            if let Some(item) = self.items.pop_front() {
+                self.done.extend(item.done);
+            }
         }
         if left > 0 || !rest_stays {
             return self.spill(left);
@@ -209,39 +279,52 @@ impl Outbox {
         0
     }
 
-    /// Moves all items but their first `skip` octets to the backlog. Returns the body octets that
-    /// were copied.
-    pub(super) fn spill(&mut self, mut skip: usize) -> u64 {
-        if self.backlog_left > 0 {
-            self.backlog.drain(..self.backlog_left);
-            self.backlog_left = 0;
+    /// The kernel took `octets` of what [`Outbox::offer_backlog`] gave.
+    pub(super) fn backlog_taken(&mut self, octets: usize) {
+        self.written_octets += octets as u64;
+        if let Some(backlog) = self.backlog.as_deref_mut() {
+            backlog.taken(octets, &mut self.done);
+            if backlog.octets() == 0 {
+                self.backlog = None;
+            }
         }
-        let mut backlog = std::mem::take(&mut self.backlog);
+    }
+
+    /// Moves all items to the backlog, the first one without its first `skip` octets, which have left.
+    /// Returns the body octets that were copied.
+    pub(super) fn spill(&mut self, mut skip: usize) -> u64 {
+        let mut backlog = self.backlog.take().unwrap_or_default();
         let mut body_octets = 0;
         for item in &self.items {
-            if let Item::Piece { piece, .. } = item {
+            let mut octets = Vec::new();
+            let mut continues = None;
+            if let ItemKind::Piece { piece, .. } = &item.what {
                 body_octets += piece.body_octets() as u64;
+                continues = piece.continues();
             }
+            octets.reserve_exact(self.parts(item).map(<[u8]>::len).sum::<usize>() - skip);
+            let is_begun = skip > 0;
             for part in self.parts(item) {
                 let skipped = skip.min(part.len());
                 skip -= skipped;
-                backlog.extend_from_slice(&part[skipped..]);
+                octets.extend_from_slice(&part[skipped..]);
+            }
+            if is_begun {
+                backlog.push_rest(octets, item.done);
+            } else {
+                backlog.push(octets, continues, item.done);
             }
         }
-        self.backlog = backlog;
+        self.backlog = (backlog.octets() > 0).then_some(backlog);
         self.items.clear();
+        self.item_octets = 0;
         self.control.clear();
         body_octets
     }
 
-    /// Takes the next mark up to which everything has been written.
-    pub(super) fn written_mark(&mut self) -> Option<Mark> {
-        let (end, mark) = *self.marks.front()?;
-        if end > self.written_octets {
-            return None;
-        }
-        self.marks.pop_front();
-        Some(mark)
+    /// Takes what is known of something that has left.
+    pub(super) fn next_done(&mut self) -> Option<Mark> {
+        self.done.pop_front()
     }
 
     /// An idle connection keeps no heap.
@@ -249,6 +332,9 @@ impl Outbox {
         if self.is_empty() {
             self.control = Vec::new();
             self.items = VecDeque::new();
+        }
+        if self.done.is_empty() {
+            self.done = VecDeque::new();
         }
     }
 }
@@ -306,7 +392,26 @@ mod tests {
         ]
     }
 
+    /// Lets the kernel take a part, in 256ths, of what is offered next. Returns what left.
+    fn send(outbox: &mut Outbox, part: usize) -> Vec<u8> {
+        let mut slices = Vec::new();
+        if outbox.backlog_octets() > 0 {
+            outbox.spill(0);
+            outbox.offer_backlog(&mut slices);
+            let offered: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            let taken = offered.len() * part / 256;
+            outbox.backlog_taken(taken);
+            return offered[..taken].to_vec();
+        }
+        let offered = gathered(outbox);
+        let taken = offered.len() * part / 256;
+        outbox.taken(taken, taken == offered.len());
+        offered[..taken].to_vec()
+    }
+
     proptest! {
+        /// A piece is never empty and control goes with the pieces that start a message, so without pieces
+        /// that continue one everything leaves in order.
         #[test]
         fn outbox_octets_leave_once_and_in_order(
             steps in proptest::collection::vec(step(), 1..40),
@@ -329,21 +434,46 @@ mod tests {
                         expected.extend_from_slice(&octets);
                         outbox.push_control(|out| out.extend_from_slice(&octets));
                     }
-                    Step::Send(part) => {
-                        let offered = gathered(&outbox);
-                        let taken = offered.len() * part / 256;
-                        left.extend_from_slice(&offered[..taken]);
-                        outbox.taken(taken, taken == offered.len());
-                    }
+                    Step::Send(part) => left.extend(send(&mut outbox, part)),
                 }
+                let waiting = outbox.waiting_octets();
+                prop_assert_eq!(waiting, expected.len() - left.len());
+                prop_assert_eq!(outbox.written_octets(), left.len() as u64);
             }
             while !outbox.is_empty() {
-                let offered = gathered(&outbox);
-                left.extend_from_slice(&offered);
-                outbox.taken(offered.len(), true);
+                left.extend(send(&mut outbox, 256));
             }
             prop_assert_eq!(left, expected);
         }
+    }
+
+    #[test]
+    fn marks_of_lent_items_come_when_each_is_written_in_any_order() {
+        let mut outbox = Outbox::default();
+        let paths: Rc<[u8]> = Rc::from(&b"To-Path: x\r\n"[..]);
+        let mark = |number| Mark::Lent { home: 0, number };
+        for number in 0..3 {
+            outbox.push_piece(piece(b"hello", 1), Rc::clone(&paths), Some(mark(number)));
+        }
+        let mut numbers = Vec::new();
+        outbox.lend(|_, number| numbers.push(number));
+        assert_eq!(numbers, [0, 1, 2]);
+        let waiting = outbox.backlog_octets();
+        outbox.lent_written(2);
+        assert_eq!(outbox.next_done(), Some(mark(2)));
+        assert_eq!(outbox.next_done(), None);
+        assert_eq!(outbox.backlog_octets() * 3, waiting * 2);
+        // Twice, or of nothing: no effect.
+        outbox.lent_written(2);
+        outbox.lent_written(7);
+        outbox.lent_written(0);
+        outbox.lent_written(1);
+        assert_eq!(outbox.next_done(), Some(mark(0)));
+        assert_eq!(outbox.next_done(), Some(mark(1)));
+        assert!(outbox.is_empty());
+        // Numbers go on.
+        outbox.push_control(|out| out.push(b'x'));
+        outbox.lend(|_, number| assert_eq!(number, 3));
     }
 
     #[test]

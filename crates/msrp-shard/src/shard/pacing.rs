@@ -1,25 +1,116 @@
-//! Slow recipients: their senders are slowed; those that take nothing are shed.
+//! Slow recipients.
+//!
+//! ```text
+//!              > 64 KiB wait                     takes < 8 KiB between two looks
+//!   keeping up -------------> slow: senders wait -------------------------------> behind
+//!       ^                       |                                                   |  senders go on; above
+//!       +------< 32 KiB wait ---+-----------------------< 32 KiB wait -------------+  256 KiB copies end
+//!                                                                                   |
+//!                                                        took nothing for stall_s --+--> shed
+//! ```
+//!
+//! A sender is slowed to the slowest recipient that can be waited for. One that takes nothing, or next to
+//! nothing, holds nobody up: what comes for it is kept up to a bound, and what is beyond it fails, which
+//! its sender can learn from a report. It may come back until the stall time is over.
+//!
+//! What a recipient takes is what its kernel acknowledged, not what ours accepted: send buffers hide more
+//! than a slow link carries in seconds. A stand-in has no socket to look at; its carrier tells.
 
 use msrp_control::EndReason;
 use msrp_session::Timestamp;
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
+use super::connection::Connections;
 use super::timers::Timer;
-use crate::limits::{BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT};
+use crate::crossing::What;
+use crate::limits::{
+    BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT, BEHIND_OCTETS_MAX, LOOK_NS, PACE_OCTETS_MIN,
+    RECIPIENT_TURN_OCTETS,
+};
 use crate::metrics::Cell;
 
+/// How a connection keeps up with what is sent to it.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// When it last took something while octets waited.
+    pub(super) progress: Timestamp,
+    /// Octets that it had taken when it was looked at last.
+    seen_octets: u64,
+    /// Whether it is looked at from time to time.
+    is_watched: bool,
+    /// Nobody waits for it.
+    pub(super) is_behind: bool,
+}
+
+impl Pace {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            progress: now,
+            seen_octets: 0,
+            is_watched: false,
+            is_behind: false,
+        }
+    }
+}
+
 impl<I: Io> Shard<I> {
-    /// A sender's octets went to this connection. When it is slow, the sender is not read until
-    /// the backlog has left.
+    /// Whether a piece for this connection can be queued. Not when nobody waits for it and enough does.
+    pub(super) fn has_room(
+        &self,
+        recipient: ConnKey,
+        sender: Option<ConnKey>,
+        octets: usize,
+    ) -> bool {
+        let Some(connection) = self.connections.get(recipient) else {
+            return true;
+        };
+        let outbox = &connection.outbox;
+        outbox.backlog_octets() == 0
+            || outbox.waiting_octets() + octets <= BEHIND_OCTETS_MAX
+            || self.waits_for(recipient, sender)
+    }
+
+    /// Whether a sender is to wait for a slow recipient. One whose connection carries other sessions as
+    /// well is not: they would wait with it.
+    fn waits_for(&self, recipient: ConnKey, sender: Option<ConnKey>) -> bool {
+        let is_behind = self
+            .connections
+            .get(recipient)
+            .is_none_or(|connection| connection.pace.is_behind);
+        let can_wait = sender
+            .filter(|sender| *sender != recipient)
+            .and_then(|sender| self.connections.get(sender))
+            .is_some_and(|connection| connection.sessions.len() + connection.routes.len() <= 1);
+        can_wait && !is_behind
+    }
+
+    /// A sender's octets went to this connection. When enough waits there, the sender's turn is over;
+    /// when it is slow, the sender is not read until the backlog has left.
     pub(super) fn pace(&mut self, recipient: ConnKey, sender: Option<ConnKey>) {
-        let Some(sender) = sender.filter(|sender| *sender != recipient) else {
+        let Some(connection) = self.connections.get(recipient) else {
             return;
         };
+        let outbox = &connection.outbox;
+        let is_slow = outbox.backlog_octets() > BACKLOG_OCTETS_SOFT;
+        let is_full = outbox.waiting_octets() > RECIPIENT_TURN_OCTETS;
+        if (!is_slow && !is_full) || !self.waits_for(recipient, sender) {
+            return;
+        }
+        let Some(sender) = sender else { return };
+        if is_full && let Some(connection) = self.connections.get_mut(sender) {
+            connection.intake.end_turn();
+        }
+        if is_slow {
+            self.slow_down(recipient, sender);
+        }
+    }
+
+    fn slow_down(&mut self, recipient: ConnKey, sender: ConnKey) {
         let Some(slow) = self.connections.get_mut(recipient) else {
             return;
         };
-        if slow.outbox.backlog_octets() <= BACKLOG_OCTETS_SOFT || slow.slows.contains(&sender) {
+        if slow.slows.contains(&sender) {
             return;
         }
         slow.slows.push(sender);
@@ -33,7 +124,7 @@ impl<I: Io> Shard<I> {
         connection.slowed_by.push(recipient);
     }
 
-    /// The connection is not slow any more, or gone: those it slowed are read again.
+    /// The connection slows nobody any more: those it slowed are read again.
     pub(super) fn release_senders(&mut self, recipient: ConnKey) {
         let Some(connection) = self.connections.get_mut(recipient) else {
             return;
@@ -47,8 +138,20 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// So little waits that the connection keeps up.
+    pub(super) fn keeps_up(&mut self, conn: ConnKey) {
+        self.release_senders(conn);
+        let is_stand_in = Connections::is_stand_in(conn);
+        if let Some(connection) = self.connections.get(conn)
+            && connection.pace.is_behind
+            && !is_stand_in
+        {
+            self.set_behind(conn, false);
+        }
+    }
+
     /// Octets wait that the kernel did not take: the connection has to make progress from now on.
-    pub(super) fn watch_stall(&mut self, now: Timestamp, conn: ConnKey) {
+    pub(super) fn watch(&mut self, now: Timestamp, conn: ConnKey) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -57,35 +160,97 @@ impl<I: Io> Shard<I> {
             self.end_connection(now, conn, EndReason::Stalled);
             return;
         }
+        if Connections::is_stand_in(conn) {
+            return;
+        }
         self.io.want_writable(conn);
-        if !connection.is_stall_timed {
-            connection.is_stall_timed = true;
-            connection.progress = now;
-            let deadline = now.after(self.environment.limits.stall_ns);
-            self.timers.set(deadline, Timer::Stall(conn));
+        if !connection.pace.is_watched {
+            connection.pace.is_watched = true;
+            connection.pace.progress = now;
+            self.look_later(now, conn);
+            self.look(now, conn);
         }
     }
 
-    /// The stall time of a connection may be over.
-    pub(super) fn check_stall(&mut self, now: Timestamp, conn: ConnKey) {
-        let stall_ns = self.environment.limits.stall_ns;
+    fn look_later(&mut self, now: Timestamp, conn: ConnKey) {
+        let interval = LOOK_NS.min(self.environment.limits.stall_ns);
+        self.timers.set(now.after(interval), Timer::Look(conn));
+    }
+
+    /// What the peer's kernel has acknowledged since the last look.
+    fn look(&mut self, now: Timestamp, conn: ConnKey) -> u64 {
+        let unacknowledged = self.io.unacknowledged(conn) as u64;
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return 0;
+        };
+        let written = connection.outbox.written_octets();
+        let seen = written.saturating_sub(unacknowledged);
+        let pace = &mut connection.pace;
+        let taken = seen.saturating_sub(pace.seen_octets);
+        pace.seen_octets = seen;
+        if taken > 0 {
+            pace.progress = now;
+        }
+        taken
+    }
+
+    /// A connection with a backlog is looked at: whether it is waited for, or shed.
+    pub(super) fn check_pace(&mut self, now: Timestamp, conn: ConnKey) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.is_stall_timed = false;
         if connection.outbox.is_empty() {
+            connection.pace.is_watched = false;
             return;
         }
-        let deadline = connection.progress.after(stall_ns);
-        if deadline <= now {
+        let taken = self.look(now, conn);
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let shed_at = connection
+            .pace
+            .progress
+            .after(self.environment.limits.stall_ns);
+        if shed_at <= now {
             tracing::info!(
                 reason = "it took nothing for the stall time",
                 "recipient shed"
             );
             self.end_connection(now, conn, EndReason::Stalled);
-        } else {
-            connection.is_stall_timed = true;
-            self.timers.set(deadline, Timer::Stall(conn));
+            return;
+        }
+        if taken < PACE_OCTETS_MIN && !connection.pace.is_behind {
+            self.set_behind(conn, true);
+        }
+        self.look_later(now, conn);
+    }
+
+    /// Whether anybody waits for the connection changes; the homes of its other sessions are told.
+    fn set_behind(&mut self, conn: ConnKey, is_behind: bool) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.pace.is_behind = is_behind;
+        for route in &connection.routes {
+            self.crossings
+                .tell(route.home, conn, What::Behind(is_behind));
+        }
+        if is_behind {
+            self.environment.counters.count(Cell::RecipientsBehind);
+            self.release_senders(conn);
+        }
+    }
+
+    /// The carrier tells whether anybody waits for the connection.
+    pub(super) fn behind_elsewhere(&mut self, of: (usize, ConnKey), is_behind: bool) {
+        let Some(key) = self.crossings.stand_in(of) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.pace.is_behind = is_behind;
+        }
+        if is_behind {
+            self.release_senders(key);
         }
     }
 }

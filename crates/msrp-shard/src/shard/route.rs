@@ -108,7 +108,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// The home has bound a session to the connection.
-    pub(super) fn route_is_bound(&mut self, now: Timestamp, home: usize, conn: ConnKey) {
+    pub(super) fn route_is_bound(&mut self, home: usize, conn: ConnKey) {
         if let Some(route) = self.route(conn, home) {
             route.is_bound = true;
         }
@@ -119,7 +119,6 @@ impl<I: Io> Shard<I> {
             return;
         }
         connection.phase = Phase::Serving;
-        connection.progress = now;
         if let Some(timer) = connection.naming.take() {
             self.timers.cancel(timer);
         }
@@ -143,20 +142,19 @@ impl<I: Io> Shard<I> {
 
     pub(super) fn carry_piece(
         &mut self,
-        home: usize,
+        (home, number): (usize, u32),
         conn: ConnKey,
         piece: &Rc<Piece>,
-        number: usize,
+        paths: usize,
     ) {
         let Some(route) = self.route(conn, home) else {
             return;
         };
-        let Some(paths) = route.paths.get(number).map(Rc::clone) else {
+        let Some(paths) = route.paths.get(paths).map(Rc::clone) else {
             return;
         };
         if let Some(connection) = self.connections.get_mut(conn) {
-            let octets = piece.octets_without_paths() + paths.len();
-            let written = Some(Mark::Lent { home, octets });
+            let written = Some(Mark::Lent { home, number });
             connection
                 .outbox
                 .push_piece(Rc::clone(piece), paths, written);
@@ -164,16 +162,20 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    pub(super) fn carry_control(&mut self, home: usize, conn: ConnKey, octets: &[u8]) {
+    pub(super) fn carry_control(
+        &mut self,
+        (home, number): (usize, u32),
+        conn: ConnKey,
+        octets: &[u8],
+    ) {
         if self.route(conn, home).is_none() {
             return;
         }
         if let Some(connection) = self.connections.get_mut(conn) {
-            connection
-                .outbox
-                .push_control(|out| out.extend_from_slice(octets));
-            let octets = octets.len();
-            connection.outbox.mark(Some(Mark::Lent { home, octets }));
+            connection.outbox.push_marked(
+                |out| out.extend_from_slice(octets),
+                Some(Mark::Lent { home, number }),
+            );
             self.mark_dirty(conn);
         }
     }
@@ -199,7 +201,7 @@ impl<I: Io> Shard<I> {
 
     /// The home has no session on the connection. The route goes, unless something is on its way there
     /// that has to be answered; the connection closes when it carries nothing else.
-    pub(super) fn leave_route(&mut self, now: Timestamp, home: usize, conn: ConnKey) {
+    pub(super) fn leave_route(&mut self, home: usize, conn: ConnKey) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -219,16 +221,15 @@ impl<I: Io> Shard<I> {
             // It was not read while the home decided.
             self.io.read(conn, Read::Once);
         } else if connection.is_unused() {
-            self.begin_closing(now, conn);
+            self.begin_closing(conn);
         }
     }
 
     /// The connection carries no session any more: what waits is written, then it closes.
-    pub(super) fn begin_closing(&mut self, now: Timestamp, conn: ConnKey) {
+    pub(super) fn begin_closing(&mut self, conn: ConnKey) {
         self.abandon_routes(conn, EndReason::ConnectionLost);
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.phase = Phase::Closing;
-            connection.progress = now;
             self.mark_dirty(conn);
         }
     }

@@ -125,49 +125,48 @@ impl<I: Io> Shard<I> {
         };
         connection.is_dirty = false;
         let Some(carrier) = connection.carrier.as_deref_mut() else {
-            connection.outbox.lend(|_| {});
+            connection.outbox.lend(|_, _| {});
             return;
         };
         let Some(outgoing) = self.crossings.to(carrier.shard) else {
             return;
         };
         let there = carrier.conn;
-        connection.outbox.lend(|lent| match lent {
+        connection.outbox.lend(|lent, number| match lent {
             Lent::Piece(piece, paths) => {
                 let paths = carrier.number_of(paths, outgoing);
                 let index = outgoing.index_of(piece);
-                outgoing.push(there, What::Piece { index, paths });
+                let what = What::Piece {
+                    index,
+                    paths,
+                    number,
+                };
+                outgoing.push(there, what);
             }
             Lent::Control(octets) => {
                 let control = &mut outgoing.crossing().control;
                 let start = control.len();
                 control.extend_from_slice(octets);
                 let end = control.len();
-                outgoing.push(there, What::Control { start, end });
+                outgoing.push(there, What::Control { start, end, number });
             }
         });
         if matches!(connection.phase, Phase::Closing) {
             self.end_connection(now, conn, EndReason::ProtocolError);
         } else if connection.outbox.backlog_octets() > 0 {
-            self.watch_stall(now, conn);
+            self.watch(now, conn);
         }
     }
 
-    /// The carrier has written octets of what it was lent.
-    pub(super) fn written_elsewhere(
-        &mut self,
-        now: Timestamp,
-        of: (usize, ConnKey),
-        octets: usize,
-    ) {
+    /// The carrier has written what it was lent under this number.
+    pub(super) fn written_elsewhere(&mut self, now: Timestamp, of: (usize, ConnKey), number: u32) {
         let Some(key) = self.crossings.stand_in(of) else {
             return;
         };
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        connection.progress = now;
-        connection.outbox.lent_written(octets);
+        connection.outbox.lent_written(number);
         self.settle_written(now, key);
         self.after_send(now, key);
     }

@@ -15,8 +15,8 @@ pub(super) enum Timer {
     Unnamed(ConnKey),
     /// A session has to get a connection.
     Unbound(LegKey),
-    /// A recipient has to take something.
-    Stall(ConnKey),
+    /// A recipient with a backlog is looked at.
+    Look(ConnKey),
     /// An answer is due on a session.
     Transaction(LegKey),
     /// A connection without sessions has to be closed by its peer.
