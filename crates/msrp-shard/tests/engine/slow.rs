@@ -1,9 +1,19 @@
 //! Recipients that are slow or take nothing.
 
 use msrp_control::EndReason;
-use msrp_testkit::{Draft, Mode, MsrpEndpoint};
+use msrp_testkit::{Draft, Flag, Mode, MsrpEndpoint, MsrpPeer};
 
-use crate::node::{ROOM, backends, config, expect_lost, identity, node};
+use crate::node::{Node, ROOM, backends, config, expect_lost, identity, node};
+
+/// Joins a participant with a small receive buffer, and lets it stop to read.
+async fn deaf(node: &Node, name: &str) -> MsrpPeer {
+    let endpoint = MsrpEndpoint::bind().await.receive_buffer_octets(4096);
+    let answer = node.offer(name, &endpoint.media()).await;
+    let peer = endpoint.connect(&answer).await;
+    peer.bind().await;
+    peer.set_mode(Mode::Deaf);
+    peer
+}
 
 #[tokio::test]
 async fn recipient_that_takes_nothing_is_shed_and_the_others_get_everything() {
@@ -14,11 +24,7 @@ async fn recipient_that_takes_nothing_is_shed_and_the_others_get_everything() {
         let mut events = node.client.subscribe();
         let alice = node.join("alice").await;
         let bob = node.join("bob").await;
-        let endpoint = MsrpEndpoint::bind().await.receive_buffer_octets(4096);
-        let answer = node.offer("deaf", &endpoint.media()).await;
-        let deaf = endpoint.connect(&answer).await;
-        deaf.bind().await;
-        deaf.set_mode(Mode::Deaf);
+        let _deaf = deaf(&node, "deaf").await;
         let text = "s".repeat(3_000_000);
         let sent = alice.send(&Draft::text(&identity("alice"), ROOM, &text).chunk_octets(60_000));
         bob.expect_text(&identity("alice"), &text).await;
@@ -30,15 +36,66 @@ async fn recipient_that_takes_nothing_is_shed_and_the_others_get_everything() {
 }
 
 #[tokio::test]
+async fn recipient_that_takes_nothing_holds_nobody_up_and_may_come_back() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let alice = node.join("alice").await;
+        let bob = node.join("bob").await;
+        let late = deaf(&node, "late").await;
+        let from = identity("alice");
+        // More than the buffers and what is kept for it together.
+        let large = "l".repeat(3_000_000);
+        let sent = alice.send(&Draft::text(&from, ROOM, &large).chunk_octets(60_000));
+        bob.expect_text(&from, &large).await;
+        alice.expect_all(&sent, 200).await;
+        assert_eq!(node.metric("msrp_recipients_behind_total", None), 1);
+        assert_eq!(node.metric("msrp_copies_without_room_total", None), 1);
+        assert_eq!(node.metric("msrp_copies_total", Some("failed")), 1);
+        // Now nobody waits any more, and what does not fit is not begun.
+        alice
+            .send_ok(&Draft::text(&from, ROOM, &large).chunk_octets(60_000))
+            .await;
+        bob.expect_text(&from, &large).await;
+        assert_eq!(node.metric("msrp_copies_without_room_total", None), 2);
+        // It reads again: the message that it had a part of was given up, a new one comes whole.
+        late.set_mode(Mode::Auto);
+        let first = late.expect_message().await;
+        assert_eq!(first.ended, Flag::Abort, "{}", first.describe());
+        alice
+            .send_ok(&Draft::text(&from, ROOM, "again").chunk_octets(60_000))
+            .await;
+        late.expect_text(&from, "again").await;
+        bob.expect_text(&from, "again").await;
+    }
+}
+
+#[tokio::test]
+async fn small_message_goes_before_the_rest_of_a_large_one() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let alice = node.join("alice").await;
+        let bob = node.join("bob").await;
+        let late = deaf(&node, "late").await;
+        let large = "l".repeat(3_000_000);
+        alice.send(&Draft::text(&identity("alice"), ROOM, &large).chunk_octets(60_000));
+        // Its sender waits: there is a backlog.
+        node.until("msrp_senders_paused_total", None, |count| count > 0)
+            .await;
+        bob.send_ok(&Draft::text(&identity("bob"), ROOM, "small"))
+            .await;
+        alice.expect_text(&identity("bob"), "small").await;
+        late.set_mode(Mode::Auto);
+        late.expect_text(&identity("bob"), "small").await;
+        late.expect_text(&identity("alice"), &large).await;
+    }
+}
+
+#[tokio::test]
 async fn recipient_that_reads_late_gets_everything_and_its_sender_waits() {
     for want in backends() {
         let node = node(config(want, 1)).await;
         let alice = node.join("alice").await;
-        let endpoint = MsrpEndpoint::bind().await.receive_buffer_octets(4096);
-        let answer = node.offer("late", &endpoint.media()).await;
-        let late = endpoint.connect(&answer).await;
-        late.bind().await;
-        late.set_mode(Mode::Deaf);
+        let late = deaf(&node, "late").await;
         let text = "s".repeat(3_000_000);
         let sent = alice.send(&Draft::text(&identity("alice"), ROOM, &text).chunk_octets(60_000));
         while node.metric("msrp_senders_paused_total", None) == 0 {
