@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
@@ -25,7 +25,7 @@ use msrp_control::{
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
-use msrp_wire::{Identity, cpim};
+use msrp_wire::Identity;
 
 use crate::config::{EngineConfig, EngineLimits};
 use crate::crossing::Epochs;
@@ -478,7 +478,6 @@ impl ShardEngine {
                 self.post_to(&key, reply, |reply| ShardMessage::SendMessage {
                     room,
                     message: Box::new(message),
-                    datetime: datetime(),
                     reply,
                 })
             }
@@ -546,10 +545,4 @@ fn participant_of(config: &ParticipantConfig) -> Result<msrp_switch::Participant
         may_send_private: config.may_send_private,
         shows_release: config.shows_release,
     })
-}
-
-/// The time of day, as DateTime says it.
-fn datetime() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    cpim::datetime(since.map_or(0, |since| since.as_secs()))
 }

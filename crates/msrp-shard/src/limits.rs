@@ -26,7 +26,7 @@ pub const PACE_OCTETS_MIN: u64 = 8 * 1024;
 
 /// Octets waiting for a recipient that nobody waits for above which further copies for it end: with `#` when a part of
 /// them is under way, and as failed.
-pub const BEHIND_OCTETS_MAX: usize = 256 * 1024;
+pub const BEHIND_OCTETS_MAX: usize = 192 * 1024;
 
 /// Octets of a backlog that one send offers: what arrives meanwhile can go before the rest.
 pub const BACKLOG_SEND_OCTETS: usize = 64 * 1024;

@@ -53,7 +53,6 @@ pub(crate) enum ShardMessage {
         room: RoomId,
         message: Box<OwnMessage>,
         /// The time of its DateTime.
-        datetime: String,
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.

@@ -22,6 +22,7 @@ mod intake;
 mod naming;
 mod outbound;
 mod outbox;
+mod own_message;
 mod pacing;
 mod reporting;
 mod route;

@@ -43,6 +43,8 @@ pub(super) struct Backlog {
     /// The one at the front is the next to have a turn.
     flows: VecDeque<Flow>,
     octets: usize,
+    /// Those of `flows`.
+    flow_octets: usize,
     pushed: u64,
     /// Octets of `first` since a flow had its turn.
     run_octets: usize,
@@ -52,6 +54,11 @@ impl Backlog {
     /// Octets that wait.
     pub(super) fn octets(&self) -> usize {
         self.octets
+    }
+
+    /// Octets of messages that are under way.
+    pub(super) fn flow_octets(&self) -> usize {
+        self.flow_octets
     }
 
     /// Adds something behind what has to leave before it.
@@ -66,6 +73,7 @@ impl Backlog {
         let Some(message) = continues else {
             return self.push_first(segment);
         };
+        self.flow_octets += segment.octets.len();
         match self.flows.iter_mut().find(|flow| flow.message == message) {
             Some(flow) => flow.segments.push_back(segment),
             None => self.flows.push_back(Flow {
@@ -133,11 +141,12 @@ impl Backlog {
         }
         self.run_octets = 0;
         let mut flow = self.flows.pop_front()?;
-        let segment = flow.segments.pop_front();
+        let segment = flow.segments.pop_front()?;
+        self.flow_octets -= segment.octets.len();
         if !flow.segments.is_empty() {
             self.flows.push_back(flow);
         }
-        segment
+        Some(segment)
     }
 
     /// So many octets of what was offered have left.

@@ -162,6 +162,7 @@ impl<I: Io> Shard<I> {
             connection.outbox.push_early(&early.octets, &early.marks);
             self.mark_dirty(conn);
         }
+        self.note_missed(leg, conn);
     }
 
     /// A connection that we opened is up: an empty SEND names the session at once.

@@ -1,11 +1,8 @@
 //! What controllers ask of this shard, and how sessions and rooms begin and end.
 
-use msrp_control::{
-    ControlError, EndReason, ErrorCode, Event, MessageTo, OwnMessage, ParticipantId, Reply, RoomId,
-};
+use msrp_control::{ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId};
 use msrp_session::Timestamp;
-use msrp_switch::{LegKey, OwnMessageError, Participant, RoomSpec};
-use msrp_wire::ContentTypeBuf;
+use msrp_switch::{LegKey, Participant, RoomSpec};
 use ring_io::{Io, Read};
 
 use super::session::Session;
@@ -51,10 +48,9 @@ impl<I: Io> Shard<I> {
             ShardMessage::SendMessage {
                 room,
                 message,
-                datetime,
                 reply,
             } => {
-                let _ = reply.send(self.send_message(now, &room, *message, datetime));
+                let _ = reply.send(self.send_message(now, &room, *message));
             }
             ShardMessage::Connection {
                 stream,
@@ -186,40 +182,6 @@ impl<I: Io> Shard<I> {
         Ok(Reply::Done)
     }
 
-    /// Sends a message of the room itself.
-    fn send_message(
-        &mut self,
-        now: Timestamp,
-        room: &RoomId,
-        message: OwnMessage,
-        datetime: String,
-    ) -> Answer {
-        let running = self.rooms.get(room).ok_or_else(no_such_room)?;
-        let key = running.key;
-        let to = match &message.to {
-            MessageTo::Room => msrp_switch::MessageTo::Room,
-            MessageTo::Participants(participants) => {
-                let legs = participants.iter().map(|name| self.find(room, name));
-                msrp_switch::MessageTo::Legs(legs.collect::<Result<_, _>>()?)
-            }
-        };
-        let content_type = ContentTypeBuf::parse(&message.content_type).map_err(|error| {
-            let detail = format!("content_type is no media type: {error}");
-            ControlError::new(ErrorCode::MalformedContent, detail)
-        })?;
-        let message = msrp_switch::OwnMessage {
-            to,
-            from_display_name: message.from_display_name,
-            content_type,
-            body: message.body.into(),
-            datetime,
-        };
-        let sent = self.switch.send_message(key, &message);
-        sent.map_err(|error| own_message_error(&error))?;
-        self.carry_out(now);
-        Ok(Reply::Done)
-    }
-
     pub(super) fn find(
         &self,
         room: &RoomId,
@@ -294,19 +256,7 @@ impl<I: Io> Shard<I> {
     }
 }
 
-fn own_message_error(error: &OwnMessageError) -> ControlError {
-    let code = match error {
-        OwnMessageError::NoSuchRoom => ErrorCode::NoSuchRoom,
-        OwnMessageError::NoSuchLeg => ErrorCode::NoSuchParticipant,
-        OwnMessageError::BodyTooLong | OwnMessageError::DisplayNameTooLong => {
-            ErrorCode::MalformedContent
-        }
-        OwnMessageError::TooManyMessages => ErrorCode::Limit,
-    };
-    ControlError::new(code, error.to_string())
-}
-
-fn no_such_room() -> ControlError {
+pub(super) fn no_such_room() -> ControlError {
     ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs")
 }
 

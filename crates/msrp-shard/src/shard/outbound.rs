@@ -229,7 +229,7 @@ impl<I: Io> Shard<I> {
             self.switch.settle_timed_out(leg, message);
         }
         self.mark_dirty(conn);
-        self.pace(conn, *sender);
+        self.pace(conn, *sender, &fan_out.piece);
     }
 
     /// There is no room for a piece to a recipient: its copy ends, with `#` when a part has gone before.
@@ -239,6 +239,13 @@ impl<I: Io> Shard<I> {
     fn end_copy(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
         self.environment.counters.count(Cell::CopiesWithoutRoom);
         self.switch.settle(leg, fan_out.message, Outcome::Failed);
+        let Some(session) = self.sessions.get_mut(leg) else {
+            return;
+        };
+        session.missed = session.missed.saturating_add(1);
+        if let Some(conn) = session.bound() {
+            self.note_missed(leg, conn);
+        }
         if fan_out.fields.byte_range.start == 1 {
             return;
         }

@@ -85,12 +85,15 @@ struct LentItems {
     /// The number of the first one.
     first_number: u32,
     octets: usize,
+    /// Those that continue a message.
+    flow_octets: usize,
 }
 
 #[derive(Debug)]
 struct LentItem {
     /// `None` once it is written.
     octets: Option<usize>,
+    continues: bool,
     done: Option<Mark>,
 }
 
@@ -153,19 +156,22 @@ impl Outbox {
         for item in self.items.drain(..) {
             let count = u32::try_from(lent.items.len()).unwrap_or(u32::MAX);
             let number = lent.first_number.wrapping_add(count);
-            let octets = match &item.what {
+            let (octets, continues) = match &item.what {
                 ItemKind::Piece { piece, paths } => {
                     to(Lent::Piece(piece, paths), number);
-                    piece.octets_without_paths() + paths.len()
+                    let octets = piece.octets_without_paths() + paths.len();
+                    (octets, piece.continues().is_some())
                 }
                 ItemKind::Control(range) => {
                     to(Lent::Control(&self.control[range.clone()]), number);
-                    range.len()
+                    (range.len(), false)
                 }
             };
             lent.octets += octets;
+            lent.flow_octets += if continues { octets } else { 0 };
             lent.items.push_back(LentItem {
                 octets: Some(octets),
+                continues,
                 done: item.done,
             });
         }
@@ -184,6 +190,7 @@ impl Outbox {
         };
         if let Some(octets) = item.octets.take() {
             lent.octets -= octets;
+            lent.flow_octets -= if item.continues { octets } else { 0 };
             self.written_octets += octets as u64;
             self.done.extend(item.done);
         }
@@ -200,6 +207,17 @@ impl Outbox {
     pub(super) fn backlog_octets(&self) -> usize {
         let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.octets());
         backlog + self.lent.as_ref().map_or(0, |lent| lent.octets)
+    }
+
+    /// Octets of the backlog that a piece has to wait for: one that continues a message for the others of
+    /// its kind, one that starts a message not for them.
+    pub(super) fn octets_before(&self, piece: &Piece) -> usize {
+        let backlog = self.backlog.as_ref().map_or(0, |b| b.flow_octets());
+        let flows = backlog + self.lent.as_ref().map_or(0, |lent| lent.flow_octets);
+        match piece.continues() {
+            Some(_) => flows,
+            None => self.backlog_octets() - flows,
+        }
     }
 
     /// Octets that wait, those of this turn included.

@@ -4,7 +4,7 @@
 //!              > 64 KiB wait                     takes < 8 KiB between two looks
 //!   keeping up -------------> slow: senders wait -------------------------------> behind
 //!       ^                       |                                                   |  senders go on; above
-//!       +------< 32 KiB wait ---+-----------------------< 32 KiB wait -------------+  256 KiB copies end
+//!       +------< 32 KiB wait ---+-----------------------< 32 KiB wait -------------+  192 KiB copies end
 //!                                                                                   |
 //!                                                        took nothing for stall_s --+--> shed
 //! ```
@@ -17,7 +17,7 @@
 //! than a slow link carries in seconds. A stand-in has no socket to look at; its carrier tells.
 
 use msrp_control::EndReason;
-use msrp_session::Timestamp;
+use msrp_session::{Piece, Timestamp};
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
@@ -41,6 +41,8 @@ pub(super) struct Pace {
     is_watched: bool,
     /// Nobody waits for it.
     pub(super) is_behind: bool,
+    /// Somebody on it missed something and was not told.
+    pub(super) has_missed: bool,
 }
 
 impl Pace {
@@ -50,6 +52,7 @@ impl Pace {
             seen_octets: 0,
             is_watched: false,
             is_behind: false,
+            has_missed: false,
         }
     }
 }
@@ -85,14 +88,14 @@ impl<I: Io> Shard<I> {
         can_wait && !is_behind
     }
 
-    /// A sender's octets went to this connection. When enough waits there, the sender's turn is over;
-    /// when it is slow, the sender is not read until the backlog has left.
-    pub(super) fn pace(&mut self, recipient: ConnKey, sender: Option<ConnKey>) {
+    /// A sender's piece went to this connection. When enough waits there, the sender's turn is over;
+    /// when too much waits before the piece, the sender is not read until the backlog has left.
+    pub(super) fn pace(&mut self, recipient: ConnKey, sender: Option<ConnKey>, piece: &Piece) {
         let Some(connection) = self.connections.get(recipient) else {
             return;
         };
         let outbox = &connection.outbox;
-        let is_slow = outbox.backlog_octets() > BACKLOG_OCTETS_SOFT;
+        let is_slow = outbox.octets_before(piece) > BACKLOG_OCTETS_SOFT;
         let is_full = outbox.waiting_octets() > RECIPIENT_TURN_OCTETS;
         if (!is_slow && !is_full) || !self.waits_for(recipient, sender) {
             return;
@@ -141,12 +144,15 @@ impl<I: Io> Shard<I> {
     /// So little waits that the connection keeps up.
     pub(super) fn keeps_up(&mut self, conn: ConnKey) {
         self.release_senders(conn);
-        let is_stand_in = Connections::is_stand_in(conn);
-        if let Some(connection) = self.connections.get(conn)
-            && connection.pace.is_behind
-            && !is_stand_in
-        {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        let has_missed = connection.pace.has_missed;
+        if connection.pace.is_behind && !Connections::is_stand_in(conn) {
             self.set_behind(conn, false);
+        }
+        if has_missed {
+            self.tell_missed(conn);
         }
     }
 

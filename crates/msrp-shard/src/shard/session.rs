@@ -40,6 +40,8 @@ pub(super) struct Session {
     /// A connection that named the session before the participant's answer was known. It is read
     /// on once it is.
     pub(super) early_bird: Option<ConnKey>,
+    /// Messages that ended for it because too much was waiting, and of which it was not told.
+    pub(super) missed: u32,
 }
 
 /// How a session is connected.
@@ -123,6 +125,7 @@ impl Session {
             local: Box::new(local),
             sdp: sdp.into(),
             early_bird: None,
+            missed: 0,
         }
     }
 

@@ -128,6 +128,8 @@ async fn message_too_long_for_a_participant_without_connection_ends_with_an_abor
         let bob = endpoint.connect(&answer).await;
         bob.bind().await;
         assert_eq!(bob.expect_message().await.ended, Flag::Abort);
+        let notice = "1 message was not delivered to you: too much was waiting for you.";
+        bob.expect_text(ROOM, notice).await;
         alice
             .send_ok(&Draft::text(&identity("alice"), ROOM, "next"))
             .await;

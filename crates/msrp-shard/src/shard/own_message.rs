@@ -1,0 +1,117 @@
+//! Messages that the switch itself writes: what a controller gives it to say, and what it has to tell a
+//! recipient that missed something.
+
+use std::time::SystemTime;
+
+use msrp_control::{ControlError, ErrorCode, MessageTo, OwnMessage, Reply, RoomId};
+use msrp_session::Timestamp;
+use msrp_switch::{LegKey, OwnMessageError};
+use msrp_wire::{ContentTypeBuf, cpim};
+use ring_io::{ConnKey, Io};
+
+use super::Shard;
+use super::commands::{Answer, no_such_room};
+
+impl<I: Io> Shard<I> {
+    /// Sends a message of the room itself.
+    pub(super) fn send_message(
+        &mut self,
+        now: Timestamp,
+        room: &RoomId,
+        message: OwnMessage,
+    ) -> Answer {
+        let running = self.rooms.get(room).ok_or_else(no_such_room)?;
+        let key = running.key;
+        let to = match &message.to {
+            MessageTo::Room => msrp_switch::MessageTo::Room,
+            MessageTo::Participants(participants) => {
+                let legs = participants.iter().map(|name| self.find(room, name));
+                msrp_switch::MessageTo::Legs(legs.collect::<Result<_, _>>()?)
+            }
+        };
+        let content_type = ContentTypeBuf::parse(&message.content_type).map_err(|error| {
+            let detail = format!("content_type is no media type: {error}");
+            ControlError::new(ErrorCode::MalformedContent, detail)
+        })?;
+        let message = msrp_switch::OwnMessage {
+            to,
+            from_display_name: message.from_display_name,
+            content_type,
+            body: message.body.into(),
+            datetime: datetime(),
+        };
+        let sent = self.switch.send_message(key, &message);
+        sent.map_err(|error| own_message_error(&error))?;
+        self.carry_out(now);
+        Ok(Reply::Done)
+    }
+
+    /// Copies for a participant ended because too much was waiting for it: it is told when it keeps up again.
+    pub(super) fn note_missed(&mut self, leg: LegKey, conn: ConnKey) {
+        if let Some(session) = self.sessions.get(leg)
+            && session.missed > 0
+            && let Some(connection) = self.connections.get_mut(conn)
+        {
+            connection.pace.has_missed = true;
+        }
+    }
+
+    /// Tells the participants on a connection how many messages they missed.
+    ///
+    /// # Spec
+    /// RFC 7701 s.6.4.
+    pub(super) fn tell_missed(&mut self, conn: ConnKey) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.pace.has_missed = false;
+        for leg in connection.sessions.clone() {
+            let Some(session) = self.sessions.get_mut(leg) else {
+                continue;
+            };
+            let missed = std::mem::take(&mut session.missed);
+            let room = self.rooms.get(&session.room).map(|room| room.key);
+            let content_type = ContentTypeBuf::parse("text/plain");
+            if missed > 0
+                && let (Some(room), Ok(content_type)) = (room, content_type)
+            {
+                let message = msrp_switch::OwnMessage {
+                    to: msrp_switch::MessageTo::Legs(vec![leg]),
+                    from_display_name: None,
+                    content_type,
+                    body: missed_text(missed).into(),
+                    datetime: datetime(),
+                };
+                // A participant that takes no plain text, or a node full of messages: nothing is told.
+                let _ = self.switch.send_message(room, &message);
+            }
+        }
+    }
+}
+
+fn missed_text(missed: u32) -> String {
+    let messages = if missed == 1 {
+        "message was"
+    } else {
+        "messages were"
+    };
+    format!("{missed} {messages} not delivered to you: too much was waiting for you.")
+}
+
+/// The time of day, as DateTime says it.
+fn datetime() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    cpim::datetime(since.map_or(0, |since| since.as_secs()))
+}
+
+fn own_message_error(error: &OwnMessageError) -> ControlError {
+    let code = match error {
+        OwnMessageError::NoSuchRoom => ErrorCode::NoSuchRoom,
+        OwnMessageError::NoSuchLeg => ErrorCode::NoSuchParticipant,
+        OwnMessageError::BodyTooLong | OwnMessageError::DisplayNameTooLong => {
+            ErrorCode::MalformedContent
+        }
+        OwnMessageError::TooManyMessages => ErrorCode::Limit,
+    };
+    ControlError::new(code, error.to_string())
+}
