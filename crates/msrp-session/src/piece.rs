@@ -109,7 +109,8 @@ impl Piece {
             body,
             body_octets,
             flag: fields.flag,
-            continues: (fields.byte_range.start > 1).then(|| number_of(fields.message_id)),
+            continues: (fields.byte_range.start > SMALL_OCTETS_MAX)
+                .then(|| number_of(fields.message_id)),
         }
     }
 
@@ -175,8 +176,9 @@ impl Piece {
         self.body_octets
     }
 
-    /// `None` for the piece with which a message starts. For the others a number that is the same for
-    /// all pieces of a message; two messages seldom share one.
+    /// For a piece that continues a large message: a number that is the same for all of its pieces; two
+    /// messages seldom share one. `None` for a piece that starts a message, and for one of its first 16 KiB:
+    /// nothing has to go before the rest of those.
     #[must_use]
     pub fn continues(&self) -> Option<u32> {
         self.continues
@@ -193,6 +195,9 @@ impl Piece {
 fn occurs(id: TransactionId, body: &[Bytes]) -> bool {
     end_line_occurs(body.iter().map(AsRef::as_ref), id)
 }
+
+/// A message that has more octets is large.
+const SMALL_OCTETS_MAX: u64 = 16 * 1024;
 
 /// A number for a message (FNV-1a).
 fn number_of(message_id: MessageId) -> u32 {

@@ -12,6 +12,16 @@ pub const BACKLOG_OCTETS_SOFT: usize = 64 * 1024;
 /// Octets of one connection that are read in one turn. What is beyond waits for the next.
 pub const TURN_OCTETS_MAX: usize = 256 * 1024;
 
+/// Octets of one connection that are read at a time; then it is looked whether there is room for more.
+pub const READ_OCTETS: usize = 64 * 1024;
+
+/// Pieces that a shard queues for recipients in one turn, and their octets. With more, nothing is read on
+/// in this turn: what is read after it comes no later, and nobody waits longer for a turn to end than it takes to write
+/// these.
+pub const TURN_COPIES_MAX: usize = 32 * 1024;
+/// See [`TURN_COPIES_MAX`].
+pub const TURN_COPY_OCTETS_MAX: usize = 32 * 1024 * 1024;
+
 /// Octets queued for one recipient in one turn above which those who send to it are not read on in that
 /// turn: so a recipient that stalls has no more than that, and one read of each sender, when it is noticed.
 pub const RECIPIENT_TURN_OCTETS: usize = 128 * 1024;

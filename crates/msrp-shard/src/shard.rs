@@ -54,6 +54,7 @@ use crate::metrics::{Cell, Counters};
 
 use connection::Connections;
 use crossings::Crossings;
+use intake::Turn;
 use session::Sessions;
 use timers::Timers;
 
@@ -93,8 +94,7 @@ pub(crate) struct Shard<I: Io> {
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
     unread: Vec<ConnKey>,
-    /// Counts the turns.
-    turn: u64,
+    turn: Turn,
     is_stopping: bool,
 }
 
@@ -149,7 +149,7 @@ impl<I: Io> Shard<I> {
             timers: Timers::default(),
             dirty: Vec::new(),
             unread: Vec::new(),
-            turn: 0,
+            turn: Turn::default(),
             is_stopping: false,
         })
     }
@@ -176,7 +176,7 @@ impl<I: Io> Shard<I> {
     /// Handles one batch of events and everything that follows from it.
     fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
         let now = self.now();
-        self.turn = self.turn.wrapping_add(1);
+        self.turn.begin();
         self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {

@@ -215,7 +215,8 @@ impl Leg {
     pub(crate) fn take_copy(&mut self, message: MessageKey) -> bool {
         match self.receiving.iter().position(|key| *key == message) {
             Some(position) => {
-                self.receiving.swap_remove(position);
+                // The oldest one, mostly: the next oldest has to be as near.
+                self.receiving.remove(position);
                 true
             }
             None => false,

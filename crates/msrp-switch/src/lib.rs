@@ -30,6 +30,7 @@ mod ledger;
 mod leg;
 pub mod limits;
 mod message;
+mod messages;
 mod nickname;
 mod nicknames;
 mod own_message;

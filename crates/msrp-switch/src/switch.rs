@@ -39,6 +39,7 @@ use crate::kind::Kind;
 use crate::ledger::{Outcome, Sums};
 use crate::leg::{Leg, LegKey, LegSpec, OpenChunk, Participant};
 use crate::message::{Message, MessageKey};
+use crate::messages::Messages;
 use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
@@ -122,7 +123,7 @@ pub struct SwitchConfig {
 pub struct Switch {
     rooms: Arena<Room>,
     legs: Arena<Leg>,
-    messages: Arena<Message>,
+    messages: Messages,
     outputs: VecDeque<Output>,
     /// Messages that hold octets which arrived in this turn.
     dirty: Vec<MessageKey>,
@@ -152,7 +153,7 @@ impl Switch {
         Self {
             rooms: Arena::new(),
             legs: Arena::new(),
-            messages: Arena::new(),
+            messages: Messages::new(),
             outputs: VecDeque::new(),
             dirty: Vec::new(),
             holding: VecDeque::new(),

@@ -5,8 +5,8 @@
 //!      \--continues a message--> a flow for each message --+--> leaving --> kernel
 //! ```
 //!
-//! The messages take turns piece by piece, and what starts one goes before what continues one: a small
-//! message never waits for the rest of a large one. Messages start in the order in which they were
+//! The messages take turns piece by piece, and what starts one goes before what continues a large one: a
+//! small message never waits for the rest of a large one. Messages start in the order in which they were
 //! pushed, and the pieces of one message stay in their order. Only as much is chosen to leave as the
 //! next send may take, so that what comes later can still go before the rest.
 
@@ -16,14 +16,32 @@ use std::io::IoSlice;
 use super::outbox::Mark;
 use crate::limits::{BACKLOG_RUN_OCTETS, BACKLOG_SEND_OCTETS, SLICES_PER_SEND_MAX};
 
-/// A part that leaves as a whole before the next one.
+/// A part that leaves as a whole before the next one: a piece, or small things one behind the other.
 #[derive(Debug)]
-pub(super) struct Segment {
+struct Segment {
     octets: Vec<u8>,
-    /// What is known when it has left.
-    done: Option<Mark>,
+    /// What is known when so many octets of it have left.
+    marks: VecDeque<(usize, Mark)>,
     /// Its place in the order of pushing.
     number: u64,
+}
+
+impl Segment {
+    fn new(number: u64) -> Self {
+        Self {
+            octets: Vec::new(),
+            marks: VecDeque::new(),
+            number,
+        }
+    }
+
+    fn append<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, done: Option<Mark>) {
+        for part in parts {
+            self.octets.extend_from_slice(part);
+        }
+        let end = self.octets.len();
+        self.marks.extend(done.map(|mark| (end, mark)));
+    }
 }
 
 /// The pieces of one message that wait.
@@ -61,19 +79,29 @@ impl Backlog {
         self.flow_octets
     }
 
-    /// Adds something behind what has to leave before it.
-    pub(super) fn push(&mut self, octets: Vec<u8>, continues: Option<u32>, done: Option<Mark>) {
-        self.octets += octets.len();
+    /// Adds something of so many octets behind what has to leave before it.
+    pub(super) fn push<'a>(
+        &mut self,
+        parts: impl Iterator<Item = &'a [u8]>,
+        octets: usize,
+        continues: Option<u32>,
+        done: Option<Mark>,
+    ) {
+        self.octets += octets;
         self.pushed += 1;
-        let segment = Segment {
-            octets,
-            done,
-            number: self.pushed,
-        };
+        if continues.is_none()
+            && let Some(back) = self.first.back_mut()
+            && back.octets.len() + octets <= SEGMENT_OCTETS
+        {
+            return back.append(parts, done);
+        }
+        let mut segment = Segment::new(self.pushed);
+        segment.octets.reserve_exact(octets);
+        segment.append(parts, done);
         let Some(message) = continues else {
-            return self.push_first(segment);
+            return self.first.push_back(segment);
         };
-        self.flow_octets += segment.octets.len();
+        self.flow_octets += octets;
         match self.flows.iter_mut().find(|flow| flow.message == message) {
             Some(flow) => flow.segments.push_back(segment),
             None => self.flows.push_back(Flow {
@@ -83,25 +111,18 @@ impl Backlog {
         }
     }
 
-    /// Responses come in great numbers: those that nobody waits for share a segment.
-    fn push_first(&mut self, segment: Segment) {
-        match self.first.back_mut() {
-            Some(back) if back.done.is_none() && segment.octets.len() <= SHARED_OCTETS_MAX => {
-                back.octets.extend_from_slice(&segment.octets);
-                back.done = segment.done;
-            }
-            Some(_) | None => self.first.push_back(segment),
-        }
-    }
-
     /// Adds the rest of something that has partly left. The backlog has to be empty.
-    pub(super) fn push_rest(&mut self, rest: Vec<u8>, done: Option<Mark>) {
-        self.octets += rest.len();
-        self.leaving.push_back(Segment {
-            octets: rest,
-            done,
-            number: 0,
-        });
+    pub(super) fn push_rest<'a>(
+        &mut self,
+        parts: impl Iterator<Item = &'a [u8]>,
+        octets: usize,
+        done: Option<Mark>,
+    ) {
+        self.octets += octets;
+        let mut rest = Segment::new(0);
+        rest.octets.reserve_exact(octets);
+        rest.append(parts, done);
+        self.leaving.push_back(rest);
     }
 
     /// Chooses what the next send offers, and appends it to `slices`. Returns its octets.
@@ -153,19 +174,21 @@ impl Backlog {
     pub(super) fn taken(&mut self, octets: usize, done: &mut VecDeque<Mark>) {
         self.octets -= octets;
         self.left += octets;
-        while let Some(front) = self.leaving.front()
-            && self.left >= front.octets.len()
-        {
-            self.left -= front.octets.len();
-            if let Some(segment) = self.leaving.pop_front() {
-                done.extend(segment.done);
+        while let Some(front) = self.leaving.front_mut() {
+            while let Some((_, mark)) = front.marks.pop_front_if(|(end, _)| *end <= self.left) {
+                done.push_back(mark);
             }
+            if self.left < front.octets.len() {
+                break;
+            }
+            self.left -= front.octets.len();
+            self.leaving.pop_front();
         }
     }
 }
 
-/// Segments of so many octets or less join the one before them.
-const SHARED_OCTETS_MAX: usize = 1024;
+/// Small things join each other up to so many octets.
+const SEGMENT_OCTETS: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -175,6 +198,10 @@ mod tests {
 
     fn mark(number: u32) -> Option<Mark> {
         Some(Mark::Lent { home: 0, number })
+    }
+
+    fn push(backlog: &mut Backlog, octets: &[u8], continues: Option<u32>, done: Option<Mark>) {
+        backlog.push([octets].into_iter(), octets.len(), continues, done);
     }
 
     /// Lets the kernel take a part of what is offered. Returns the octets and the marks that are known then.
@@ -193,11 +220,11 @@ mod tests {
     fn small_message_goes_before_the_rest_of_a_large_one() {
         let mut backlog = Backlog::default();
         for _ in 0..4 {
-            backlog.push(vec![b'L'; 50_000], Some(1), None);
+            push(&mut backlog, &[b'L'; 50_000], Some(1), None);
         }
         let (octets, _) = send(&mut backlog, 1);
         assert!(octets.iter().all(|octet| *octet == b'L'));
-        backlog.push(b"small".to_vec(), None, mark(1));
+        push(&mut backlog, b"small", None, mark(1));
         // What was chosen to leave leaves first: two pieces, of 4.
         let (octets, done) = send(&mut backlog, 256);
         assert!(octets.len() < 100_000 && done.is_empty());
@@ -211,14 +238,14 @@ mod tests {
         let mut backlog = Backlog::default();
         for message in [1, 1, 1, 2, 3] {
             let octet = b'0' + u8::try_from(message).unwrap();
-            backlog.push(vec![octet; 60_000], Some(message), None);
+            push(&mut backlog, &[octet; 60_000], Some(message), None);
         }
         let mut order = Vec::new();
         while backlog.octets() > 0 {
             let (octets, _) = send(&mut backlog, 256);
             order.extend(octets.chunks(60_000).map(|piece| piece[0]));
             // Messages start all the time.
-            backlog.push(vec![b'S'; 70_000], None, None);
+            push(&mut backlog, &[b'S'; 70_000], None, None);
             if order.len() > 20 {
                 break;
             }
@@ -268,7 +295,7 @@ mod tests {
                         frame.resize(frame.len() + octets, b'x');
                         pushed.push((message, u8::try_from(*count).unwrap()));
                         let number = u32::try_from(pushed.len()).unwrap();
-                        backlog.push(frame, continues, mark(number));
+                        push(&mut backlog, &frame, continues, mark(number));
                     }
                     Step::Send(part) => {
                         let (octets, marks) = send(&mut backlog, part);

@@ -14,7 +14,7 @@ use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
 use super::connection::Phase;
-use crate::limits::TURN_OCTETS_MAX;
+use crate::limits::{READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX};
 use crate::metrics::Cell;
 
 /// What has arrived on a connection and waits to be read.
@@ -26,6 +26,8 @@ pub(super) struct Intake {
     used_octets: usize,
     /// The peer has sent everything it will send.
     is_at_end: bool,
+    /// Whether the connection stands in the shard's list of those to be read on.
+    is_listed: bool,
 }
 
 impl Intake {
@@ -51,6 +53,7 @@ impl Intake {
         }
         let budget = TURN_OCTETS_MAX.saturating_sub(self.used_octets);
         let first = self.unread.front_mut().filter(|_| budget > 0)?;
+        let budget = budget.min(READ_OCTETS);
         let octets = if first.len() <= budget {
             self.unread.pop_front()?
         } else {
@@ -58,6 +61,33 @@ impl Intake {
         };
         self.used_octets += octets.len();
         Some(octets)
+    }
+}
+
+/// The turn of the shard, and what it has queued in it.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    number: u64,
+    copies: usize,
+    copy_octets: usize,
+}
+
+impl Turn {
+    pub(super) fn begin(&mut self) {
+        *self = Self {
+            number: self.number.wrapping_add(1),
+            ..Self::default()
+        };
+    }
+
+    /// A piece of so many octets was queued for so many recipients.
+    pub(super) fn count(&mut self, copies: usize, octets: usize) {
+        self.copies += copies;
+        self.copy_octets += copies.saturating_mul(octets);
+    }
+
+    fn is_full(&self) -> bool {
+        self.copies >= TURN_COPIES_MAX || self.copy_octets >= TURN_COPY_OCTETS_MAX
     }
 }
 
@@ -97,10 +127,11 @@ impl<I: Io> Shard<I> {
 
     /// Reads what has arrived, as far as the budget and the recipients allow.
     pub(super) fn read_on(&mut self, now: Timestamp, conn: ConnKey) {
-        while let Some(connection) = self.connections.get_mut(conn)
+        while !self.turn.is_full()
+            && let Some(connection) = self.connections.get_mut(conn)
             && connection.slowed_by.is_empty()
             && !matches!(connection.phase, Phase::Early(_))
-            && let Some(octets) = connection.intake.next(self.turn)
+            && let Some(octets) = connection.intake.next(self.turn.number)
         {
             self.decode(now, conn, &octets);
         }
@@ -110,18 +141,37 @@ impl<I: Io> Shard<I> {
         if !connection.intake.unread.is_empty() {
             self.io.read(conn, Read::Paused);
             if connection.slowed_by.is_empty() && !matches!(connection.phase, Phase::Early(_)) {
-                self.unread.push(conn);
+                self.read_later(conn);
             }
         } else if connection.intake.is_at_end {
             self.end_connection(now, conn, EndReason::ConnectionLost);
         }
     }
 
-    /// Reads what was beyond the budget of the turn before.
+    /// Reads what was beyond the budget of the turn before. Those that have to wait once more are the
+    /// first ones next time.
     pub(super) fn read_unread(&mut self, now: Timestamp) {
-        for conn in std::mem::take(&mut self.unread) {
+        let mut waiting = std::mem::take(&mut self.unread).into_iter();
+        while !self.turn.is_full()
+            && let Some(conn) = waiting.next()
+        {
+            if let Some(connection) = self.connections.get_mut(conn) {
+                connection.intake.is_listed = false;
+            }
             self.read_on(now, conn);
             self.receive_again(conn);
+        }
+        if waiting.len() > 0 {
+            let read = std::mem::take(&mut self.unread);
+            self.unread = waiting.chain(read).collect();
+        }
+    }
+
+    fn read_later(&mut self, conn: ConnKey) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && !std::mem::replace(&mut connection.intake.is_listed, true)
+        {
+            self.unread.push(conn);
         }
     }
 
@@ -136,8 +186,8 @@ impl<I: Io> Shard<I> {
         }
         if connection.intake.unread.is_empty() {
             self.io.read(conn, Read::Continuous);
-        } else if !self.unread.contains(&conn) {
-            self.unread.push(conn);
+        } else {
+            self.read_later(conn);
         }
     }
 }

@@ -147,6 +147,8 @@ impl<I: Io> Shard<I> {
             is_last,
             sender,
         };
+        self.turn
+            .count(to.len(), fan_out.piece.octets_without_paths());
         for &leg in to {
             self.queue_piece(now, leg, &fan_out);
         }

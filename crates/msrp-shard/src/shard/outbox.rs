@@ -314,23 +314,22 @@ impl Outbox {
         let mut backlog = self.backlog.take().unwrap_or_default();
         let mut body_octets = 0;
         for item in &self.items {
-            let mut octets = Vec::new();
             let mut continues = None;
             if let ItemKind::Piece { piece, .. } = &item.what {
                 body_octets += piece.body_octets() as u64;
                 continues = piece.continues();
             }
-            octets.reserve_exact(self.parts(item).map(<[u8]>::len).sum::<usize>() - skip);
-            let is_begun = skip > 0;
-            for part in self.parts(item) {
-                let skipped = skip.min(part.len());
-                skip -= skipped;
-                octets.extend_from_slice(&part[skipped..]);
-            }
-            if is_begun {
-                backlog.push_rest(octets, item.done);
+            let octets = self.parts(item).map(<[u8]>::len).sum::<usize>();
+            if skip > 0 {
+                let octets = octets - skip;
+                let rest = self.parts(item).map(|part| {
+                    let skipped = skip.min(part.len());
+                    skip -= skipped;
+                    &part[skipped..]
+                });
+                backlog.push_rest(rest, octets, item.done);
             } else {
-                backlog.push(octets, continues, item.done);
+                backlog.push(self.parts(item), octets, continues, item.done);
             }
         }
         self.backlog = (backlog.octets() > 0).then_some(backlog);

@@ -39,10 +39,10 @@ impl Switch {
             self.sums.settle(Outcome::Refused);
         }
         let is_hidden = self.is_sender_hidden(key);
+        self.messages.relay_under(key.0, id);
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
-        message.relayed_id = id;
         if is_hidden {
             message.hide_client();
         }
@@ -78,14 +78,16 @@ impl Switch {
         let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
             return self.ids.message_id();
         };
+        let is_shared = self.messages.share_id(id);
         let collides = to.iter().filter_map(|leg| self.legs.get(leg.0)).any(|leg| {
             let is_awaited = leg.awaited_under(id).is_some();
             is_awaited
-                || leg
-                    .receiving
-                    .iter()
-                    .filter_map(|other| self.messages.get(other.0))
-                    .any(|other| other.relayed_id == id)
+                || is_shared
+                    && leg
+                        .receiving
+                        .iter()
+                        .filter_map(|other| self.messages.get(other.0))
+                        .any(|other| other.relayed_id == id)
         });
         let collides = collides && !self.planted.is(Defect::ReusedId);
         let is_hidden = self.is_sender_hidden(key) && !self.planted.is(Defect::LeakedAlias);
