@@ -137,7 +137,7 @@ async fn files_in_chunks_pass_a_stalled_reader_and_its_peers_get_all() {
         "--chunk=10000",
         "--rate=40",
         "--warmup=0",
-        "--duration=1",
+        "--duration=3",
     ];
     let (ok, summary) = load(&daemon, &arguments).await;
     assert!(ok, "{summary:#}");

@@ -36,7 +36,8 @@ pub(super) fn refusal(step: Step, error: &io::Error) -> io::Error {
 ///
 /// A place in an incremental buffer follows from the order of completions ([`super::buffer_ring`]). Before Linux 6.15 the
 /// last completion of a multishot receive could be shown after later ones of other connections: octets would go to the
-/// wrong connection. Older kernels with the repair carried back are refused too, since nothing tells them apart.
+/// wrong connection. Kernels with buffers out of their order are on record (6.13.11 to 6.14.11: issue 1423 of liburing).
+/// Older ones with a repair carried back are refused too, since nothing tells them apart.
 pub(super) fn check_order(release: &str) -> io::Result<()> {
     let mut numbers = release
         .split(|letter: char| !letter.is_ascii_digit())
