@@ -261,6 +261,12 @@ impl SipService {
             .samples()
     }
 
+    /// The SIP engine, for what concerns no conference.
+    #[must_use]
+    pub fn ua(&self) -> UaHandle {
+        self.ua.clone()
+    }
+
     /// Takes other groups in the place of those it had; see [`Focus::set_groups`]. Returns before
     /// that is done, and does nothing once the end has begun.
     pub fn set_groups(&self, groups: Box<dyn Groups + Send>) {

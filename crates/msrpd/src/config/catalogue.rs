@@ -237,8 +237,11 @@ pub const KEYS: &[Key] = &[
         kind: "file, PEM",
         default: none,
         effect: "The certificate of the `tls` addresses with its chain; msrpd also shows it to servers that \
-                 ask for one. A relative path starts at the directory of the configuration file.",
-        limit: "A file that cannot be used stops the start.",
+                 ask for one. A relative path starts at the directory of the configuration file. When one of the \
+                 files of TLS changes, all are read anew for the connections to come, within seconds and \
+                 at once on SIGHUP.",
+        limit: "A file that cannot be used stops the start. Later it is logged with the reason, and what was \
+                read last stays in force.",
     },
     Key {
         path: "sip.key",
