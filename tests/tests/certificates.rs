@@ -1,4 +1,5 @@
 //! Certificates that change while the daemon runs.
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -265,6 +265,10 @@ fn sip_config(config: &Config) -> SipConfig {
         anonymity: config.policy.anonymity,
         private_messages: config.policy.private_messages,
         nicknames: config.policy.nicknames,
+        adhoc_add: config.policy.adhoc_add,
+        adhoc_expel: config.policy.adhoc_expel,
+        refer_status: config.policy.refer_status,
+        own_mark: config.policy.own_mark.clone(),
         adhoc_participants_max: usize::try_from(limits.adhoc_participants_max)
             .unwrap_or(usize::MAX),
         session_max_s: u64::from(limits.session_max_s),
