@@ -1,6 +1,6 @@
 //! Who takes part, told to those who subscribe.
 
-use msrp_testkit::sip::{ConferenceView, Notify, subscribe};
+use msrp_testkit::sip::{ConferenceUser, ConferenceView, Notify, subscribe};
 use msrp_testkit::{AdHoc, Config, Daemon, Dialog, Invite, Participant, SipPeer};
 use msrpd_tests::{
     ALICE, BOB, CAROL, Document, FACTORY, FRIENDS, WAYS, Way, config_with_friends, friends,
@@ -366,4 +366,37 @@ async fn refer_and_subscribe_are_advertised() {
         assert!(alice.dialog.initial().lists("Allow", method), "{method}");
     }
     assert!(alice.dialog.initial().lists("Allow-Events", "conference"));
+}
+
+// covers: MSRP-7701-7.4-01
+#[tokio::test]
+async fn nicknames_are_told_to_subscribers_as_they_change() {
+    for way in WAYS {
+        let daemon = way.start(config_with_friends()).await;
+        let alice = way.join(&daemon, FRIENDS, ALICE).await;
+        let bob = way.join(&daemon, FRIENDS, BOB).await;
+        bob.msrp.ask_nickname("Dopey <Donkey>", 200).await;
+        let mut watch = Watch::start(way, &daemon, FRIENDS, ALICE).await;
+        alice.msrp.ask_nickname("Alice the great", 200).await;
+        let told = async |watch: &mut Watch| {
+            let info = watch.next().await.info();
+            let told = |user: ConferenceUser| (user.entity, user.nickname, user.status);
+            info.users.into_iter().map(told).collect::<Vec<_>>()
+        };
+        let entry = |user: &str, nickname: Option<&str>| {
+            let nickname = nickname.map(str::to_owned);
+            (user.to_owned(), nickname, "connected".to_owned())
+        };
+        // The last change before a NOTIFY counts; what the first document told is not told again.
+        let mut news = told(&mut watch).await;
+        if news == [entry(BOB, Some("Dopey <Donkey>"))] {
+            news = told(&mut watch).await;
+        }
+        assert!(
+            news.contains(&entry(ALICE, Some("Alice the great"))),
+            "{news:?}"
+        );
+        bob.msrp.ask_nickname("", 200).await;
+        assert_eq!(told(&mut watch).await, [entry(BOB, None)]);
+    }
 }

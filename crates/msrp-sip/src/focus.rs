@@ -56,9 +56,10 @@ use crate::focus::release::ReleaseReason;
 use crate::groups::Groups;
 use crate::ua::{DialogId, Method, Peer, Request, Response, TxnId, UaEvent};
 
+pub use conference_info::OwnMark;
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
-pub use policy::Policy;
+pub use policy::{AdHocRight, Policy};
 
 /// The controlling function of one node.
 ///
@@ -237,7 +238,16 @@ impl Focus {
     /// Takes what the media engine tells unasked.
     pub fn handle_engine_event(&mut self, now: u64, event: &Event) {
         match event {
-            Event::ParticipantBound { .. } | Event::NicknameChanged { .. } => {}
+            Event::ParticipantBound { .. } => {}
+            Event::NicknameChanged {
+                room,
+                participant,
+                nickname,
+            } => {
+                self.with(now, room, |c, env| {
+                    c.on_nickname_changed(participant, nickname.as_deref(), env)
+                });
+            }
             Event::ParticipantLost {
                 room,
                 participant,

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
-use crate::focus::{CommandId, Focus, Output, Policy, SOFTWARE};
+use crate::focus::{AdHocRight, CommandId, Focus, Output, OwnMark, Policy, SOFTWARE};
 use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
@@ -65,6 +65,14 @@ pub struct SipConfig {
     pub auto_release: bool,
     /// Whether the caller hears that an invitee rings.
     pub relay_ringing: bool,
+    /// Who may add users to an ad-hoc session by REFER.
+    pub adhoc_add: AdHocRight,
+    /// Who may remove others from an ad-hoc session by REFER.
+    pub adhoc_expel: AdHocRight,
+    /// The status of a REFER that is carried out: 202 or 200.
+    pub refer_status: u16,
+    /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
+    pub own_mark: Option<OwnMark>,
 }
 
 impl SipConfig {
@@ -91,6 +99,10 @@ impl SipConfig {
             message_octets_max: policy.message_octets_max,
             auto_release: policy.auto_release,
             relay_ringing: policy.relay_ringing,
+            adhoc_add: policy.adhoc_add,
+            adhoc_expel: policy.adhoc_expel,
+            refer_status: policy.refer_status,
+            own_mark: policy.own_mark,
             domain,
         }
     }
@@ -143,6 +155,10 @@ impl SipConfig {
             message_octets_max: self.message_octets_max,
             auto_release: self.auto_release,
             relay_ringing: self.relay_ringing,
+            adhoc_add: self.adhoc_add,
+            adhoc_expel: self.adhoc_expel,
+            refer_status: self.refer_status,
+            own_mark: self.own_mark.clone(),
             ..Policy::new(self.domain.clone())
         })
     }
@@ -259,6 +275,12 @@ impl SipService {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .samples()
+    }
+
+    /// The SIP engine, for what concerns no conference.
+    #[must_use]
+    pub fn ua(&self) -> UaHandle {
+        self.ua.clone()
     }
 
     /// Takes other groups in the place of those it had; see [`Focus::set_groups`]. Returns before

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 use ipnet::IpNet;
+use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 pub(crate) use value::is_user_uri;
@@ -110,6 +111,14 @@ pub struct Policy {
     pub interim_reports: bool,
     /// Whether final reports are kept from sessions that do not list their type.
     pub strict_report_types: bool,
+    /// Who may add users to an ad-hoc session by REFER.
+    pub adhoc_add: AdHocRight,
+    /// Who may remove others from an ad-hoc session by REFER.
+    pub adhoc_expel: AdHocRight,
+    /// The status of a REFER that is carried out: 202 or 200.
+    pub refer_status: u16,
+    /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
+    pub own_mark: Option<OwnMark>,
 }
 
 /// The MSRP relay.
@@ -173,6 +182,10 @@ impl Default for Config {
                 private_refusal_status: 403,
                 interim_reports: false,
                 strict_report_types: false,
+                adhoc_add: AdHocRight::Participants,
+                adhoc_expel: AdHocRight::Originator,
+                refer_status: 202,
+                own_mark: None,
             },
             relay: Relay {
                 realm: "localhost".to_owned(),

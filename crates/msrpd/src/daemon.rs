@@ -10,6 +10,7 @@ use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, StartError, 
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
+use msrp_sip::ua_rsipstack::{TlsError, UaHandle};
 
 use crate::admin::{AdminServer, Node, Phase};
 use crate::config::{Config, Limits, SipTransport};
@@ -123,6 +124,18 @@ impl Daemon {
         if let Some(sip) = lock(&self.sip).as_ref() {
             sip.set_groups(groups);
         }
+    }
+
+    /// What reads the certificates of SIP anew, for the connections to come.
+    ///
+    /// # Errors
+    /// What is given returns [`TlsError`]: which file is wrong, and why. What was read before stays
+    /// in force then.
+    pub fn certificates(
+        &self,
+    ) -> impl Fn() -> Result<(), TlsError> + Clone + Send + 'static + use<> {
+        let ua = lock(&self.sip).as_ref().map(SipService::ua);
+        move || ua.as_ref().map_or(Ok(()), UaHandle::reload_tls)
     }
 
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
@@ -252,6 +265,10 @@ fn sip_config(config: &Config) -> SipConfig {
         anonymity: config.policy.anonymity,
         private_messages: config.policy.private_messages,
         nicknames: config.policy.nicknames,
+        adhoc_add: config.policy.adhoc_add,
+        adhoc_expel: config.policy.adhoc_expel,
+        refer_status: config.policy.refer_status,
+        own_mark: config.policy.own_mark.clone(),
         adhoc_participants_max: usize::try_from(limits.adhoc_participants_max)
             .unwrap_or(usize::MAX),
         session_max_s: u64::from(limits.session_max_s),

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::groups::GroupSource;
@@ -9,8 +10,9 @@ use crate::signal::{Hangups, Signals};
 
 /// Serves until a signal comes.
 pub async fn serve(config: &Config) -> ExitCode {
-    let listening = Signals::listen().and_then(|signals| Ok((signals, Hangups::listen()?)));
-    let (mut signals, mut hangups) = match listening {
+    let listening = Signals::listen()
+        .and_then(|signals| Ok((signals, [Hangups::listen()?, Hangups::listen()?])));
+    let (mut signals, [mut for_groups, mut for_certificates]) = match listening {
         Ok(listening) => listening,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
@@ -24,6 +26,7 @@ pub async fn serve(config: &Config) -> ExitCode {
             return refuse(&format!("the groups in {directory} cannot be read"));
         }
     };
+    let certificates = CertificateSource::new(&config.sip.tls);
     let daemon = match Daemon::start(config, groups.groups()).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&fault.to_string()),
@@ -31,7 +34,8 @@ pub async fn serve(config: &Config) -> ExitCode {
     daemon.announce();
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = groups.follow(&daemon, &mut hangups) => "none",
+        () = groups.follow(&daemon, &mut for_groups) => "none",
+        () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
     };
     tracing::info!(signal, "stopping");
     signals.end_at_next();

@@ -83,6 +83,22 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// When a session that began then has lasted too long. What the group's document says takes the
+    /// place of the operator's value.
+    ///
+    /// # Spec
+    /// REL-7.2.2.8-06, REL-7.2.2.8-12.
+    fn end_of(&self, started_ns: u64, policy: &Policy) -> Option<u64> {
+        let of_group = self.group().and_then(|g| g.active_policy.duration_s_max);
+        let duration_s = of_group
+            .filter(|s| *s > 0)
+            .or(Some(policy.session_max_s))
+            .filter(|s| *s > 0)?;
+        Some(started_ns.saturating_add(duration_s.saturating_mul(NS_PER_S)))
+    }
+}
+
 /// One conference.
 #[derive(Debug)]
 pub(crate) struct Conference {
@@ -103,6 +119,7 @@ pub(crate) struct Conference {
     accepted_types: Option<Vec<String>>,
     lowest_failure: Option<u16>,
     present_peak: usize,
+    started_ns: u64,
     ends_ns: Option<u64>,
     /// Somebody left or an invitation failed since the release policy was asked.
     is_changed: bool,
@@ -144,14 +161,9 @@ impl Conference {
 
     /// A conference that nobody takes part in.
     fn empty(room: RoomId, kind: Kind, knock: &Knock, invitees: &[Entry], env: &Env<'_>) -> Self {
-        // What the group's document says takes the place of the operator's value.
-        let of_group = kind.group().and_then(|g| g.active_policy.duration_s_max);
-        let duration_s = of_group
-            .filter(|s| *s > 0)
-            .or(Some(env.policy.session_max_s))
-            .filter(|s| *s > 0);
         Self {
-            ends_ns: duration_s.map(|s| env.now.saturating_add(s.saturating_mul(NS_PER_S))),
+            started_ns: env.now,
+            ends_ns: kind.end_of(env.now, env.policy),
             inviter: Inviter {
                 from: String::new(),
                 asserted: None,

@@ -4,7 +4,7 @@
 //! address can add an element.
 //!
 //! # Spec
-//! RFC 4575 s.4 to s.6; CONF-7.2.2.10, CONF-M.1; AMB-35, AMB-36.
+//! RFC 4575 s.4 to s.6; RFC 7701 s.7.4, s.9.6; CONF-7.2.2.10, CONF-M.1; AMB-35, AMB-36.
 
 use quick_xml::escape::escape;
 
@@ -18,8 +18,41 @@ pub(crate) struct ConferenceInfo<'a> {
     pub(crate) entity: &'a str,
     /// Counts the documents of one subscription, from 1.
     pub(crate) version: u32,
+    /// The namespace of the mark on the subscriber's own entry; `None` writes it without.
+    pub(crate) own_mark: Option<&'a OwnMark>,
     /// What it tells.
     pub(crate) content: Content<'a>,
+}
+
+/// The prefix and the namespace of `yourown`, the mark on the subscriber's own entry.
+///
+/// # Spec
+/// AMB-35.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnMark {
+    prefix: String,
+    namespace: String,
+}
+
+impl OwnMark {
+    /// Reads `PREFIX=NAMESPACE`, such as `oma=urn:oma:xml:conference`. `None` when the prefix is
+    /// none or means something else here, or the namespace holds what no address holds.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, namespace) = text.split_once('=')?;
+        let mut octets = prefix.bytes();
+        let is_prefix = octets.next().is_some_and(|b| b.is_ascii_alphabetic())
+            && octets.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !prefix.to_ascii_lowercase().starts_with("xml")
+            && prefix != NICKNAME_PREFIX;
+        let is_namespace = namespace.contains(':')
+            && namespace.bytes().all(|b| b.is_ascii_graphic())
+            && !namespace.contains(['"', '\'', '<', '>', '&']);
+        (is_prefix && is_namespace).then(|| Self {
+            prefix: prefix.to_owned(),
+            namespace: namespace.to_owned(),
+        })
+    }
 }
 
 /// What a document tells.
@@ -60,6 +93,8 @@ pub(crate) struct User<'a> {
     pub(crate) entity: &'a str,
     /// The name that belongs to the address.
     pub(crate) display_text: Option<&'a str>,
+    /// The nickname that it chose.
+    pub(crate) nickname: Option<&'a str>,
     /// Whether it takes part; else it has left.
     pub(crate) is_connected: bool,
     /// Whether it is the subscriber itself.
@@ -76,19 +111,42 @@ impl ConferenceInfo<'_> {
         };
         let mut xml = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
-             <conference-info xmlns=\"{NAMESPACE}\" entity=\"{}\" state=\"{state}\" version=\"{}\">\r\n",
+             <conference-info xmlns=\"{NAMESPACE}\"{} entity=\"{}\" state=\"{state}\" version=\"{}\">\r\n",
+            self.namespaces(),
             clean(self.entity),
             self.version
         );
         match &self.content {
             Content::Full(description, users) => {
                 description.write(&mut xml);
-                users.write(state, &mut xml);
+                users.write(state, self.own_mark, &mut xml);
             }
-            Content::Partial(users) => users.write(state, &mut xml),
+            Content::Partial(users) => users.write(state, self.own_mark, &mut xml),
             Content::Deleted => {}
         }
         xml.push_str("</conference-info>\r\n");
+        xml
+    }
+}
+
+impl ConferenceInfo<'_> {
+    /// The further namespaces that the document needs.
+    fn namespaces(&self) -> String {
+        let users = match &self.content {
+            Content::Full(_, users) | Content::Partial(users) => users.users.as_slice(),
+            Content::Deleted => &[],
+        };
+        let mut xml = String::new();
+        if users.iter().any(|user| user.nickname.is_some()) {
+            xml.push_str(&format!(
+                " xmlns:{NICKNAME_PREFIX}=\"{NICKNAME_NAMESPACE}\""
+            ));
+        }
+        if let Some(mark) = self.own_mark
+            && users.iter().any(|user| user.is_own)
+        {
+            xml.push_str(&format!(" xmlns:{}=\"{}\"", mark.prefix, mark.namespace));
+        }
         xml
     }
 }
@@ -105,28 +163,37 @@ impl Description<'_> {
 }
 
 impl Users<'_> {
-    fn write(&self, state: &str, xml: &mut String) {
+    fn write(&self, state: &str, own_mark: Option<&OwnMark>, xml: &mut String) {
         xml.push_str("<conference-state>");
         element("user-count", Some(&self.users_count.to_string()), xml);
         xml.push_str("</conference-state>\r\n");
         xml.push_str(&format!("<users state=\"{state}\">\r\n"));
         for user in &self.users {
-            user.write(xml);
+            user.write(own_mark, xml);
         }
         xml.push_str("</users>\r\n");
     }
 }
 
 impl User<'_> {
-    fn write(&self, xml: &mut String) {
+    fn write(&self, own_mark: Option<&OwnMark>, xml: &mut String) {
         let entity = clean(self.entity);
-        let own = if self.is_own { " yourown=\"true\"" } else { "" };
+        let own = match (self.is_own, own_mark) {
+            (true, Some(mark)) => format!(" {}:yourown=\"true\"", mark.prefix),
+            (true, None) => " yourown=\"true\"".to_owned(),
+            (false, _) => String::new(),
+        };
+        let nickname = self.nickname.map_or_else(String::new, |nickname| {
+            format!(" {NICKNAME_PREFIX}:nickname=\"{}\"", clean(nickname))
+        });
         let status = if self.is_connected {
             "connected"
         } else {
             "disconnected"
         };
-        xml.push_str(&format!("<user entity=\"{entity}\" state=\"full\"{own}>"));
+        xml.push_str(&format!(
+            "<user entity=\"{entity}\" state=\"full\"{own}{nickname}>"
+        ));
         element("display-text", self.display_text, xml);
         // A Contact would show the device of a hidden user: the endpoint has the user's address.
         xml.push_str(&format!(
@@ -149,6 +216,13 @@ fn clean(text: &str) -> String {
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:conference-info";
 
+/// Where the nickname of a user is an attribute.
+///
+/// # Spec
+/// RFC 7701 s.9.6.
+const NICKNAME_NAMESPACE: &str = "urn:ietf:params:xml:ns:xcon-conference-info";
+const NICKNAME_PREFIX: &str = "xcon";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +232,7 @@ mod tests {
         let user = User {
             entity,
             display_text: name,
+            nickname: name,
             is_connected: true,
             is_own: true,
         };
@@ -184,6 +259,7 @@ mod tests {
         let info = ConferenceInfo {
             entity,
             version: 7,
+            own_mark: None,
             content: Content::Full(description, users(Some(name), entity)),
         };
         let root = Element::parse(&info.write()).unwrap();
@@ -202,7 +278,46 @@ mod tests {
         assert_eq!(user.attribute("yourown"), Some("true"));
         assert_eq!(user.attribute("entity"), Some(entity));
         assert_eq!(child(child(user, "endpoint"), "status").text, "connected");
-        assert_eq!(info.write().matches("yourown").count(), 1);
+        assert_eq!(user.attribute("nickname"), Some("</user>\"<&'> \u{1f600}"));
+        let text = info.write();
+        let namespace = " xmlns:xcon=\"urn:ietf:params:xml:ns:xcon-conference-info\"";
+        assert!(text.contains(namespace) && text.contains(" xcon:nickname="));
+        assert_eq!(text.matches("yourown").count(), 1);
+    }
+
+    #[test]
+    fn own_entry_is_marked_under_the_prefix_that_is_set() {
+        let mark = OwnMark::parse("oma=urn:oma:xml:conference").unwrap();
+        let info = ConferenceInfo {
+            entity: "sip:c@h",
+            version: 1,
+            own_mark: Some(&mark),
+            content: Content::Partial(users(None, "sip:a@h")),
+        };
+        let text = info.write();
+        assert!(
+            text.contains(" xmlns:oma=\"urn:oma:xml:conference\""),
+            "{text}"
+        );
+        assert!(
+            text.contains("state=\"full\" oma:yourown=\"true\">"),
+            "{text}"
+        );
+        Element::parse(&text).unwrap();
+        for wrong in [
+            "",
+            "oma",
+            "=urn:a",
+            "1a=urn:a",
+            "xmlns=urn:a",
+            "xcon=urn:a",
+            "a b=urn:a",
+            "a=urn a:b",
+            "a=urn:\"",
+            "a=x",
+        ] {
+            assert_eq!(OwnMark::parse(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]
@@ -210,6 +325,7 @@ mod tests {
         let info = ConferenceInfo {
             entity: "sip:c@h",
             version: 2,
+            own_mark: None,
             content: Content::Deleted,
         };
         let root = Element::parse(&info.write()).unwrap();
@@ -221,7 +337,7 @@ mod tests {
         #[test]
         fn document_with_any_text_is_read_back(name in ".{0,20}", entity in ".{0,20}") {
             let content = Content::Partial(users(Some(&name), &entity));
-            let info = ConferenceInfo { entity: &entity, version: 1, content };
+            let info = ConferenceInfo { entity: &entity, version: 1, own_mark: None, content };
             let root = Element::parse(&info.write()).unwrap();
             let user = child(child(&root, "users"), "user");
             let kept: String = name.chars().filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')).collect();

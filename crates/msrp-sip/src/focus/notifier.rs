@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::focus::roster::Roster;
+use crate::focus::roster::{Names, Roster};
 use crate::focus::subscription::{
     EndReason, EventName, Matter, Package, Phase, Place, Progress, Subscription, fragment,
 };
@@ -36,8 +36,8 @@ pub(crate) struct Notifier {
 pub(crate) struct Presence<'a> {
     /// The address shown to others.
     pub(crate) entity: &'a str,
-    /// The name shown to others.
-    pub(crate) display_name: Option<&'a str>,
+    /// The names shown to others.
+    pub(crate) names: Names<'a>,
     /// The keys of all its addresses.
     pub(crate) keys: Vec<String>,
 }
@@ -182,7 +182,7 @@ impl Notifier {
                 }
             }
         }
-        let users = present.iter().map(|p| (p.entity, p.display_name));
+        let users = present.iter().map(|p| (p.entity, p.names));
         let is_changed = self.roster.update(users);
         for subscription in self.subscriptions.values_mut() {
             let Matter::Conference(watch) = &mut subscription.matter else {

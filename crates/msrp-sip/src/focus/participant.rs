@@ -31,6 +31,8 @@ pub(crate) struct Participant {
     pub(crate) may_send_private: bool,
     /// The name shown to others.
     pub(crate) display_name: Option<String>,
+    /// The nickname by which the room knows it.
+    pub(crate) nickname: Option<String>,
     /// All addresses that it is known by; shown to nobody when it is hidden.
     pub(crate) addresses: Vec<Uri>,
     /// Whether it is hidden: shown under an alias.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::address::Uri;
+use crate::focus::conference_info::OwnMark;
 use crate::ua::Transport;
 
 /// The operator's decisions, fixed while the focus lives.
@@ -48,13 +49,30 @@ pub struct Policy {
     pub group_remaining: usize,
     /// Whether the caller hears that an invitee rings.
     pub relay_ringing: bool,
+    /// Who may add users to an ad-hoc session by REFER.
+    pub adhoc_add: AdHocRight,
+    /// Who may remove others from an ad-hoc session by REFER.
+    pub adhoc_expel: AdHocRight,
+    /// The status of a REFER that is carried out: 202 as RFC 3515 has it, or 200 as RFC 7647 has it.
+    pub refer_status: u16,
+    /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
+    pub own_mark: Option<OwnMark>,
+}
+
+/// Who has a right in an ad-hoc session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdHocRight {
+    /// The one who started it, on any device.
+    Originator,
+    /// Everybody who takes part.
+    Participants,
 }
 
 impl Policy {
     /// The documented defaults for a node of this domain, reached under nothing.
     ///
     /// # Spec
-    /// AMB-13, AMB-20, AMB-21, AMB-39.
+    /// AMB-13, AMB-15, AMB-16, AMB-18, AMB-20, AMB-21, AMB-35, AMB-39.
     #[must_use]
     pub fn new(domain: impl Into<String>) -> Self {
         Self {
@@ -77,6 +95,10 @@ impl Policy {
             adhoc_remaining: 1,
             group_remaining: 0,
             relay_ringing: true,
+            adhoc_add: AdHocRight::Participants,
+            adhoc_expel: AdHocRight::Originator,
+            refer_status: 202,
+            own_mark: None,
         }
     }
 

@@ -24,12 +24,32 @@ pub(crate) struct Roster {
 pub(crate) struct Entry {
     /// The name that belongs to the address.
     pub(crate) display_name: Option<String>,
+    /// The nickname that it chose.
+    pub(crate) nickname: Option<String>,
     /// Whether it takes part.
     pub(crate) is_present: bool,
     /// The revision in which it came, absences that not everybody was told of left out.
     came_at: u64,
     /// The revision of its last change.
     changed_at: u64,
+}
+
+/// What a user is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Names<'a> {
+    /// The name that belongs to the address.
+    pub(crate) display_name: Option<&'a str>,
+    /// The nickname that it chose.
+    pub(crate) nickname: Option<&'a str>,
+}
+
+impl Entry {
+    fn names(&self) -> Names<'_> {
+        Names {
+            display_name: self.display_name.as_deref(),
+            nickname: self.nickname.as_deref(),
+        }
+    }
 }
 
 impl Roster {
@@ -42,14 +62,14 @@ impl Roster {
     /// anything changed. O(users).
     pub(crate) fn update<'a>(
         &mut self,
-        present: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+        present: impl Iterator<Item = (&'a str, Names<'a>)>,
     ) -> bool {
         let revision = self.revision.saturating_add(1);
         let mut is_changed = false;
         let mut seen = HashSet::new();
-        for (entity, display_name) in present {
+        for (entity, names) in present {
             if seen.insert(entity) {
-                is_changed |= self.note_present(entity, display_name, revision);
+                is_changed |= self.note_present(entity, names, revision);
             }
         }
         for (entity, entry) in &mut self.entries {
@@ -67,10 +87,11 @@ impl Roster {
         is_changed
     }
 
-    fn note_present(&mut self, entity: &str, display_name: Option<&str>, revision: u64) -> bool {
+    fn note_present(&mut self, entity: &str, names: Names<'_>, revision: u64) -> bool {
         let Some(entry) = self.entries.get_mut(entity) else {
             let entry = Entry {
-                display_name: display_name.map(str::to_owned),
+                display_name: names.display_name.map(str::to_owned),
+                nickname: names.nickname.map(str::to_owned),
                 is_present: true,
                 came_at: revision,
                 changed_at: revision,
@@ -79,10 +100,11 @@ impl Roster {
             self.changes.insert((revision, entity.to_owned()));
             return true;
         };
-        if entry.is_present && entry.display_name.as_deref() == display_name {
+        if entry.is_present && entry.names() == names {
             return false;
         }
-        entry.display_name = display_name.map(str::to_owned);
+        entry.display_name = names.display_name.map(str::to_owned);
+        entry.nickname = names.nickname.map(str::to_owned);
         entry.is_present = true;
         entry.changed_at = revision;
         self.changes.insert((revision, entity.to_owned()));
@@ -131,7 +153,7 @@ mod tests {
     use super::*;
 
     fn update(roster: &mut Roster, present: &[&str]) -> bool {
-        roster.update(present.iter().map(|entity| (*entity, None)))
+        roster.update(present.iter().map(|entity| (*entity, Names::default())))
     }
 
     fn since(roster: &Roster, told_at: u64) -> Vec<(String, bool)> {
@@ -180,9 +202,20 @@ mod tests {
     #[test]
     fn roster_tells_a_new_name() {
         let mut roster = Roster::default();
-        roster.update([("a", None)].into_iter());
-        let told_at = roster.revision();
-        assert!(roster.update([("a", Some("A"))].into_iter()));
-        assert_eq!(since(&roster, told_at), [("a".to_owned(), true)]);
+        update(&mut roster, &["a"]);
+        let named = |name| Names {
+            display_name: Some(name),
+            nickname: None,
+        };
+        let nicknamed = Names {
+            nickname: Some("Al"),
+            ..named("A")
+        };
+        for names in [named("A"), nicknamed, named("A")] {
+            let told_at = roster.revision();
+            assert!(roster.update([("a", names)].into_iter()));
+            assert_eq!(since(&roster, told_at), [("a".to_owned(), true)]);
+            assert!(!roster.update([("a", names)].into_iter()));
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct ConferenceUser {
     pub entity: String,
     /// The name.
     pub display_text: Option<String>,
+    /// The nickname.
+    pub nickname: Option<String>,
     /// The status of its endpoint, such as `connected`.
     pub status: String,
     /// Whether it is the subscriber.
@@ -191,6 +193,7 @@ fn check(element: &Element) -> Result<(), String> {
             }
             ("conference-info" | "user" | "endpoint", "entity") => value.contains(':'),
             ("conference-info", "version") => value.parse::<u32>().is_ok(),
+            ("user", "xcon:nickname") => !value.is_empty(),
             ("user", field) => field.rsplit(':').next() == Some("yourown") && value == "true",
             _ => false,
         };
@@ -232,6 +235,7 @@ fn read_user(user: &Element) -> Result<ConferenceUser, String> {
             .ok_or("a user without entity")?
             .into(),
         display_text: user.child("display-text").map(|text| text.text.clone()),
+        nickname: user.attribute("xcon:nickname").map(str::to_owned),
         status: status.text.clone(),
         yourown: user
             .attributes

@@ -74,6 +74,12 @@ fn element<'t>(text: &'t str, scope: &Scope) -> Result<(Element, &'t str), Strin
             None => attributes.push((name, value)),
         }
     }
+    for (name, _) in &attributes {
+        let prefix = name.split_once(':').map(|(prefix, _)| prefix);
+        if prefix.is_some_and(|prefix| scope.iter().all(|(known, _)| known != prefix)) {
+            return Err(format!("the prefix of {name} is not declared"));
+        }
+    }
     let (prefix, name) = full_name.split_once(':').unwrap_or(("", full_name));
     let bound = scope.iter().rev().find(|(known, _)| known == prefix);
     let namespace = match bound {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use msrp_sip::focus::AdHocRight;
 use ring_io::Want;
 
 use super::Config;
@@ -101,6 +102,13 @@ fn backend(config: &Config) -> Option<String> {
         Want::Auto => "auto",
         Want::Uring => "uring",
         Want::Epoll => "epoll",
+    })
+}
+
+fn right(right: AdHocRight) -> Option<String> {
+    quoted(match right {
+        AdHocRight::Originator => "originator",
+        AdHocRight::Participants => "participants",
     })
 }
 
@@ -237,8 +245,11 @@ pub const KEYS: &[Key] = &[
         kind: "file, PEM",
         default: none,
         effect: "The certificate of the `tls` addresses with its chain; msrpd also shows it to servers that \
-                 ask for one. A relative path starts at the directory of the configuration file.",
-        limit: "A file that cannot be used stops the start.",
+                 ask for one. A relative path starts at the directory of the configuration file. When one of the \
+                 files of TLS changes, all are read anew for the connections to come, within seconds and \
+                 at once on SIGHUP.",
+        limit: "A file that cannot be used stops the start. Later it is logged with the reason, and what was \
+                read last stays in force.",
     },
     Key {
         path: "sip.key",
@@ -350,6 +361,36 @@ pub const KEYS: &[Key] = &[
                  list its type, unless it asked for it as a REPORT; else it is sent, since the sender \
                  asked for it.",
         limit: "A report that is kept is counted as skipped.",
+    },
+    Key {
+        path: "policy.adhoc_add",
+        kind: "`participants` or `originator`",
+        default: |c| right(c.policy.adhoc_add),
+        effect: "Who may add users to an ad-hoc session by REFER: everybody who takes part, or its originator \
+                 alone. Groups have `allow-invite-users-dynamically` for that.",
+        limit: "Others are refused with 403.",
+    },
+    Key {
+        path: "policy.adhoc_expel",
+        kind: "`originator` or `participants`",
+        default: |c| right(c.policy.adhoc_expel),
+        effect: "Who may remove others from an ad-hoc session by REFER. Groups have `allow-expelling` for that.",
+        limit: "Others are refused with 403.",
+    },
+    Key {
+        path: "policy.refer_status",
+        kind: "status, 202 or 200",
+        default: |c| number(c.policy.refer_status),
+        effect: "How a REFER that is carried out is answered: 202 as RFC 3515 has it, or 200 as RFC 7647 has it.",
+        limit: "Any other status stops the start.",
+    },
+    Key {
+        path: "policy.own_mark",
+        kind: "`PREFIX=NAMESPACE`",
+        default: |_| quoted(""),
+        effect: "The namespace of `yourown`, by which conference documents mark the subscriber's own entry. \
+                 Empty writes the attribute without prefix, as deployed clients read it.",
+        limit: "A prefix that XML or the documents use, and a namespace that is no URI, stop the start.",
     },
     Key {
         path: "relay.realm",

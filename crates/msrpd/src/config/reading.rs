@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 use toml::de::{DeTable, DeValue};
@@ -281,6 +282,34 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     if let Some(item) = table.get("strict_report_types") {
         policy.strict_report_types = item.boolean()?;
     }
+    read_rights(table, policy)
+}
+
+fn read_rights(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError> {
+    for (name, right) in [
+        ("adhoc_add", &mut policy.adhoc_add),
+        ("adhoc_expel", &mut policy.adhoc_expel),
+    ] {
+        if let Some(item) = table.get(name) {
+            *right = item.parsed(ADHOC_RIGHT, |text| match text {
+                "originator" => Some(AdHocRight::Originator),
+                "participants" => Some(AdHocRight::Participants),
+                _ => None,
+            })?;
+        }
+    }
+    if let Some(item) = table.get("refer_status") {
+        policy.refer_status = match item.number(200, 202)? {
+            status @ (200 | 202) => status,
+            _ => return Err(item.wrong("200 or 202")),
+        };
+    }
+    if let Some(item) = table.get("own_mark") {
+        let what = "\"\" or \"PREFIX=NAMESPACE\"";
+        if !item.text(what)?.is_empty() {
+            policy.own_mark = Some(item.parsed(what, OwnMark::parse)?);
+        }
+    }
     Ok(())
 }
 
@@ -355,6 +384,7 @@ fn listener_name(text: &str) -> Option<String> {
     is_legal.then(|| text.to_owned())
 }
 
+const ADHOC_RIGHT: &str = "\"originator\" or \"participants\"";
 const ADDRESS: &str = "\"ADDRESS:PORT\"";
 const NAME: &str = "a name of letters, digits, '-' and '_', at most 32 octets";
 const TRANSPORT: &str = "\"tcp\", \"tls\", \"ws\" or \"wss\"";

@@ -69,6 +69,10 @@ fn config_all_keys_are_read() {
             private_refusal_status: 428,
             interim_reports: true,
             strict_report_types: true,
+            adhoc_add: AdHocRight::Originator,
+            adhoc_expel: AdHocRight::Participants,
+            refer_status: 200,
+            own_mark: OwnMark::parse("oma=urn:oma:conference"),
         }
     );
     assert_eq!(config.relay.realm, "relay.example");
@@ -225,6 +229,18 @@ fn config_wrong_type_names_line_key_and_expectation() {
         (
             "[policy]\nnicknames = \"no\"",
             "2:13: policy.nicknames: expected true or false, found \"no\"",
+        ),
+        (
+            "[policy]\nadhoc_expel = \"owner\"",
+            "2:15: policy.adhoc_expel: expected \"originator\" or \"participants\", found \"owner\"",
+        ),
+        (
+            "[policy]\nrefer_status = 201",
+            "2:16: policy.refer_status: expected 200 or 202, found 201",
+        ),
+        (
+            "[policy]\nown_mark = \"xcon=urn:a\"",
+            "2:12: policy.own_mark: expected \"\" or \"PREFIX=NAMESPACE\", found \"xcon=urn:a\"",
         ),
         (
             "[groups]\ndirectory = 1",
@@ -462,6 +478,10 @@ nicknames = false
 private_refusal_status = 428
 interim_reports = true
 strict_report_types = true
+adhoc_add = "originator"
+adhoc_expel = "participants"
+refer_status = 200
+own_mark = "oma=urn:oma:conference"
 [relay]
 realm = "relay.example"
 users = ""

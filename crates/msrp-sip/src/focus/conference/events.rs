@@ -3,6 +3,10 @@
 //! # Spec
 //! CONF-7.2.1.12, CONF-7.2.2.10, CONF-7.2.2.11; RFC 4575, RFC 6665 s.4.2; AMB-35 to AMB-37.
 
+use std::collections::HashMap;
+
+use msrp_control::ParticipantId;
+
 use crate::address::Uri;
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::conference_info::{
@@ -15,6 +19,7 @@ use crate::focus::participant::Participant;
 use crate::focus::policy::Policy;
 use crate::focus::reception::participants_max;
 use crate::focus::refusal::Refusal;
+use crate::focus::roster::Names;
 use crate::focus::subscription::{
     ALLOW_EVENTS, EndReason, EventName, Matter, Package, Phase, Place, Subscription, Watch,
 };
@@ -313,9 +318,36 @@ impl Conference {
         if !self.notifier.is_stale {
             return;
         }
-        let connected = self.participants.values().filter(|p| p.is_connected());
-        let present: Vec<Presence<'_>> = connected.map(presence).collect();
+        let connected = || self.participants.values().filter(|p| p.is_connected());
+        // A user may have a nickname on one device alone.
+        let mut nicknames: HashMap<&str, &str> = HashMap::new();
+        for participant in connected() {
+            if let Some(nickname) = &participant.nickname {
+                nicknames.entry(&participant.entity).or_insert(nickname);
+            }
+        }
+        let present: Vec<Presence<'_>> = connected()
+            .map(|p| presence(p, nicknames.get(p.entity.as_str()).copied()))
+            .collect();
         self.notifier.update(&present, now);
+    }
+
+    /// The room knows a participant by another nickname, or by none.
+    ///
+    /// # Spec
+    /// RFC 7701 s.7.4.
+    pub(crate) fn on_nickname_changed(
+        &mut self,
+        id: &ParticipantId,
+        nickname: Option<&str>,
+        env: &mut Env<'_>,
+    ) {
+        let Some(participant) = self.participants.values_mut().find(|p| p.id == *id) else {
+            return;
+        };
+        participant.nickname = nickname.map(str::to_owned);
+        self.notifier.is_stale = true;
+        self.settle(env);
     }
 
     /// Sends a subscription the NOTIFY that it is owed now, if any.
@@ -381,6 +413,7 @@ impl Conference {
                 let info = ConferenceInfo {
                     entity: &entity,
                     version: watch.version.wrapping_add(1),
+                    own_mark: policy.own_mark.as_ref(),
                     content: self.content_for(subscription, watch, policy),
                 };
                 (CONFERENCE_INFO, info.write())
@@ -404,6 +437,7 @@ impl Conference {
         let user = |(entity, entry): (&'a str, &'a crate::focus::roster::Entry)| User {
             entity,
             display_text: entry.display_name.as_deref(),
+            nickname: entry.nickname.as_deref(),
             is_connected: entry.is_present,
             is_own: self.notifier.is_own(&subscription.subscriber, entity),
         };
@@ -445,10 +479,13 @@ impl Conference {
     }
 }
 
-fn presence(participant: &Participant) -> Presence<'_> {
+fn presence<'a>(participant: &'a Participant, nickname: Option<&'a str>) -> Presence<'a> {
     Presence {
         entity: &participant.entity,
-        display_name: participant.display_name.as_deref(),
+        names: Names {
+            display_name: participant.display_name.as_deref(),
+            nickname,
+        },
         keys: participant.addresses.iter().map(Uri::key).collect(),
     }
 }

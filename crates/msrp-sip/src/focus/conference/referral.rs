@@ -12,7 +12,7 @@ use crate::focus::headers::{self, ALLOW, SOFTWARE};
 use crate::focus::invitation::Inviter;
 use crate::focus::media::Remote;
 use crate::focus::participant::Participant;
-use crate::focus::policy::Policy;
+use crate::focus::policy::{AdHocRight, Policy};
 use crate::focus::reception::participants_max;
 use crate::focus::refer::{Action, Reference};
 use crate::focus::refusal::Refusal;
@@ -134,7 +134,7 @@ impl Conference {
             .get(&key)
             .ok_or(Refusal::FunctionForbidden)?;
         let may_add = match &self.kind {
-            Kind::OneToOne(_) | Kind::AdHoc(_) => true,
+            Kind::OneToOne(_) | Kind::AdHoc(_) => self.has_right(key, policy.adhoc_add),
             Kind::Group(group) => {
                 !group.is_age_restricted
                     && self
@@ -318,7 +318,7 @@ impl Conference {
             return Err(Refusal::FunctionForbidden);
         }
         let is_self = |k: &u64| self.is_same_user(key, *k);
-        if !keys.iter().all(is_self) && !self.may_expel(key) {
+        if !keys.iter().all(is_self) && !self.may_expel(key, env.policy) {
             return Err(Refusal::FunctionForbidden);
         }
         let expelled: Vec<&Participant> = keys
@@ -355,13 +355,22 @@ impl Conference {
 
     /// # Spec
     /// AMB-18.
-    fn may_expel(&self, key: u64) -> bool {
+    fn may_expel(&self, key: u64, policy: &Policy) -> bool {
         let Some(participant) = self.participants.get(&key) else {
             return false;
         };
         match self.rights_of(participant) {
             Some(rights) => rights.expel,
-            None => self.is_same_user(key, self.originator),
+            None => self.has_right(key, policy.adhoc_expel),
+        }
+    }
+
+    /// # Spec
+    /// AMB-15, AMB-18.
+    fn has_right(&self, key: u64, right: AdHocRight) -> bool {
+        match right {
+            AdHocRight::Originator => self.is_same_user(key, self.originator),
+            AdHocRight::Participants => true,
         }
     }
 
@@ -415,7 +424,7 @@ impl Conference {
             fields.push("Refer-Sub", "false");
         }
         Answer {
-            status: 202,
+            status: policy.refer_status,
             reason: None,
             headers: fields,
             body: None,

@@ -139,6 +139,7 @@ impl Conference {
             is_hidden: false,
             may_send_private: false,
             display_name,
+            nickname: None,
             referrer_alias: None,
             state,
             is_in_room: false,

@@ -18,6 +18,7 @@ const NAMESPACE: &str = "urn:ietf:params:xml:ns:conference-info";
 struct User {
     entity: String,
     name: Option<String>,
+    nickname: Option<String>,
     status: String,
     is_own: bool,
 }
@@ -57,6 +58,7 @@ fn read_user(element: &Element) -> User {
         name: element
             .child(NAMESPACE, "display-text")
             .map(|e| e.text.clone()),
+        nickname: element.attribute("nickname").map(str::to_owned),
         status: endpoint.child(NAMESPACE, "status").unwrap().text.clone(),
         is_own: match element.attribute("yourown") {
             Some("true") => true,
@@ -226,6 +228,7 @@ fn subscriber_is_told_everything_at_first() {
     let expected = ["alice", "bob"].map(|user| User {
         entity: format!("sip:{user}@example.com"),
         name: Some(format!("{user} of the club")),
+        nickname: None,
         status: "connected".to_owned(),
         is_own: user == "alice",
     });
@@ -836,5 +839,50 @@ fn participant_that_comes_back_is_told() {
     assert_eq!(world.final_of(bob).status, 200);
     let back = read(&next(&mut world));
     assert_eq!(back.roster(), [("sip:bob@example.com", "connected")]);
+    world.finish();
+}
+
+fn name(world: &mut World, participant: &str, nickname: Option<&str>) {
+    let event = Event::NicknameChanged {
+        room: world.room(),
+        participant: ParticipantId::new(participant).unwrap(),
+        nickname: nickname.map(str::to_owned),
+    };
+    world.engine_event(&event);
+}
+
+// covers: MSRP-7701-7.4-01
+#[test]
+fn nickname_is_told_beside_the_address_and_taken_back() {
+    let mut world = world();
+    call(&mut world, "alice");
+    call(&mut world, "bob");
+    name(&mut world, "p1", Some("Dopey <Donkey>"));
+    let (_, first) = watch(&mut world, GROUP, caller("alice"));
+    let nicknames = |document: &Document| -> Vec<(String, Option<String>)> {
+        let users = document.users.iter();
+        users
+            .map(|u| (u.entity.clone(), u.nickname.clone()))
+            .collect()
+    };
+    let (alice, bob) = ("sip:alice@example.com", "sip:bob@example.com");
+    let donkey = Some("Dopey <Donkey>".to_owned());
+    assert_eq!(
+        nicknames(&first),
+        [(alice.to_owned(), None), (bob.to_owned(), donkey)]
+    );
+    // On a second device the user keeps it, though that session has none.
+    call(&mut world, "bob");
+    for (participant, nickname, told) in [("p0", Some("Al"), alice), ("p1", None, bob)] {
+        name(&mut world, participant, nickname);
+        let document = read(&next(&mut world));
+        assert_eq!(document.state, "partial");
+        let expected = (told.to_owned(), nickname.map(str::to_owned));
+        assert_eq!(nicknames(&document), [expected]);
+        assert_eq!(document.users[0].status, "connected");
+    }
+    // One who is gone is named no more.
+    name(&mut world, "p9", Some("Nobody"));
+    assert!(world.notifies().is_empty());
     world.finish();
 }

@@ -1,7 +1,10 @@
 //! Groups whose documents change while their sessions run.
 
+use msrp_control::Command;
+
 use super::world::{Call, World, anonymous, caller, policy, sdp, uri};
-use crate::groups::{Condition, Group, Rights, Rule};
+use crate::groups::{ActivePolicy, Condition, Group, Identity, Rights, Rule};
+use crate::limits::NS_PER_S;
 use crate::ua::Headers;
 
 const GROUP: &str = "sip:club@im.example";
@@ -154,5 +157,74 @@ fn invitation_of_somebody_who_was_taken_off_the_group_is_cancelled() {
     assert_eq!(world.cancels(), [invites[1].0]);
     assert!(world.byes().is_empty());
     world.respond(invites[1].0, 487, Headers::new(), None);
+    world.finish();
+}
+
+// covers: REL-7.2.2.8-06, REL-7.2.2.8-12
+#[test]
+fn group_whose_length_is_changed_ends_by_the_new_one_from_its_start() {
+    let lasting = |duration_s_max| Group {
+        active_policy: ActivePolicy {
+            duration_s_max,
+            ..ActivePolicy::default()
+        },
+        ..group()
+    };
+    let mut world = world(lasting(None));
+    let begun = world.now;
+    let alice = call(&mut world, "alice");
+    world.acknowledge(alice);
+    let timer = world.focus.poll_timeout();
+    world.now = begun + 100 * NS_PER_S;
+    set_groups(&mut world, [lasting(Some(300))]);
+    assert_eq!(world.focus.poll_timeout(), Some(begun + 300 * NS_PER_S));
+    // Without a length it lasts as long as its participants refresh.
+    set_groups(&mut world, [lasting(None)]);
+    assert_eq!(world.focus.poll_timeout(), timer);
+    // One that is over already ends the session at once.
+    set_groups(&mut world, [lasting(Some(60))]);
+    assert!(world.byes().is_empty());
+    assert_eq!(world.wait(), 0);
+    assert_eq!(answer_byes(&mut world).len(), 1);
+    world.finish();
+}
+
+// covers: PM-7.2.3.4-02
+#[test]
+fn group_whose_rule_for_private_messages_is_changed_tells_the_room() {
+    let mut world = world(group());
+    for user in ["alice", "bob"] {
+        let call = call(&mut world, user);
+        world.acknowledge(call);
+    }
+    let told = |world: &World| -> Vec<(String, bool)> {
+        let updates = world.commands("update").into_iter();
+        let told = updates.map(|command| match command {
+            Command::UpdateParticipant { config, .. } => (config.entity, config.may_send_private),
+            other => panic!("{other:?}"),
+        });
+        told.collect()
+    };
+    assert_eq!(told(&world), []);
+    let rule = |user: &str, private_messages| Rule {
+        conditions: vec![Condition::Identity(vec![Identity::One(format!(
+            "sip:{user}@example.com"
+        ))])],
+        rights: Rights {
+            private_messages,
+            ..Rights::of_member()
+        },
+    };
+    let changed = Group {
+        rules: Some(vec![rule("alice", true), rule("bob", false)]),
+        ..group()
+    };
+    set_groups(&mut world, [changed]);
+    let without = ("sip:bob@example.com".to_owned(), false);
+    assert_eq!(told(&world), std::slice::from_ref(&without));
+    assert!(world.byes().is_empty());
+    set_groups(&mut world, [group()]);
+    let with = ("sip:bob@example.com".to_owned(), true);
+    assert_eq!(told(&world), [without, with]);
     world.finish();
 }

@@ -3,7 +3,7 @@
 use msrp_control::Command;
 
 use super::world::{Call, Notify, Sent, World, anonymous, caller, policy, sdp, uri};
-use crate::focus::Policy;
+use crate::focus::{AdHocRight, Policy};
 use crate::groups::{Group, Rights, Rule};
 use crate::limits::{INVITED_PER_PLACE_MAX, NS_PER_S};
 use crate::ua::{Answer, Body, DialogEnd, DialogId, Headers, Method, OutRequest};
@@ -104,7 +104,11 @@ fn invite(world: &mut World) -> (DialogId, OutRequest) {
 
 /// Three who talk: alice who began, bob and carol.
 fn three() -> (World, Call, [DialogId; 2]) {
-    let mut world = World::new();
+    three_with(policy())
+}
+
+fn three_with(policy: Policy) -> (World, Call, [DialogId; 2]) {
+    let mut world = World::with(policy, []);
     let alice = world.ad_hoc(&["sip:bob@example.com", "sip:carol@example.com"]);
     let invites = world.invites();
     for (dialog, _) in &invites {
@@ -809,5 +813,34 @@ fn session_does_not_invite_without_end() {
             world.respond(dialog, 486, Headers::new(), None);
         }
     }
+    world.finish();
+}
+
+#[test]
+fn rights_in_an_ad_hoc_session_are_the_operators_choice() {
+    let chosen = Policy {
+        adhoc_add: AdHocRight::Originator,
+        adhoc_expel: AdHocRight::Participants,
+        refer_status: 200,
+        ..policy()
+    };
+    let (mut world, _, [_, carol]) = three_with(chosen);
+    let to = session(&world);
+    let quiet = |headers: Headers| headers.with("Refer-Sub", "false");
+    let refused = refer(&mut world, &to, caller("bob"), &add("dave"));
+    assert_eq!(refusal(&refused), FORBIDDEN);
+    assert!(world.invites().is_empty());
+    let added = refer(&mut world, &to, caller("alice"), &quiet(add("dave")));
+    assert_eq!(added.status, 200);
+    let (dave, _) = invite(&mut world);
+    world.accept(dave);
+    let removed = refer(&mut world, &to, caller("bob"), &quiet(remove("carol")));
+    assert_eq!(removed.status, 200);
+    let byes = world.byes();
+    assert_eq!((byes.len(), byes[0].0), (1, carol));
+    world.finish_request(byes[0].1, 200, Headers::new());
+    // A stranger has no right all the same.
+    let stranger = refer(&mut world, &to, caller("mallory"), &remove("bob"));
+    assert_eq!(refusal(&stranger), FORBIDDEN);
     world.finish();
 }
