@@ -15,6 +15,7 @@ mod binding;
 mod commands;
 mod connection;
 mod crossings;
+mod describing;
 mod description;
 mod inbound;
 mod intake;

@@ -234,7 +234,14 @@ impl Focus {
     /// Takes what the media engine tells unasked.
     pub fn handle_engine_event(&mut self, now: u64, event: &Event) {
         match event {
-            Event::ParticipantBound { .. } | Event::NicknameChanged { .. } => {}
+            // What it asked for itself, or what concerns the media alone.
+            Event::RoomStarted { .. }
+            | Event::RoomClosed { .. }
+            | Event::ParticipantJoined { .. }
+            | Event::ParticipantUpdated { .. }
+            | Event::ParticipantRemoved { .. }
+            | Event::ParticipantBound { .. }
+            | Event::NicknameChanged { .. } => {}
             Event::ParticipantLost {
                 room,
                 participant,

@@ -48,6 +48,17 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.update_participant(&room, &participant, *update));
             }
+            ShardMessage::SetMuted {
+                room,
+                participant,
+                is_muted,
+                reply,
+            } => {
+                let _ = reply.send(self.set_muted(&room, &participant, is_muted));
+            }
+            ShardMessage::Describe { room, what, reply } => {
+                let _ = reply.send(self.describe(&room, &what));
+            }
             ShardMessage::SendMessage {
                 room,
                 message,
@@ -91,7 +102,8 @@ impl<I: Io> Shard<I> {
             participants: Default::default(),
             started: now,
         };
-        self.rooms.insert(room, running);
+        self.rooms.insert(room.clone(), running);
+        self.environment.hub.publish(&Event::RoomStarted { room });
         Ok(Reply::Done)
     }
 
@@ -112,6 +124,8 @@ impl<I: Io> Shard<I> {
         self.rooms.remove(room);
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
+        let room = room.clone();
+        self.environment.hub.publish(&Event::RoomClosed { room });
         Ok(Reply::Done)
     }
 
@@ -143,6 +157,7 @@ impl<I: Io> Shard<I> {
             let _ = reply.send(Err(full()));
             return;
         }
+        let entity = spec.participant.entity.clone();
         let Some(leg) = self.switch.add_leg(running.key, spec) else {
             let _ = reply.send(Err(full()));
             return;
@@ -150,6 +165,11 @@ impl<I: Io> Shard<I> {
         running.participants.insert(participant.clone(), leg);
         self.count_sessions(&room);
         tracing::info!(%room, %participant, "session started");
+        self.environment.hub.publish(&Event::ParticipantJoined {
+            room: room.clone(),
+            participant: participant.clone(),
+            entity,
+        });
         self.sessions
             .insert(leg, Session::new(room, participant, (local, &sdp), now));
         if let Some(peer) = peer
@@ -172,6 +192,10 @@ impl<I: Io> Shard<I> {
         self.switch.end_copies(leg);
         self.carry_out(now);
         self.end_session(now, leg, EndReason::Removed);
+        self.environment.hub.publish(&Event::ParticipantRemoved {
+            room: room.clone(),
+            participant: participant.clone(),
+        });
         Ok(Reply::Done)
     }
 
@@ -183,7 +207,22 @@ impl<I: Io> Shard<I> {
     ) -> Answer {
         let leg = self.find(room, participant)?;
         self.switch.update_participant(leg, update);
+        self.tell_updated(room, participant);
         Ok(Reply::Done)
+    }
+
+    fn set_muted(&mut self, room: &RoomId, participant: &ParticipantId, is_muted: bool) -> Answer {
+        let leg = self.find(room, participant)?;
+        self.switch.set_muted(leg, is_muted);
+        self.tell_updated(room, participant);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn tell_updated(&self, room: &RoomId, participant: &ParticipantId) {
+        self.environment.hub.publish(&Event::ParticipantUpdated {
+            room: room.clone(),
+            participant: participant.clone(),
+        });
     }
 
     /// Sends a message of the room itself.
@@ -306,7 +345,7 @@ fn own_message_error(error: &OwnMessageError) -> ControlError {
     ControlError::new(code, error.to_string())
 }
 
-fn no_such_room() -> ControlError {
+pub(super) fn no_such_room() -> ControlError {
     ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs")
 }
 
