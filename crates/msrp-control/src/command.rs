@@ -292,6 +292,8 @@ pub struct NodeStatus {
     pub participants_count: u64,
     /// Shards that serve.
     pub shards_count: u64,
+    /// Longest message that the node takes, octets of the whole CPIM message.
+    pub message_octets_max: u64,
     /// Whether new rooms are refused.
     pub is_draining: bool,
 }

@@ -392,6 +392,7 @@ impl ShardEngine {
             rooms_count: self.rooms.len() as u64,
             participants_count: self.counters.iter().map(|c| c.participants()).sum(),
             shards_count: self.shards.len() as u64,
+            message_octets_max: self.limits.message_octets_max,
             is_draining: self.is_draining.load(Ordering::Relaxed),
         }
     }
