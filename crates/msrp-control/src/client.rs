@@ -7,7 +7,8 @@ use futures_channel::{mpsc, oneshot};
 use crate::metrics::Sample;
 use crate::{
     Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
-    ParticipantConfig, ParticipantId, Reply, RoomConfig, RoomId,
+    ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig, RoomId, RoomState,
+    RoomSummary,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -105,7 +106,7 @@ impl Client {
         };
         match self.execute(command).await? {
             Reply::Sdp(sdp) => Ok(sdp),
-            Reply::Done | Reply::Status(_) => Err(unavailable()),
+            _ => Err(unavailable()),
         }
     }
 
@@ -151,7 +152,7 @@ impl Client {
         };
         match self.execute(command).await? {
             Reply::Sdp(sdp) => Ok(sdp),
-            Reply::Done | Reply::Status(_) => Err(unavailable()),
+            _ => Err(unavailable()),
         }
     }
 
@@ -202,6 +203,91 @@ impl Client {
         done(&self.execute(Command::SendMessage { room, message }).await?)
     }
 
+    /// [`Command::SetMuted`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`].
+    pub async fn set_muted(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        is_muted: bool,
+    ) -> Result<(), ControlError> {
+        let command = Command::SetMuted {
+            room,
+            participant,
+            is_muted,
+        };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::SetDraining`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unavailable`].
+    pub async fn set_draining(&self, is_draining: bool) -> Result<(), ControlError> {
+        done(&self.execute(Command::SetDraining { is_draining }).await?)
+    }
+
+    /// [`Command::ListRooms`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unavailable`].
+    pub async fn rooms(
+        &self,
+        after: Option<RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomSummary>, ControlError> {
+        match self.execute(Command::ListRooms { after, limit }).await? {
+            Reply::Rooms(rooms) => Ok(rooms),
+            _ => Err(unavailable()),
+        }
+    }
+
+    /// [`Command::DescribeRoom`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn room(&self, room: RoomId) -> Result<RoomState, ControlError> {
+        match self.execute(Command::DescribeRoom { room }).await? {
+            Reply::Room(state) => Ok(*state),
+            _ => Err(unavailable()),
+        }
+    }
+
+    /// [`Command::ListParticipants`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn participants(
+        &self,
+        room: RoomId,
+        after: Option<ParticipantId>,
+        limit: usize,
+    ) -> Result<Vec<ParticipantState>, ControlError> {
+        let command = Command::ListParticipants { room, after, limit };
+        match self.execute(command).await? {
+            Reply::Participants(participants) => Ok(participants),
+            _ => Err(unavailable()),
+        }
+    }
+
+    /// [`Command::DescribeParticipant`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`].
+    pub async fn participant(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+    ) -> Result<ParticipantState, ControlError> {
+        let command = Command::DescribeParticipant { room, participant };
+        match self.execute(command).await? {
+            Reply::Participants(mut one) => one.pop().ok_or_else(unavailable),
+            _ => Err(unavailable()),
+        }
+    }
+
     /// [`Command::Status`].
     ///
     /// # Errors
@@ -209,7 +295,7 @@ impl Client {
     pub async fn status(&self) -> Result<NodeStatus, ControlError> {
         match self.execute(Command::Status).await? {
             Reply::Status(status) => Ok(status),
-            Reply::Done | Reply::Sdp(_) => Err(unavailable()),
+            _ => Err(unavailable()),
         }
     }
 }
@@ -217,7 +303,7 @@ impl Client {
 fn done(reply: &Reply) -> Result<(), ControlError> {
     match reply {
         Reply::Done => Ok(()),
-        Reply::Sdp(_) | Reply::Status(_) => Err(unavailable()),
+        _ => Err(unavailable()),
     }
 }
 

@@ -88,8 +88,53 @@ pub enum Command {
         /// The message.
         message: OwnMessage,
     },
+    /// Takes the word from a participant, or gives it back: while it is muted, what it sends is
+    /// refused with 403, and it receives as before. [`Command::UpdateParticipant`] and
+    /// [`Command::Reoffer`] leave this as it is. Answered with [`Reply::Done`].
+    SetMuted {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// Whether it is muted from now on.
+        is_muted: bool,
+    },
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
+    /// Asks which rooms run, in the order of their ids. Answered with [`Reply::Rooms`].
+    ListRooms {
+        /// Only rooms behind this one.
+        after: Option<RoomId>,
+        /// Most rooms of the answer; the engine lowers it to [`PAGE_MAX`].
+        limit: usize,
+    },
+    /// Asks for the rules of a room. Answered with [`Reply::Room`].
+    DescribeRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// Asks who is in a room, in the order of their ids. Answered with [`Reply::Participants`].
+    ListParticipants {
+        /// The room.
+        room: RoomId,
+        /// Only participants behind this one.
+        after: Option<ParticipantId>,
+        /// Most participants of the answer; the engine lowers it to [`PAGE_MAX`].
+        limit: usize,
+    },
+    /// Asks for one participant. Answered with [`Reply::Participants`] with that one in it.
+    DescribeParticipant {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
+    /// Has the engine refuse new rooms, or take them again. Rooms that run go on, and take
+    /// participants: they live nowhere else. Answered with [`Reply::Done`].
+    SetDraining {
+        /// Whether new rooms are refused with [`ErrorCode::Draining`](crate::ErrorCode::Draining).
+        is_draining: bool,
+    },
 }
 
 /// What the engine answers to a [`Command`].
@@ -101,6 +146,46 @@ pub enum Reply {
     Sdp(String),
     /// The sums of the node.
     Status(NodeStatus),
+    /// Rooms that run.
+    Rooms(Vec<RoomSummary>),
+    /// The rules of a room as they are in force.
+    Room(Box<RoomState>),
+    /// Participants of a room.
+    Participants(Vec<ParticipantState>),
+}
+
+/// A room in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSummary {
+    /// The room.
+    pub room: RoomId,
+    /// Its participants, as of the last one that came or went.
+    pub participants_count: u64,
+}
+
+/// A room at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomState {
+    /// Its rules. The first address is as it was given; the others are in the form in which they
+    /// are compared.
+    pub config: RoomConfig,
+    /// Its participants.
+    pub participants_count: u64,
+}
+
+/// A participant at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantState {
+    /// The participant.
+    pub participant: ParticipantId,
+    /// Who it is. Identities are in the form in which they are compared.
+    pub config: ParticipantConfig,
+    /// Its nickname as it is shown.
+    pub nickname: Option<String>,
+    /// Whether its session has a connection.
+    pub is_bound: bool,
+    /// Whether the word was taken from it.
+    pub is_muted: bool,
 }
 
 /// The rules of a room.
@@ -207,9 +292,15 @@ pub struct NodeStatus {
     pub participants_count: u64,
     /// Shards that serve.
     pub shards_count: u64,
+    /// Longest message that the node takes, octets of the whole CPIM message.
+    pub message_octets_max: u64,
+    /// Whether new rooms are refused.
+    pub is_draining: bool,
 }
 
 /// Most addresses of one room.
 pub const ROOM_URIS_MAX: usize = 8;
+/// Most entries of one list that the engine gives.
+pub const PAGE_MAX: usize = 1000;
 /// Most identities of one participant.
 pub const IDENTITIES_MAX: usize = 8;

@@ -7,6 +7,41 @@ use crate::{ParticipantId, RoomId};
 /// Something that happened in the engine. Events of one room come in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A controller made the room.
+    RoomStarted {
+        /// The room.
+        room: RoomId,
+    },
+    /// A controller closed the room, or the node goes down. Its participants are gone with it; no
+    /// event follows for them.
+    RoomClosed {
+        /// The room.
+        room: RoomId,
+    },
+    /// A controller put the participant into the room. Its session may still wait for an answer
+    /// and for a connection.
+    ParticipantJoined {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// The address shown to others.
+        entity: String,
+    },
+    /// A controller changed who the participant is, what it may do, or its session.
+    ParticipantUpdated {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
+    /// A controller removed the participant.
+    ParticipantRemoved {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
     /// The participant's session was bound to a connection: its first request arrived, or the
     /// engine's own first SEND was answered.
     ParticipantBound {
@@ -44,6 +79,24 @@ pub enum Event {
         /// Why the room ended.
         reason: EndReason,
     },
+}
+
+impl Event {
+    /// The room in which it happened.
+    #[must_use]
+    pub fn room(&self) -> &RoomId {
+        match self {
+            Self::RoomStarted { room }
+            | Self::RoomClosed { room }
+            | Self::ParticipantJoined { room, .. }
+            | Self::ParticipantUpdated { room, .. }
+            | Self::ParticipantRemoved { room, .. }
+            | Self::ParticipantBound { room, .. }
+            | Self::ParticipantLost { room, .. }
+            | Self::NicknameChanged { room, .. }
+            | Self::RoomLost { room, .. } => room,
+        }
+    }
 }
 
 /// Why a session or a room ended.

@@ -15,7 +15,8 @@ pub mod metrics;
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
     Addressing, Command, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus, OwnMessage,
-    ParticipantConfig, ROOM_URIS_MAX, Reply, RoomConfig,
+    PAGE_MAX, ParticipantConfig, ParticipantState, ROOM_URIS_MAX, Reply, RoomConfig, RoomState,
+    RoomSummary,
 };
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};

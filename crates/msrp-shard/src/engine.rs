@@ -10,6 +10,7 @@ mod hub;
 mod registry;
 mod supervisor;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -20,8 +21,8 @@ use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
     Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia,
-    Media, NodeStatus, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply, ReplySender,
-    RoomConfig, RoomId,
+    Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply,
+    ReplySender, RoomConfig, RoomId, RoomSummary,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -30,7 +31,7 @@ use msrp_wire::Identity;
 use crate::config::{EngineConfig, EngineLimits};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
-use crate::mailbox::{Reoffer, ShardHandle, ShardMessage};
+use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
@@ -88,6 +89,7 @@ pub struct ShardEngine {
     next_shard: AtomicUsize,
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
+    is_draining: AtomicBool,
     advertised: Advertised,
     limits: EngineLimits,
     clock: Instant,
@@ -131,6 +133,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
+        is_draining: AtomicBool::new(false),
         advertised: Advertised::new(first.advertise.clone(), bound),
         limits: config.limits.clone(),
         clock,
@@ -264,6 +267,12 @@ impl ShardEngine {
                 "the node is going down",
             ));
         }
+        if self.is_draining.load(Ordering::Relaxed) {
+            return Err(ControlError::new(
+                ErrorCode::Draining,
+                "the node drains and takes no new rooms; use another node",
+            ));
+        }
         if self.rooms.len() >= self.limits.rooms_max {
             let detail = format!(
                 "the node runs {} rooms, the most it may",
@@ -336,6 +345,8 @@ impl ShardEngine {
             | ShardMessage::SetPeer { reply, .. }
             | ShardMessage::UpdateParticipant { reply, .. }
             | ShardMessage::SendMessage { reply, .. }
+            | ShardMessage::SetMuted { reply, .. }
+            | ShardMessage::Describe { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
@@ -381,7 +392,42 @@ impl ShardEngine {
             rooms_count: self.rooms.len() as u64,
             participants_count: self.counters.iter().map(|c| c.participants()).sum(),
             shards_count: self.shards.len() as u64,
+            message_octets_max: self.limits.message_octets_max,
+            is_draining: self.is_draining.load(Ordering::Relaxed),
         }
+    }
+
+    /// The first rooms behind one, by id.
+    fn list_rooms(&self, after: Option<&RoomId>, limit: usize) -> Vec<RoomSummary> {
+        let limit = limit.min(PAGE_MAX);
+        let mut first = BTreeMap::new();
+        for entry in self.rooms.iter() {
+            if after.is_none_or(|after| entry.key() > after) {
+                first.insert(entry.key().clone(), entry.value().sessions_count);
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        let summary = |(room, count)| RoomSummary {
+            room,
+            participants_count: count as u64,
+        };
+        first.into_iter().map(summary).collect()
+    }
+
+    fn describe(
+        &self,
+        room: RoomId,
+        what: Described,
+        reply: ReplySender,
+    ) -> Result<(), (ReplySender, ControlError)> {
+        let key = room.clone();
+        self.post_to(&key, reply, |reply| ShardMessage::Describe {
+            room,
+            what,
+            reply,
+        })
     }
 
     fn dispatch(
@@ -483,6 +529,36 @@ impl ShardEngine {
             }
             Command::Status => {
                 let _ = reply.send(Ok(Reply::Status(self.status())));
+                Ok(())
+            }
+            Command::SetMuted {
+                room,
+                participant,
+                is_muted,
+            } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::SetMuted {
+                    room,
+                    participant,
+                    is_muted,
+                    reply,
+                })
+            }
+            Command::ListRooms { after, limit } => {
+                let rooms = self.list_rooms(after.as_ref(), limit);
+                let _ = reply.send(Ok(Reply::Rooms(rooms)));
+                Ok(())
+            }
+            Command::DescribeRoom { room } => self.describe(room, Described::Room, reply),
+            Command::ListParticipants { room, after, limit } => {
+                self.describe(room, Described::Participants(after, limit), reply)
+            }
+            Command::DescribeParticipant { room, participant } => {
+                self.describe(room, Described::Participant(participant), reply)
+            }
+            Command::SetDraining { is_draining } => {
+                self.is_draining.store(is_draining, Ordering::Relaxed);
+                let _ = reply.send(Ok(Reply::Done));
                 Ok(())
             }
         }

@@ -48,6 +48,19 @@ pub(crate) enum ShardMessage {
         update: Box<msrp_switch::Participant>,
         reply: ReplySender,
     },
+    /// Take the word from a participant, or give it back.
+    SetMuted {
+        room: RoomId,
+        participant: ParticipantId,
+        is_muted: bool,
+        reply: ReplySender,
+    },
+    /// Say what is in a room.
+    Describe {
+        room: RoomId,
+        what: Described,
+        reply: ReplySender,
+    },
     /// Send a message of the room itself.
     SendMessage {
         room: RoomId,
@@ -68,6 +81,17 @@ pub(crate) enum ShardMessage {
     /// Panic, as a defect would.
     #[cfg(feature = "test-faults")]
     Panic,
+}
+
+/// What a controller wants to know of a room.
+#[derive(Debug)]
+pub(crate) enum Described {
+    /// Its rules.
+    Room,
+    /// One participant.
+    Participant(ParticipantId),
+    /// So many participants behind this one, by id.
+    Participants(Option<ParticipantId>, usize),
 }
 
 /// A session to be.

@@ -16,6 +16,7 @@ mod binding;
 mod commands;
 mod connection;
 mod crossings;
+mod describing;
 mod description;
 mod inbound;
 mod intake;

@@ -80,7 +80,7 @@ impl Engine for Rooms {
                 seats.remove(&(room, Some(participant)));
                 Reply::Done
             }
-            Command::Status => Reply::Done,
+            _ => Reply::Done,
         };
         reply.send(Ok(answer)).ok();
     }

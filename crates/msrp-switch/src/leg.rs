@@ -69,6 +69,8 @@ pub struct Leg {
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
+    /// Whether the controller took the word from it.
+    pub(crate) is_muted: bool,
     /// Whether it gets the messages that start from now on.
     pub(crate) is_joined: bool,
     /// The chunk that is arriving on it.
@@ -131,6 +133,7 @@ impl Leg {
             acceptance: spec.acceptance,
             may_send: spec.may_send,
             may_receive: spec.may_receive,
+            is_muted: false,
             is_joined: false,
             chunk: OpenChunk::Closed,
             chunk_failure_report: FailureReport::Yes,
@@ -150,6 +153,17 @@ impl Leg {
         self.is_hidden = participant.is_hidden;
         self.may_send_private = participant.may_send_private;
         self.shows_release = participant.shows_release;
+    }
+
+    /// Who it is at present.
+    pub(crate) fn participant(&self) -> Participant {
+        Participant {
+            identities: self.identities.to_vec(),
+            entity: self.entity.as_ref().to_owned(),
+            is_hidden: self.is_hidden,
+            may_send_private: self.may_send_private,
+            shows_release: self.shows_release,
+        }
     }
 
     /// Whether this is one of its addresses.

@@ -16,7 +16,7 @@ pub enum Refused {
     NoSenderOrRecipient,
     /// The wrapper's From is not an address of the sender.
     FromNotSender,
-    /// The sender's media description says that it does not send.
+    /// The sender's media description says that it does not send, or the sender is muted.
     SenderMayNotSend,
     /// The wrapper names nobody in this room.
     NoSuchRecipient,

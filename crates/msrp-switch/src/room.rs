@@ -78,6 +78,18 @@ impl Room {
         }
     }
 
+    /// Its rules at present.
+    pub(crate) fn spec(&self) -> RoomSpec {
+        RoomSpec {
+            uri: self.uri.as_ref().to_owned(),
+            addresses: self.addresses.to_vec(),
+            message_octets_max: self.message_octets_max,
+            private_messages: self.private_messages,
+            nicknames: self.has_nicknames,
+            addressing: self.addressing,
+        }
+    }
+
     /// Whether this address means everybody in the room.
     pub(crate) fn is(&self, identity: &Identity) -> bool {
         self.addresses.contains(identity)

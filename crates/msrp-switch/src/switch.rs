@@ -374,6 +374,32 @@ impl Switch {
         }
     }
 
+    /// Takes the word from a participant, or gives it back. While it is muted, the messages that it
+    /// starts are refused with [`Refused::SenderMayNotSend`](crate::Refused::SenderMayNotSend).
+    pub fn set_muted(&mut self, leg: LegKey, is_muted: bool) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.is_muted = is_muted;
+        }
+    }
+
+    /// Whether the word was taken from a participant.
+    #[must_use]
+    pub fn is_muted(&self, leg: LegKey) -> bool {
+        self.legs.get(leg.0).is_some_and(|leg| leg.is_muted)
+    }
+
+    /// Who the participant of a leg is at present. Copies; for controllers, not for chunks.
+    #[must_use]
+    pub fn participant(&self, leg: LegKey) -> Option<Participant> {
+        self.legs.get(leg.0).map(Leg::participant)
+    }
+
+    /// The rules of a room. Copies; for controllers, not for chunks.
+    #[must_use]
+    pub fn room_spec(&self, room: RoomKey) -> Option<RoomSpec> {
+        self.rooms.get(room.0).map(Room::spec)
+    }
+
     /// The earliest moment at which [`Switch::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {

@@ -46,13 +46,30 @@ pub async fn request(
     path: &str,
     body: Option<(&str, &str)>,
 ) -> HttpResponse {
+    let content_type = body.map(|(content_type, _)| ("Content-Type", content_type));
+    let headers: Vec<_> = content_type.into_iter().collect();
+    let body = body.map(|(_, body)| body);
+    send(address, method, path, &headers, body).await
+}
+
+/// Sends a request with these header fields.
+///
+/// # Panics
+/// When nobody answers before the deadline, or the answer is not HTTP/1.1.
+pub async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> HttpResponse {
     let transcript = Transcript::new(format!("HTTP client of {address}"));
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    if let Some((content_type, body)) = body {
-        text.push_str(&format!(
-            "Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        ));
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if let Some(body) = body {
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
     } else {
         text.push_str("\r\n");
     }

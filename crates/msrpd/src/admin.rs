@@ -1,4 +1,4 @@
-//! The admin HTTP server: liveness, readiness and metrics.
+//! The admin HTTP server: liveness, readiness, metrics, and the API below `/v1`.
 //!
 //! It listens on a loopback address only: it has no authentication. Every answer that is an error
 //! of the caller is a problem document (RFC 9457).
@@ -6,7 +6,6 @@
 mod exposition;
 pub mod metric;
 mod phase;
-mod problem;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +16,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use msrp_control::Engine;
+use msrp_api::{Api, ApiConfig};
+use msrp_control::Client;
 use msrp_control::metrics::Sample;
 pub use phase::Phase;
 use tokio::net::TcpListener;
@@ -28,18 +28,25 @@ pub type Samples = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
 
 /// What the admin server reports on.
 pub struct Node {
-    engine: Arc<dyn Engine>,
+    client: Client,
+    api: Arc<Api>,
     sip: OnceLock<Samples>,
     phase: std::sync::Mutex<Phase>,
     start_s: u64,
 }
 
 impl Node {
-    /// A node that is starting, with this engine.
-    pub fn new(engine: Arc<dyn Engine>) -> Self {
+    /// A node that is starting, with this engine. `domain` is the host part of the addresses that
+    /// rooms have when the API is given none.
+    pub fn new(client: Client, domain: &str) -> Self {
+        let config = ApiConfig {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            domain: domain.to_owned(),
+        };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
-            engine,
+            api: Api::new(client.clone(), config),
+            client,
             sip: OnceLock::new(),
             phase: std::sync::Mutex::new(Phase::Starting),
             start_s: since_epoch.map_or(0, |time| time.as_secs()),
@@ -63,7 +70,7 @@ impl Node {
 
     fn samples(&self) -> Vec<Sample> {
         let mut samples = metric::of_process(self.start_s);
-        samples.extend(self.engine.samples());
+        samples.extend(self.client.engine().samples());
         if let Some(sip) = self.sip.get() {
             samples.extend(sip());
         }
@@ -107,17 +114,19 @@ impl Drop for AdminServer {
 }
 
 fn router(node: Arc<Node>) -> Router {
+    let api = node.api.router();
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
+        .fallback(msrp_api::not_found)
+        .method_not_allowed_fallback(msrp_api::method_not_allowed)
         .with_state(node)
+        .merge(api)
 }
 
 async fn livez(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    if node.engine.is_alive() {
+    if node.client.engine().is_alive() {
         (StatusCode::OK, "ok\n")
     } else {
         let text = "not alive: a shard has not gone round its loop within the last second\n";
@@ -127,10 +136,19 @@ async fn livez(State(node): State<Arc<Node>>) -> impl IntoResponse {
 
 async fn readyz(State(node): State<Arc<Node>>) -> impl IntoResponse {
     match node.phase() {
+        Phase::Ready if is_draining(&node).await => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         Phase::Ready => (StatusCode::OK, "ready\n"),
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Phase::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
     }
+}
+
+/// Whether new rooms are refused. An engine that does not answer is for `/livez` to tell.
+async fn is_draining(node: &Node) -> bool {
+    node.client
+        .status()
+        .await
+        .is_ok_and(|status| status.is_draining)
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {

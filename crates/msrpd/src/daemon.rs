@@ -55,7 +55,10 @@ impl Daemon {
         groups: Box<dyn Groups + Send>,
     ) -> Result<Self, StartFault> {
         let engine = start_engine(config).await?;
-        let node = Arc::new(Node::new(engine.engine.clone()));
+        let node = Arc::new(Node::new(
+            Client::new(engine.engine.clone()),
+            &config.domain,
+        ));
         let started = start_doors(config, groups, &engine, &node).await;
         match started {
             Ok((sip, admin)) => {

@@ -45,6 +45,17 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.update_participant(&room, &participant, *update));
             }
+            ShardMessage::SetMuted {
+                room,
+                participant,
+                is_muted,
+                reply,
+            } => {
+                let _ = reply.send(self.set_muted(&room, &participant, is_muted));
+            }
+            ShardMessage::Describe { room, what, reply } => {
+                let _ = reply.send(self.describe(&room, &what));
+            }
             ShardMessage::SendMessage {
                 room,
                 message,
@@ -87,7 +98,8 @@ impl<I: Io> Shard<I> {
             participants: Default::default(),
             started: now,
         };
-        self.rooms.insert(room, running);
+        self.rooms.insert(room.clone(), running);
+        self.environment.hub.publish(&Event::RoomStarted { room });
         Ok(Reply::Done)
     }
 
@@ -108,6 +120,8 @@ impl<I: Io> Shard<I> {
         self.rooms.remove(room);
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
+        let room = room.clone();
+        self.environment.hub.publish(&Event::RoomClosed { room });
         Ok(Reply::Done)
     }
 
@@ -139,6 +153,7 @@ impl<I: Io> Shard<I> {
             let _ = reply.send(Err(full()));
             return;
         }
+        let entity = spec.participant.entity.clone();
         let Some(leg) = self.switch.add_leg(running.key, spec) else {
             let _ = reply.send(Err(full()));
             return;
@@ -146,6 +161,11 @@ impl<I: Io> Shard<I> {
         running.participants.insert(participant.clone(), leg);
         self.count_sessions(&room);
         tracing::info!(%room, %participant, "session started");
+        self.environment.hub.publish(&Event::ParticipantJoined {
+            room: room.clone(),
+            participant: participant.clone(),
+            entity,
+        });
         self.sessions
             .insert(leg, Session::new(room, participant, (local, &sdp), now));
         if let Some(peer) = peer
@@ -168,6 +188,10 @@ impl<I: Io> Shard<I> {
         self.switch.end_copies(leg);
         self.carry_out(now);
         self.end_session(now, leg, EndReason::Removed);
+        self.environment.hub.publish(&Event::ParticipantRemoved {
+            room: room.clone(),
+            participant: participant.clone(),
+        });
         Ok(Reply::Done)
     }
 
@@ -179,9 +203,61 @@ impl<I: Io> Shard<I> {
     ) -> Answer {
         let leg = self.find(room, participant)?;
         self.switch.update_participant(leg, update);
+        self.tell_updated(room, participant);
         Ok(Reply::Done)
     }
 
+<<<<<<< HEAD
+=======
+    fn set_muted(&mut self, room: &RoomId, participant: &ParticipantId, is_muted: bool) -> Answer {
+        let leg = self.find(room, participant)?;
+        self.switch.set_muted(leg, is_muted);
+        self.tell_updated(room, participant);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn tell_updated(&self, room: &RoomId, participant: &ParticipantId) {
+        self.environment.hub.publish(&Event::ParticipantUpdated {
+            room: room.clone(),
+            participant: participant.clone(),
+        });
+    }
+
+    /// Sends a message of the room itself.
+    fn send_message(
+        &mut self,
+        now: Timestamp,
+        room: &RoomId,
+        message: OwnMessage,
+        datetime: String,
+    ) -> Answer {
+        let running = self.rooms.get(room).ok_or_else(no_such_room)?;
+        let key = running.key;
+        let to = match &message.to {
+            MessageTo::Room => msrp_switch::MessageTo::Room,
+            MessageTo::Participants(participants) => {
+                let legs = participants.iter().map(|name| self.find(room, name));
+                msrp_switch::MessageTo::Legs(legs.collect::<Result<_, _>>()?)
+            }
+        };
+        let content_type = ContentTypeBuf::parse(&message.content_type).map_err(|error| {
+            let detail = format!("content_type is no media type: {error}");
+            ControlError::new(ErrorCode::MalformedContent, detail)
+        })?;
+        let message = msrp_switch::OwnMessage {
+            to,
+            from_display_name: message.from_display_name,
+            content_type,
+            body: message.body.into(),
+            datetime,
+        };
+        let sent = self.switch.send_message(key, &message);
+        sent.map_err(|error| own_message_error(&error))?;
+        self.carry_out(now);
+        Ok(Reply::Done)
+    }
+
+>>>>>>> api
     pub(super) fn find(
         &self,
         room: &RoomId,
@@ -256,6 +332,21 @@ impl<I: Io> Shard<I> {
     }
 }
 
+<<<<<<< HEAD
+=======
+fn own_message_error(error: &OwnMessageError) -> ControlError {
+    let code = match error {
+        OwnMessageError::NoSuchRoom => ErrorCode::NoSuchRoom,
+        OwnMessageError::NoSuchLeg => ErrorCode::NoSuchParticipant,
+        OwnMessageError::BodyTooLong | OwnMessageError::DisplayNameTooLong => {
+            ErrorCode::MalformedContent
+        }
+        OwnMessageError::TooManyMessages => ErrorCode::Limit,
+    };
+    ControlError::new(code, error.to_string())
+}
+
+>>>>>>> api
 pub(super) fn no_such_room() -> ControlError {
     ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs")
 }

@@ -54,10 +54,14 @@ impl<I: Io> Shard<I> {
             offer,
             reply,
         } = reoffer;
-        let answer = self.find(&room, &participant).and_then(|leg| match offer {
+        let answer = self.find(&room, &participant);
+        let answer = answer.and_then(|leg| match offer {
             Some(offer) => self.take_offer(now, leg, local, offer),
             None => self.offer_again(leg, local),
         });
+        if answer.is_ok() {
+            self.tell_updated(&room, &participant);
+        }
         let _ = reply.send(answer);
     }
 

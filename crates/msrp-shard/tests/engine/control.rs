@@ -1,6 +1,8 @@
 //! What controllers do to a room that runs.
 
-use msrp_control::{ErrorCode, MessageTo, OwnMessage, ParticipantConfig, ParticipantId};
+use msrp_control::{
+    ErrorCode, Event, MessageTo, OwnMessage, ParticipantConfig, ParticipantId, RoomId,
+};
 use msrp_testkit::{Draft, Flag, MsrpEndpoint};
 
 use crate::node::{Node, ROOM, backends, config, identity, node};
@@ -224,4 +226,122 @@ async fn participant_that_is_removed_in_the_middle_of_a_message_gets_its_abort()
         alice.send_chunk(&draft, 10_000, end, Flag::Last);
         assert_eq!(carol.expect_message().await.text().len(), end);
     }
+}
+
+#[tokio::test]
+async fn muted_participant_is_refused_and_receives_until_it_has_the_word_again() {
+    let node = node(config(backends()[0], 2)).await;
+    let alice = node.join("alice").await;
+    let bob = node.join("bob").await;
+    let mute = |is_muted| {
+        node.client
+            .set_muted(node.room.clone(), id("alice"), is_muted)
+    };
+    mute(true).await.unwrap();
+    let text = Draft::text(&identity("alice"), ROOM, "hello");
+    alice.expect_all(&alice.send(&text), 403).await;
+    bob.send_ok(&Draft::text(&identity("bob"), ROOM, "hush"))
+        .await;
+    alice.expect_text(&identity("bob"), "hush").await;
+    // Who changes what a participant is does not give it the word.
+    update(&node, "alice", known("alice")).await;
+    alice.expect_all(&alice.send(&text), 403).await;
+    mute(false).await.unwrap();
+    alice.send_ok(&text).await;
+    bob.expect_text(&identity("alice"), "hello").await;
+    let unknown = node.client.set_muted(node.room.clone(), id("carol"), true);
+    assert_eq!(
+        unknown.await.unwrap_err().code,
+        ErrorCode::NoSuchParticipant
+    );
+}
+
+#[tokio::test]
+async fn room_and_participants_are_described_as_they_are() {
+    let node = node(config(backends()[0], 2)).await;
+    let other = node.another("another").await;
+    let _alice = node.join("alice").await;
+    node.offer("bob", &MsrpEndpoint::bind().await.media()).await;
+    let client = &node.client;
+    let rooms = client.rooms(None, 10).await.unwrap();
+    let rooms: Vec<_> = rooms
+        .iter()
+        .map(|room| (room.room.as_str(), room.participants_count))
+        .collect();
+    assert_eq!(rooms, [("another", 0), (node.room.as_str(), 2)]);
+    let behind = client.rooms(Some(other.room.clone()), 1).await.unwrap();
+    assert_eq!(behind[0].room, node.room);
+    let room = client.room(node.room.clone()).await.unwrap();
+    assert_eq!(
+        (room.config.uris[0].as_str(), room.participants_count),
+        (ROOM, 2)
+    );
+    let all = client.participants(node.room.clone(), None, 10);
+    let all = all.await.unwrap();
+    let all: Vec<_> = all
+        .iter()
+        .map(|p| (p.participant.as_str(), p.is_bound, p.is_muted))
+        .collect();
+    assert_eq!(all, [("alice", true, false), ("bob", false, false)]);
+    let bob = client.participants(node.room.clone(), Some(id("alice")), 1);
+    let bob = bob.await.unwrap();
+    assert_eq!(bob[0].config, known("bob"));
+    assert_eq!(
+        client.participant(node.room.clone(), id("bob")).await,
+        Ok(bob[0].clone())
+    );
+    let nobody = client.participant(node.room.clone(), id("carol")).await;
+    assert_eq!(nobody.unwrap_err().code, ErrorCode::NoSuchParticipant);
+    let nothing = client.room(RoomId::new("nothing").unwrap()).await;
+    assert_eq!(nothing.unwrap_err().code, ErrorCode::NoSuchRoom);
+}
+
+#[tokio::test]
+async fn draining_node_refuses_new_rooms_and_goes_on_with_those_it_has() {
+    let node = node(config(backends()[0], 1)).await;
+    node.client.set_draining(true).await.unwrap();
+    assert!(node.client.status().await.unwrap().is_draining);
+    let rules = node.client.room(node.room.clone()).await.unwrap().config;
+    let create = || {
+        let room = RoomId::new("later").unwrap();
+        node.client.create_room(room, rules.clone())
+    };
+    assert_eq!(create().await.unwrap_err().code, ErrorCode::Draining);
+    let _alice = node.join("alice").await;
+    node.client.set_draining(false).await.unwrap();
+    create().await.unwrap();
+}
+
+#[tokio::test]
+async fn events_tell_what_commands_changed_before_the_command_is_answered() {
+    let node = node(config(backends()[0], 1)).await;
+    let mut events = node.client.subscribe();
+    let room = node.another("told").await;
+    let of = room.room.clone();
+    room.offer("alice", &MsrpEndpoint::bind().await.media())
+        .await;
+    update(&room, "alice", known("alice")).await;
+    let removed = node.client.remove_participant(of.clone(), id("alice"));
+    removed.await.unwrap();
+    node.client.close_room(of.clone()).await.unwrap();
+    let told: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    let (room, participant) = (of, id("alice"));
+    let expected = [
+        Event::RoomStarted { room: room.clone() },
+        Event::ParticipantJoined {
+            room: room.clone(),
+            participant: participant.clone(),
+            entity: identity("alice"),
+        },
+        Event::ParticipantUpdated {
+            room: room.clone(),
+            participant: participant.clone(),
+        },
+        Event::ParticipantRemoved {
+            room: room.clone(),
+            participant,
+        },
+        Event::RoomClosed { room },
+    ];
+    assert_eq!(told, expected);
 }

@@ -154,7 +154,7 @@ impl Switch {
         let Some(sender) = self.legs.get(leg.0) else {
             return Ok(());
         };
-        if !sender.may_send {
+        if !sender.may_send || sender.is_muted {
             return Err(Refused::SenderMayNotSend);
         }
         let content_type = head

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use msrp_control::metrics::Kind;
-use msrp_control::{Command, EventStream, ReplySender};
+use msrp_control::{Command, Engine, EventStream, ReplySender};
 
 use super::*;
 use crate::http;
@@ -39,7 +39,7 @@ fn sample(name: &'static str) -> Sample {
 
 async fn server() -> (AdminServer, Arc<FakeEngine>, Arc<Node>) {
     let engine = Arc::new(FakeEngine(AtomicBool::new(true)));
-    let node = Arc::new(Node::new(engine.clone()));
+    let node = Arc::new(Node::new(Client::new(engine.clone()), "localhost"));
     let bind = "127.0.0.1:0".parse().unwrap();
     let server = AdminServer::start(bind, node.clone()).await.unwrap();
     (server, engine, node)
@@ -111,9 +111,11 @@ async fn path_that_is_not_served_is_a_problem() {
         answer.header("content-type"),
         Some("application/problem+json")
     );
-    let expected = "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\
-                    \"detail\":\"Nothing is served at /nothing.\"}\n";
-    assert_eq!(answer.body, expected);
+    assert!(
+        answer.body.contains("\"code\":\"no_such_path\""),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]

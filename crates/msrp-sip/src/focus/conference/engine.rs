@@ -59,7 +59,7 @@ impl Conference {
                     participant.local_sdp = Some(sdp);
                     self.send_invitation(key, env.policy.session_expires_s, env);
                 }
-                Ok(Reply::Done | Reply::Status(_)) => self.fail_invitation(key, 500, env),
+                Ok(_) => self.fail_invitation(key, 500, env),
                 Err(error) => {
                     participant.is_in_room = false;
                     self.fail_invitation(key, error.code.sip_status(), env);
@@ -250,7 +250,7 @@ impl Conference {
                     self.welcome(key, sdp, env);
                     self.enter_waiting(env);
                 }
-                Ok(Reply::Done | Reply::Status(_)) => {
+                Ok(_) => {
                     self.dismiss(
                         key,
                         &Refusal::Engine(ErrorCode::Unavailable),

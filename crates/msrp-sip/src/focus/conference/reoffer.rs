@@ -114,7 +114,7 @@ impl Conference {
                 participant.local_sdp = Some(sdp.clone());
                 self.agree(key, reoffer.agreement, Some(sdp_body(&sdp)), env)
             }
-            Ok(Reply::Done | Reply::Status(_)) => with_retry(plain(500)),
+            Ok(_) => with_retry(plain(500)),
             // The engine has just lost the session, or cannot be asked: its event follows, or another try.
             Err(error) if !is_of_the_peer(error.code) => with_retry(plain(500)),
             Err(error) => {

@@ -128,6 +128,7 @@ pub(super) fn name(command: &Command) -> &'static str {
         Command::UpdateParticipant { .. } => "update",
         Command::SendMessage { .. } => "message",
         Command::Status => "status",
+        _ => "of another controller",
     }
 }
 
@@ -221,7 +222,7 @@ impl FakeEngine {
                     refused(ErrorCode::NoSuchParticipant)
                 }
             }
-            Command::SendMessage { .. } | Command::Status => refused(ErrorCode::WrongState),
+            _ => refused(ErrorCode::WrongState),
         }
     }
 }

@@ -1,0 +1,103 @@
+//! The HTTP API of the engine, `/v1`: JSON, and SDP where a proxy script wants nothing else.
+//!
+//! Never does what the SIP focus could not do as well: every request becomes commands of
+//! `msrp-control`, and the engine alone knows what runs. This crate keeps nothing about rooms.
+//!
+//! ```text
+//!   request -> access -> idempotency key -> handler -> Command -> engine
+//!                                              |                    |
+//!            problem document <- ControlError <-+<------- Reply <---+
+//! ```
+//!
+//! Every answer that is no success is a [`Problem`].
+#![forbid(unsafe_code)]
+
+mod extract;
+mod idempotency;
+pub mod limits;
+mod message;
+mod node;
+mod page;
+mod participant;
+mod problem;
+mod room;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, patch, post, put};
+use msrp_control::Client;
+
+use idempotency::Remembered;
+pub use problem::{Problem, method_not_allowed, not_found};
+
+/// What the API tells about the node that it does not learn from the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// The version of the product.
+    pub version: String,
+    /// The host part of the address that a room has when none is given.
+    pub domain: String,
+}
+
+/// The API of one engine.
+pub struct Api {
+    client: Client,
+    config: ApiConfig,
+    remembered: Remembered,
+    /// Held while a participant is read, changed and written.
+    changes: tokio::sync::Mutex<()>,
+}
+
+impl Api {
+    /// The API of the engine behind this client.
+    #[must_use]
+    pub fn new(client: Client, config: ApiConfig) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            config,
+            remembered: Remembered::default(),
+            changes: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// The routes below `/v1`, with answers of their own for paths and methods that are not served.
+    pub fn router(self: &Arc<Self>) -> Router {
+        let keyed = middleware::from_fn_with_state(Arc::clone(self), idempotency::answer_once);
+        Router::new()
+            .route(
+                "/v1/rooms/{room}/participants",
+                get(participant::list).post(participant::add),
+            )
+            .route(
+                "/v1/rooms/{room}/participants/{participant}/offer",
+                post(participant::reoffer),
+            )
+            .route("/v1/rooms/{room}/messages", post(message::send))
+            // Only POST is not idempotent by itself.
+            .layer(keyed)
+            .route("/v1/rooms", get(room::list))
+            .route(
+                "/v1/rooms/{room}",
+                put(room::put).get(room::show).delete(room::close),
+            )
+            .route(
+                "/v1/rooms/{room}/participants/{participant}",
+                patch(participant::change)
+                    .get(participant::show)
+                    .delete(participant::remove),
+            )
+            .route(
+                "/v1/rooms/{room}/participants/{participant}/answer",
+                put(participant::answer),
+            )
+            .route("/v1/node", get(node::show))
+            .route("/v1/node:drain", post(node::drain))
+            .route("/v1/node:undrain", post(node::undrain))
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(DefaultBodyLimit::max(limits::BODY_OCTETS_MAX))
+            .with_state(Arc::clone(self))
+    }
+}

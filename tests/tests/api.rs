@@ -1,0 +1,357 @@
+//! The HTTP API of the real daemon, as an application server uses it.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::net::SocketAddr;
+
+use msrp_testkit::http::{self, HttpResponse};
+use msrp_testkit::{Config, Daemon, Draft, Media, MsrpEndpoint, MsrpPeer};
+use serde_json::{Value, json};
+
+const ROOM: &str = "sip:lunch@localhost";
+const ALICE: &str = "sip:alice@example.com";
+const BOB: &str = "sip:bob@example.com";
+
+/// A client of the API.
+struct As(SocketAddr);
+
+impl As {
+    async fn new(daemon: &Daemon) -> Self {
+        let client = Self(daemon.admin_addr());
+        let (status, room) = client.json("PUT", "/v1/rooms/lunch", json!({})).await;
+        assert_eq!((status, &room["uris"]), (201, &json!([ROOM])));
+        client
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&str>,
+    ) -> HttpResponse {
+        let headers = [("Content-Type", content_type)];
+        http::send(self.0, method, path, &headers, body).await
+    }
+
+    async fn json(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = (body != Value::Null).then(|| body.to_string());
+        let answer = self
+            .ask(method, path, "application/json", body.as_deref())
+            .await;
+        let body = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+        (answer.status, body)
+    }
+
+    /// The status and the code of a refusal.
+    async fn refusal(&self, method: &str, path: &str, body: Value) -> (u16, String, u64) {
+        let (status, problem) = self.json(method, path, body).await;
+        let code = problem["code"].as_str().unwrap_or_default().to_owned();
+        (status, code, problem["sip_status"].as_u64().unwrap_or(0))
+    }
+
+    /// Joins with an offer of the participant.
+    async fn join(&self, id: &str, uri: &str) -> MsrpPeer {
+        let endpoint = MsrpEndpoint::bind().await;
+        let offer = endpoint.media().to_string();
+        let new = json!({ "participant": id, "uri": uri, "offer": { "sdp": offer } });
+        let (status, added) = self.json("POST", PARTICIPANTS, new).await;
+        assert_eq!(status, 201, "{added}");
+        let answer = added["answer"]["sdp"].as_str().unwrap();
+        assert!(answer.contains(added["msrp_uri"].as_str().unwrap()));
+        let peer = endpoint.connect(&Media::parse(answer)).await;
+        peer.bind().await;
+        peer
+    }
+}
+
+const PARTICIPANTS: &str = "/v1/rooms/lunch/participants";
+
+fn says(uri: &str, text: &str) -> Draft {
+    Draft::text(uri, ROOM, text)
+}
+
+#[tokio::test]
+async fn two_participants_join_a_room_of_the_api_talk_and_are_kicked() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let alice = api.join("alice", ALICE).await;
+    let bob = api.join("bob", BOB).await;
+    alice.send_ok(&says(ALICE, "hello")).await;
+    bob.expect_text(ALICE, "hello").await;
+
+    let (status, shown) = api
+        .json("GET", "/v1/rooms/lunch/participants/bob", Value::Null)
+        .await;
+    assert_eq!((status, &shown["bound"]), (200, &json!(true)));
+    let message = json!({ "body": "closing at noon", "from_display_name": "SysAdmin" });
+    let (status, _) = api.json("POST", "/v1/rooms/lunch/messages", message).await;
+    assert_eq!(status, 202);
+    bob.expect_text(ROOM, "closing at noon").await;
+    alice.expect_text(ROOM, "closing at noon").await;
+    let path = "/v1/rooms/lunch/messages?to=bob";
+    let sent = api.ask("POST", path, "text/plain", Some("for you")).await;
+    assert_eq!(sent.status, 202);
+    bob.expect_text(ROOM, "for you").await;
+    alice.assert_nothing_left();
+
+    let path = "/v1/rooms/lunch/participants/bob";
+    assert_eq!(api.json("DELETE", path, Value::Null).await.0, 204);
+    bob.expect_closed().await;
+    let gone = (404, "no_such_participant".to_owned(), 404);
+    assert_eq!(api.refusal("DELETE", path, Value::Null).await, gone);
+    let (status, _) = api.json("DELETE", "/v1/rooms/lunch", Value::Null).await;
+    assert_eq!(status, 204);
+    alice.expect_closed().await;
+}
+
+#[tokio::test]
+async fn script_that_posts_sdp_gets_sdp_and_the_place_of_the_participant() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let endpoint = MsrpEndpoint::bind().await;
+    let offer = endpoint.media().to_string();
+    let path = format!("{PARTICIPANTS}?participant=alice&uri=sip%3Aalice%40example.com");
+    let added = api
+        .ask("POST", &path, "application/sdp", Some(&offer))
+        .await;
+    assert_eq!(
+        (added.status, added.header("Content-Type")),
+        (201, Some("application/sdp"))
+    );
+    let place = "/v1/rooms/lunch/participants/alice";
+    assert_eq!(added.header("Location"), Some(place));
+    let alice = endpoint.connect(&Media::parse(&added.body)).await;
+    alice.bind().await;
+
+    let moved = MsrpEndpoint::bind().await;
+    let offer = moved.media().to_string();
+    let path = format!("{place}/offer");
+    let answer = api
+        .ask("POST", &path, "application/sdp", Some(&offer))
+        .await;
+    assert_eq!(answer.status, 200);
+    alice.expect_closed().await;
+    let alice = moved.connect(&Media::parse(&answer.body)).await;
+    alice.bind().await;
+    let bob = api.join("bob", BOB).await;
+    alice.send_ok(&says(ALICE, "still here")).await;
+    bob.expect_text(ALICE, "still here").await;
+}
+
+#[tokio::test]
+async fn participant_to_whom_the_engine_offers_takes_part_from_its_answer_on() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let bob = api.join("bob", BOB).await;
+    let new = json!({ "participant": "alice", "uri": ALICE });
+    let (status, added) = api.json("POST", PARTICIPANTS, new).await;
+    assert_eq!(status, 201);
+    let offer = Media::parse(added["offer"]["sdp"].as_str().unwrap());
+    let endpoint = MsrpEndpoint::bind().await;
+    let answer = endpoint.media().setup("active").to_string();
+    let path = "/v1/rooms/lunch/participants/alice/answer";
+    let answered = api.ask("PUT", path, "application/sdp", Some(&answer)).await;
+    assert_eq!(answered.status, 204);
+    let alice = endpoint.connect(&offer).await;
+    alice.bind().await;
+    bob.send_ok(&says(BOB, "welcome")).await;
+    alice.expect_text(BOB, "welcome").await;
+}
+
+#[tokio::test]
+async fn change_of_a_participant_leaves_what_it_does_not_name() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let alice = api.join("alice", ALICE).await;
+    let bob = api.join("bob", BOB).await;
+    let place = "/v1/rooms/lunch/participants/alice";
+    let (status, muted) = api.json("PATCH", place, json!({ "muted": true })).await;
+    assert_eq!((status, &muted["muted"]), (200, &json!(true)));
+    alice
+        .expect_all(&alice.send(&says(ALICE, "hello")), 403)
+        .await;
+    let change = json!({ "muted": false, "may_send_private": false });
+    let (_, changed) = api.json("PATCH", place, change).await;
+    assert_eq!(changed["identities"], json!([ALICE]));
+    assert_eq!(changed["muted"], json!(false));
+    alice.send_ok(&says(ALICE, "hello")).await;
+    bob.expect_text(ALICE, "hello").await;
+    let (_, changed) = api
+        .json("PATCH", place, json!({ "uri": "sip:al@example.com" }))
+        .await;
+    assert_eq!(changed["may_send_private"], json!(false));
+    assert_eq!(changed["entity"], json!("sip:al@example.com"));
+    alice
+        .expect_all(&alice.send(&says(ALICE, "who")), 403)
+        .await;
+    let typo = api.refusal("PATCH", place, json!({ "mutted": true })).await;
+    assert_eq!(typo, (400, "malformed_json".to_owned(), 400));
+}
+
+#[tokio::test]
+async fn room_is_made_once_and_lists_come_in_pages() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let put = |rules| api.json("PUT", "/v1/rooms/lunch", rules);
+    assert_eq!(put(json!({})).await.0, 200);
+    let (status, differs) = put(json!({ "nicknames": false })).await;
+    assert_eq!((status, &differs["code"]), (409, &json!("room_differs")));
+    for room in ["a", "b", "z"] {
+        let path = format!("/v1/rooms/{room}");
+        assert_eq!(api.json("PUT", &path, Value::Null).await.0, 201);
+    }
+    let mut names = Vec::new();
+    let mut path = "/v1/rooms?limit=3".to_owned();
+    loop {
+        let (_, page) = api.json("GET", &path, Value::Null).await;
+        names.extend(
+            page["rooms"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|r| r["room"].clone()),
+        );
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/rooms?limit=3&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(Value::from(names), json!(["a", "b", "lunch", "z"]));
+    let path = "/v1/rooms?limit=0";
+    let refusal = api.refusal("GET", path, Value::Null).await;
+    assert_eq!(refusal, (400, "malformed_query".to_owned(), 400));
+}
+
+#[tokio::test]
+async fn request_with_a_key_is_carried_out_once() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let bob = api.join("bob", BOB).await;
+    let path = "/v1/rooms/lunch/messages";
+    let address = api.0;
+    let send = |text: &'static str| async move {
+        let headers = [("Content-Type", "text/plain"), ("Idempotency-Key", "k1")];
+        http::send(address, "POST", path, &headers, Some(text)).await
+    };
+    assert_eq!(send("once").await.status, 202);
+    assert_eq!(send("once").await.status, 202);
+    bob.expect_text(ROOM, "once").await;
+    bob.assert_nothing_left();
+    let other = send("another").await;
+    assert_eq!(other.status, 422);
+    assert!(other.body.contains("idempotency_key_reused"));
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_answer_by_sip() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let _bob = api.join("bob", BOB).await;
+    let new =
+        |id: &str, sdp: &str| json!({ "participant": id, "uri": ALICE, "offer": { "sdp": sdp } });
+    let no_msrp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+    let cases = [
+        (
+            "POST",
+            PARTICIPANTS,
+            new("a", no_msrp),
+            (488, "not_acceptable", 422),
+        ),
+        (
+            "POST",
+            PARTICIPANTS,
+            new("a", "nonsense"),
+            (400, "malformed_sdp", 400),
+        ),
+        (
+            "POST",
+            PARTICIPANTS,
+            json!({ "participant": "a" }),
+            (400, "malformed_address", 400),
+        ),
+        (
+            "POST",
+            PARTICIPANTS,
+            new("a b", no_msrp),
+            (400, "malformed_id", 400),
+        ),
+        (
+            "POST",
+            PARTICIPANTS,
+            json!({ "participant": "bob", "uri": ALICE }),
+            (500, "participant_exists", 409),
+        ),
+        (
+            "PUT",
+            "/v1/rooms/x",
+            json!({ "uris": ["no uri"] }),
+            (400, "malformed_address", 400),
+        ),
+        (
+            "PUT",
+            "/v1/rooms/x%20y",
+            json!({}),
+            (400, "malformed_id", 400),
+        ),
+        (
+            "GET",
+            "/v1/rooms/nothing",
+            Value::Null,
+            (404, "no_such_room", 404),
+        ),
+        (
+            "DELETE",
+            "/v1/node",
+            Value::Null,
+            (405, "method_not_allowed", 405),
+        ),
+        (
+            "GET",
+            "/v1/nothing",
+            Value::Null,
+            (404, "no_such_path", 404),
+        ),
+    ];
+    for (method, path, body, (sip, code, status)) in cases {
+        let refusal = api.refusal(method, path, body).await;
+        assert_eq!(refusal, (status, code.to_owned(), sip), "{method} {path}");
+    }
+    let long = "x".repeat(300_000);
+    let refused = api
+        .ask("POST", PARTICIPANTS, "application/sdp", Some(&long))
+        .await;
+    assert_eq!(refused.status, 413);
+    assert_eq!(
+        refused.header("Content-Type"),
+        Some("application/problem+json")
+    );
+    let xml = api
+        .ask("PUT", "/v1/rooms/x", "text/xml", Some("<x/>"))
+        .await;
+    assert_eq!(xml.status, 415);
+}
+
+#[tokio::test]
+async fn draining_node_says_so_and_when_to_come_back() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let (status, node) = api.json("POST", "/v1/node:drain", Value::Null).await;
+    assert_eq!(
+        (status, &node["draining"], &node["rooms_count"]),
+        (200, &json!(true), &json!(1))
+    );
+    let refused = api
+        .ask("PUT", "/v1/rooms/new", "application/json", None)
+        .await;
+    assert_eq!(
+        (refused.status, refused.header("Retry-After")),
+        (503, Some("30"))
+    );
+    let ready = http::get(api.0, "/readyz").await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, "draining\n"));
+    api.join("alice", ALICE).await;
+    let (_, node) = api.json("POST", "/v1/node:undrain", Value::Null).await;
+    assert_eq!(node["draining"], json!(false));
+    assert_eq!(http::get(api.0, "/readyz").await.status, 200);
+    assert_eq!(api.json("PUT", "/v1/rooms/new", Value::Null).await.0, 201);
+}
