@@ -238,8 +238,6 @@ impl Focus {
     /// Takes what the media engine tells unasked.
     pub fn handle_engine_event(&mut self, now: u64, event: &Event) {
         match event {
-<<<<<<< HEAD
-            Event::ParticipantBound { .. } => {}
             Event::NicknameChanged {
                 room,
                 participant,
@@ -249,16 +247,13 @@ impl Focus {
                     c.on_nickname_changed(participant, nickname.as_deref(), env)
                 });
             }
-=======
             // What it asked for itself, or what concerns the media alone.
             Event::RoomStarted { .. }
             | Event::RoomClosed { .. }
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantRemoved { .. }
-            | Event::ParticipantBound { .. }
-            | Event::NicknameChanged { .. } => {}
->>>>>>> api
+            | Event::ParticipantBound { .. } => {}
             Event::ParticipantLost {
                 room,
                 participant,

@@ -207,8 +207,6 @@ impl<I: Io> Shard<I> {
         Ok(Reply::Done)
     }
 
-<<<<<<< HEAD
-=======
     fn set_muted(&mut self, room: &RoomId, participant: &ParticipantId, is_muted: bool) -> Answer {
         let leg = self.find(room, participant)?;
         self.switch.set_muted(leg, is_muted);
@@ -223,41 +221,6 @@ impl<I: Io> Shard<I> {
         });
     }
 
-    /// Sends a message of the room itself.
-    fn send_message(
-        &mut self,
-        now: Timestamp,
-        room: &RoomId,
-        message: OwnMessage,
-        datetime: String,
-    ) -> Answer {
-        let running = self.rooms.get(room).ok_or_else(no_such_room)?;
-        let key = running.key;
-        let to = match &message.to {
-            MessageTo::Room => msrp_switch::MessageTo::Room,
-            MessageTo::Participants(participants) => {
-                let legs = participants.iter().map(|name| self.find(room, name));
-                msrp_switch::MessageTo::Legs(legs.collect::<Result<_, _>>()?)
-            }
-        };
-        let content_type = ContentTypeBuf::parse(&message.content_type).map_err(|error| {
-            let detail = format!("content_type is no media type: {error}");
-            ControlError::new(ErrorCode::MalformedContent, detail)
-        })?;
-        let message = msrp_switch::OwnMessage {
-            to,
-            from_display_name: message.from_display_name,
-            content_type,
-            body: message.body.into(),
-            datetime,
-        };
-        let sent = self.switch.send_message(key, &message);
-        sent.map_err(|error| own_message_error(&error))?;
-        self.carry_out(now);
-        Ok(Reply::Done)
-    }
-
->>>>>>> api
     pub(super) fn find(
         &self,
         room: &RoomId,
@@ -332,21 +295,6 @@ impl<I: Io> Shard<I> {
     }
 }
 
-<<<<<<< HEAD
-=======
-fn own_message_error(error: &OwnMessageError) -> ControlError {
-    let code = match error {
-        OwnMessageError::NoSuchRoom => ErrorCode::NoSuchRoom,
-        OwnMessageError::NoSuchLeg => ErrorCode::NoSuchParticipant,
-        OwnMessageError::BodyTooLong | OwnMessageError::DisplayNameTooLong => {
-            ErrorCode::MalformedContent
-        }
-        OwnMessageError::TooManyMessages => ErrorCode::Limit,
-    };
-    ControlError::new(code, error.to_string())
-}
-
->>>>>>> api
 pub(super) fn no_such_room() -> ControlError {
     ControlError::new(ErrorCode::NoSuchRoom, "no room of this id runs")
 }
