@@ -201,8 +201,8 @@ pub struct SipService {
 
 /// What the owner of the service asks of its task.
 enum Order {
-    /// Take other groups.
-    SetGroups(Box<dyn Groups + Send>),
+    /// Take other groups, then say so.
+    SetGroups(Box<dyn Groups + Send>, oneshot::Sender<()>),
     /// End all conferences, then the task.
     Shutdown,
 }
@@ -283,10 +283,17 @@ impl SipService {
         self.ua.clone()
     }
 
-    /// Takes other groups in the place of those it had; see [`Focus::set_groups`]. Returns before
-    /// that is done, and does nothing once the end has begun.
-    pub fn set_groups(&self, groups: Box<dyn Groups + Send>) {
-        let _ = self.orders.send(Order::SetGroups(groups));
+    /// Takes other groups in the place of those it had; see [`Focus::set_groups`]. They are in force when
+    /// the future ends, or the end of the service has begun.
+    pub fn set_groups(
+        &self,
+        groups: Box<dyn Groups + Send>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (done, is_done) = oneshot::channel();
+        let _ = self.orders.send(Order::SetGroups(groups, done));
+        async {
+            let _ = is_done.await;
+        }
     }
 }
 
@@ -347,8 +354,9 @@ impl<U: SipUa> Driver<U> {
                     }
                 },
                 order = orders.recv(), if !self.is_ending => match order {
-                    Some(Order::SetGroups(groups)) => {
+                    Some(Order::SetGroups(groups, done)) => {
                         self.with_focus(|focus, now| focus.set_groups(now, groups));
+                        let _ = done.send(());
                     }
                     Some(Order::Shutdown) | None => {
                         self.is_ending = true;

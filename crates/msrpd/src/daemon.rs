@@ -122,10 +122,11 @@ impl Daemon {
         self.admin.address()
     }
 
-    /// Takes other groups in the place of those it had.
-    pub fn set_groups(&self, groups: Box<dyn Groups + Send>) {
-        if let Some(sip) = lock(&self.sip).as_ref() {
-            sip.set_groups(groups);
+    /// Takes other groups in the place of those it had. They are in force afterwards.
+    pub async fn set_groups(&self, groups: Box<dyn Groups + Send>) {
+        let done = lock(&self.sip).as_ref().map(|sip| sip.set_groups(groups));
+        if let Some(done) = done {
+            done.await;
         }
     }
 

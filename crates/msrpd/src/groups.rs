@@ -76,7 +76,8 @@ impl GroupSource {
             };
             self = source;
             if has_new {
-                daemon.set_groups(self.groups());
+                daemon.set_groups(self.groups()).await;
+                tracing::info!(groups = self.groups.groups_count(), "groups read");
             }
             wait = LOOK_EVERY.max(began.elapsed() * LOOK_SHARE);
         }
@@ -113,7 +114,6 @@ impl GroupSource {
             let more = errors.len() - ERRORS_MAX;
             tracing::error!(more, "more group documents were refused");
         }
-        tracing::info!(groups = groups.groups_count(), "groups read");
         self.groups = groups;
         self.is_there = true;
         Ok(true)
