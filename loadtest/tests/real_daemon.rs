@@ -89,6 +89,7 @@ async fn sessions_that_share_connections_get_each_copy_of_their_own() {
         "--participants=10",
         "--per-connection=4",
         "--slow=1",
+        "--slow-rate=100000000",
         "--mix=carrier",
         "--window=2",
         "--warmup=0",

@@ -38,6 +38,10 @@ pub const PACE_OCTETS_MIN: u64 = 8 * 1024;
 /// them is under way, and as failed.
 pub const BEHIND_OCTETS_MAX: usize = 192 * 1024;
 
+/// Octets waiting for a slow recipient above which copies end that come from a connection with several
+/// sessions: such a connection is not slowed, because the other sessions would wait with it.
+pub const UNPACED_OCTETS_MAX: usize = 1024 * 1024;
+
 /// Octets of a backlog that one send offers: what arrives meanwhile can go before the rest.
 pub const BACKLOG_SEND_OCTETS: usize = 64 * 1024;
 

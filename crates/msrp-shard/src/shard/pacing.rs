@@ -26,7 +26,7 @@ use super::timers::Timer;
 use crate::crossing::What;
 use crate::limits::{
     BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT, BEHIND_OCTETS_MAX, LOOK_NS, PACE_OCTETS_MIN,
-    RECIPIENT_TURN_OCTETS,
+    RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
 };
 use crate::metrics::Cell;
 
@@ -58,7 +58,8 @@ impl Pace {
 }
 
 impl<I: Io> Shard<I> {
-    /// Whether a piece for this connection can be queued. Not when nobody waits for it and enough does.
+    /// Whether a piece of so many octets for this connection can be queued: always, when its sender waits
+    /// for the recipient; else as long as not too much is waiting.
     pub(super) fn has_room(
         &self,
         recipient: ConnKey,
@@ -68,9 +69,14 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get(recipient) else {
             return true;
         };
+        let octets_max = if connection.pace.is_behind {
+            BEHIND_OCTETS_MAX
+        } else {
+            UNPACED_OCTETS_MAX
+        };
         let outbox = &connection.outbox;
         outbox.backlog_octets() == 0
-            || outbox.waiting_octets() + octets <= BEHIND_OCTETS_MAX
+            || outbox.waiting_octets() + octets <= octets_max
             || self.waits_for(recipient, sender)
     }
 
