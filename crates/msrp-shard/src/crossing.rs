@@ -16,6 +16,8 @@ use msrp_session::Piece;
 use msrp_wire::{StatusCode, TransactionId};
 use ring_io::ConnKey;
 
+use crate::shard::WaitedBy;
+
 /// One message from shard to shard.
 #[derive(Default)]
 pub(crate) struct Crossing {
@@ -49,8 +51,8 @@ pub(crate) enum What {
     Answered { index: usize, is_certain: bool },
     /// To the home: what it gave under this number has been written.
     Written(u32),
-    /// To the home: whether the connection is so slow that nobody waits for it.
-    Behind(bool),
+    /// To the home: who is to wait for the connection when it is slow.
+    WaitedBy(WaitedBy),
     /// To the home: the connection is gone.
     Lost(EndReason),
     /// To the carrier: a session was bound to the connection.

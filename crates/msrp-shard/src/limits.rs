@@ -31,10 +31,14 @@ pub const RECIPIENT_TURN_OCTETS: usize = 128 * 1024;
 pub const LOOK_NS: u64 = 500_000_000;
 
 /// Octets that a slow recipient has to take between two looks to be waited for: 16 KiB/s. One that takes
-/// less is *behind*: nobody waits for it any more.
+/// less, although it could, is *behind*.
 pub const PACE_OCTETS_MIN: u64 = 8 * 1024;
 
-/// Octets waiting for a recipient that nobody waits for above which further copies for it end: with `#` when a part of
+/// How long the rest of a large message waits for a recipient that is behind, in nanoseconds: 3 s, as long as
+/// a phone takes to change its cell.
+pub const PATIENCE_NS: u64 = 3_000_000_000;
+
+/// Octets waiting for a recipient that is behind above which further copies for it end: with `#` when a part of
 /// them is under way, and as failed.
 pub const BEHIND_OCTETS_MAX: usize = 192 * 1024;
 

@@ -56,6 +56,7 @@ use crate::metrics::{Cell, Counters};
 use connection::Connections;
 use crossings::Crossings;
 use intake::Turn;
+pub(crate) use pacing::WaitedBy;
 use session::Sessions;
 use timers::Timers;
 

@@ -187,7 +187,7 @@ impl<I: Io> Shard<I> {
                     }
                 }
                 What::Written(number) => self.written_elsewhere(now, (from, conn), number),
-                What::Behind(is_behind) => self.behind_elsewhere((from, conn), is_behind),
+                What::WaitedBy(by) => self.waited_elsewhere((from, conn), by),
                 What::Lost(reason) => self.lose_stand_in(now, (from, conn), reason),
                 What::Bound => self.route_is_bound(from, conn),
                 What::Paths { number, octets } => self.keep_paths(from, conn, number, &octets),

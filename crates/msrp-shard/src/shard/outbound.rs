@@ -198,7 +198,7 @@ impl<I: Io> Shard<I> {
                 return;
             }
         };
-        if !self.has_room(conn, *sender, piece.octets_without_paths()) {
+        if !self.has_room(conn, *sender, piece) {
             return self.end_copy(leg, fan_out);
         }
         let Some(connection) = self.connections.get_mut(conn) else {

@@ -1,12 +1,13 @@
 //! Slow recipients.
 //!
 //! ```text
-//!              > 64 KiB wait                     takes < 8 KiB between two looks
-//!   keeping up -------------> slow: senders wait -------------------------------> behind
-//!       ^                       |                                                   |  senders go on; above
-//!       +------< 32 KiB wait ---+-----------------------< 32 KiB wait -------------+  192 KiB copies end
-//!                                                                                   |
-//!                                                        took nothing for stall_s --+--> shed
+//!               > 64 KiB wait                   takes < 8 KiB between two looks
+//!   keeping up --------------> slow: senders ----------------------------------> behind: only those who send the
+//!       ^                      |  wait                                           |   rest of large messages wait
+//!       |                      |                                                 |        for 3 s
+//!       +---- < 32 KiB wait ---+---- < 32 KiB wait, or it takes more again ------+          |
+//!                                                                                |          v
+//!                                                    took nothing for stall_s <--+---- nobody waits
 //! ```
 //!
 //! A sender is slowed to the slowest recipient that can be waited for. One that takes nothing, or next to
@@ -14,7 +15,8 @@
 //! its sender can learn from a report. It may come back until the stall time is over.
 //!
 //! What a recipient takes is what its kernel acknowledged, not what ours accepted: send buffers hide more
-//! than a slow link carries in seconds. A stand-in has no socket to look at; its carrier tells.
+//! than a slow link carries in seconds. It is only held against it when there was something to take. A stand-in
+//! has no socket to look at; its carrier tells.
 
 use msrp_control::EndReason;
 use msrp_session::{Piece, Timestamp};
@@ -26,21 +28,34 @@ use super::timers::Timer;
 use crate::crossing::What;
 use crate::limits::{
     BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT, BEHIND_OCTETS_MAX, LOOK_NS, PACE_OCTETS_MIN,
-    RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
+    PATIENCE_NS, RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
 };
 use crate::metrics::Cell;
+
+/// Who is slowed when a connection is slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitedBy {
+    /// Everybody who sends to it.
+    All,
+    /// Those who send the rest of a large message: nobody looks at it while it comes.
+    Large,
+    /// Nobody.
+    None,
+}
 
 /// How a connection keeps up with what is sent to it.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// When it last took something while octets waited.
     pub(super) progress: Timestamp,
-    /// Octets that it had taken when it was looked at last.
+    /// Octets that it had taken when it was looked at last, and those that it could have taken.
     seen_octets: u64,
+    offered_octets: u64,
     /// Whether it is looked at from time to time.
     is_watched: bool,
-    /// Nobody waits for it.
-    pub(super) is_behind: bool,
+    pub(super) waited_by: WaitedBy,
+    /// Since when it takes too little.
+    behind_since: Timestamp,
     /// Somebody on it missed something and was not told.
     pub(super) has_missed: bool,
 }
@@ -50,48 +65,53 @@ impl Pace {
         Self {
             progress: now,
             seen_octets: 0,
+            offered_octets: 0,
             is_watched: false,
-            is_behind: false,
+            waited_by: WaitedBy::All,
+            behind_since: now,
             has_missed: false,
         }
     }
 }
 
 impl<I: Io> Shard<I> {
-    /// Whether a piece of so many octets for this connection can be queued: always, when its sender waits
+    /// Whether a piece for this connection can be queued: always, when its sender waits
     /// for the recipient; else as long as not too much is waiting.
     pub(super) fn has_room(
         &self,
         recipient: ConnKey,
         sender: Option<ConnKey>,
-        octets: usize,
+        piece: &Piece,
     ) -> bool {
         let Some(connection) = self.connections.get(recipient) else {
             return true;
         };
-        let octets_max = if connection.pace.is_behind {
-            BEHIND_OCTETS_MAX
-        } else {
-            UNPACED_OCTETS_MAX
-        };
         let outbox = &connection.outbox;
-        outbox.backlog_octets() == 0
-            || outbox.waiting_octets() + octets <= octets_max
-            || self.waits_for(recipient, sender)
+        if outbox.backlog_octets() == 0 {
+            return true;
+        }
+        let octets_max = match connection.pace.waited_by {
+            WaitedBy::All => UNPACED_OCTETS_MAX,
+            WaitedBy::Large | WaitedBy::None => BEHIND_OCTETS_MAX,
+        };
+        outbox.waiting_octets() + piece.octets_without_paths() <= octets_max
+            || self.waits_for(recipient, sender, piece)
     }
 
     /// Whether a sender is to wait for a slow recipient. One whose connection carries other sessions as
     /// well is not: they would wait with it.
-    fn waits_for(&self, recipient: ConnKey, sender: Option<ConnKey>) -> bool {
-        let is_behind = self
-            .connections
-            .get(recipient)
-            .is_none_or(|connection| connection.pace.is_behind);
+    fn waits_for(&self, recipient: ConnKey, sender: Option<ConnKey>, piece: &Piece) -> bool {
+        let waited_by = self.connections.get(recipient).map(|c| c.pace.waited_by);
+        let is_waited_for = match waited_by {
+            Some(WaitedBy::All) => true,
+            Some(WaitedBy::Large) => piece.continues().is_some(),
+            Some(WaitedBy::None) | None => false,
+        };
         let can_wait = sender
             .filter(|sender| *sender != recipient)
             .and_then(|sender| self.connections.get(sender))
             .is_some_and(|connection| connection.sessions.len() + connection.routes.len() <= 1);
-        can_wait && !is_behind
+        can_wait && is_waited_for
     }
 
     /// A sender's piece went to this connection. When enough waits there, the sender's turn is over;
@@ -103,7 +123,7 @@ impl<I: Io> Shard<I> {
         let outbox = &connection.outbox;
         let is_slow = outbox.octets_before(piece) > BACKLOG_OCTETS_SOFT;
         let is_full = outbox.waiting_octets() > RECIPIENT_TURN_OCTETS;
-        if (!is_slow && !is_full) || !self.waits_for(recipient, sender) {
+        if (!is_slow && !is_full) || !self.waits_for(recipient, sender, piece) {
             return;
         }
         let Some(sender) = sender else { return };
@@ -154,8 +174,8 @@ impl<I: Io> Shard<I> {
             return;
         };
         let has_missed = connection.pace.has_missed;
-        if connection.pace.is_behind && !Connections::is_stand_in(conn) {
-            self.set_behind(conn, false);
+        if !Connections::is_stand_in(conn) {
+            self.set_waited_by(conn, WaitedBy::All);
         }
         if has_missed {
             self.tell_missed(conn);
@@ -189,21 +209,22 @@ impl<I: Io> Shard<I> {
         self.timers.set(now.after(interval), Timer::Look(conn));
     }
 
-    /// What the peer's kernel has acknowledged since the last look.
-    fn look(&mut self, now: Timestamp, conn: ConnKey) -> u64 {
+    /// Whether the peer has taken enough since the last look: 8 KiB, or all that it could.
+    fn look(&mut self, now: Timestamp, conn: ConnKey) -> bool {
         let unacknowledged = self.io.unacknowledged(conn) as u64;
         let Some(connection) = self.connections.get_mut(conn) else {
-            return 0;
+            return true;
         };
         let written = connection.outbox.written_octets();
         let seen = written.saturating_sub(unacknowledged);
         let pace = &mut connection.pace;
         let taken = seen.saturating_sub(pace.seen_octets);
         pace.seen_octets = seen;
-        if taken > 0 {
+        let offered = std::mem::replace(&mut pace.offered_octets, unacknowledged);
+        if taken > 0 || offered == 0 {
             pace.progress = now;
         }
-        taken
+        taken >= offered.min(PACE_OCTETS_MIN)
     }
 
     /// A connection with a backlog is looked at: whether it is waited for, or shed.
@@ -215,7 +236,7 @@ impl<I: Io> Shard<I> {
             connection.pace.is_watched = false;
             return;
         }
-        let taken = self.look(now, conn);
+        let takes_enough = self.look(now, conn);
         let Some(connection) = self.connections.get(conn) else {
             return;
         };
@@ -231,37 +252,52 @@ impl<I: Io> Shard<I> {
             self.end_connection(now, conn, EndReason::Stalled);
             return;
         }
-        if taken < PACE_OCTETS_MIN && !connection.pace.is_behind {
-            self.set_behind(conn, true);
+        let pace = &connection.pace;
+        let waited_by = match pace.waited_by {
+            _ if takes_enough => WaitedBy::All,
+            WaitedBy::All => WaitedBy::Large,
+            WaitedBy::Large if pace.behind_since.after(PATIENCE_NS) <= now => WaitedBy::None,
+            same => same,
+        };
+        if pace.waited_by == WaitedBy::All
+            && let Some(connection) = self.connections.get_mut(conn)
+        {
+            connection.pace.behind_since = now;
         }
+        self.set_waited_by(conn, waited_by);
         self.look_later(now, conn);
     }
 
-    /// Whether anybody waits for the connection changes; the homes of its other sessions are told.
-    fn set_behind(&mut self, conn: ConnKey, is_behind: bool) {
+    /// Who waits for the connection changes; the homes of its other sessions are told.
+    fn set_waited_by(&mut self, conn: ConnKey, waited_by: WaitedBy) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.pace.is_behind = is_behind;
+        if std::mem::replace(&mut connection.pace.waited_by, waited_by) == waited_by {
+            return;
+        }
         for route in &connection.routes {
             self.crossings
-                .tell(route.home, conn, What::Behind(is_behind));
+                .tell(route.home, conn, What::WaitedBy(waited_by));
         }
-        if is_behind {
+        if waited_by == WaitedBy::Large {
             self.environment.counters.count(Cell::RecipientsBehind);
+        }
+        if waited_by != WaitedBy::All {
+            // Those who still have to wait are slowed again by what they send next.
             self.release_senders(conn);
         }
     }
 
-    /// The carrier tells whether anybody waits for the connection.
-    pub(super) fn behind_elsewhere(&mut self, of: (usize, ConnKey), is_behind: bool) {
+    /// The carrier tells who waits for the connection.
+    pub(super) fn waited_elsewhere(&mut self, of: (usize, ConnKey), waited_by: WaitedBy) {
         let Some(key) = self.crossings.stand_in(of) else {
             return;
         };
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.pace.is_behind = is_behind;
+            connection.pace.waited_by = waited_by;
         }
-        if is_behind {
+        if waited_by != WaitedBy::All {
             self.release_senders(key);
         }
     }
