@@ -303,7 +303,7 @@ async fn ad_hoc_list_with_duplicates_and_the_caller_invites_each_other_once() {
     }
 }
 
-// covers: CTRL-7.2.1.2-01, CTRL-7.2.1.2-22, REL-7.2.2.8-10, REL-7.2.2.8-08
+// covers: CTRL-7.2.1.2-01, CTRL-7.2.1.2-22, REL-7.2.2.8-10, REL-7.2.2.8-08, CLI-7.1.1.16-01
 #[tokio::test]
 async fn ad_hoc_list_of_one_is_a_session_of_two() {
     for way in WAYS {
@@ -328,6 +328,7 @@ async fn ad_hoc_list_of_one_is_a_session_of_two() {
                 (&bob, &alice)
             };
             leaver.leave().await;
+            leaver.msrp.expect_closed().await;
             other.expect_removed().await;
         }
     }
