@@ -94,7 +94,7 @@ async fn invitation_for(proxy: &SipPeer, identity: &str) -> Invitation {
 // covers: CTRL-7.2.2.1-01, CTRL-7.2.2.1-02, CTRL-7.2.2.1-03, CTRL-7.2.2.1-04, CTRL-7.2.2.1-05
 // covers: CTRL-7.2.2.1-07, CTRL-7.2.2.1-08, CTRL-7.2.2.1-09, CTRL-7.2.2.1-10, CTRL-7.2.2.1-12
 // covers: CTRL-7.2.2.2-01, CTRL-7.2.2.2-02, CTRL-7.2.2.2-03, CTRL-7.2.2.2-05, CTRL-7.2.2.2-06
-// covers: CTRL-7.2.2.2-07, CTRL-7.2.1.2-10, MSRP-6135-4.2.2-02, MSRP-6135-4.2.2-04
+// covers: CTRL-7.2.2.2-07, CTRL-7.2.1.2-10, MSRP-6135-4.2.2-02, MSRP-6135-4.2.2-04, SEC-14.1.2-03
 #[tokio::test]
 async fn ad_hoc_invitation_carries_what_the_focus_has_to_say() {
     for way in WAYS {
@@ -303,7 +303,7 @@ async fn ad_hoc_list_with_duplicates_and_the_caller_invites_each_other_once() {
     }
 }
 
-// covers: CTRL-7.2.1.2-01, CTRL-7.2.1.2-22, REL-7.2.2.8-10, REL-7.2.2.8-08
+// covers: CTRL-7.2.1.2-01, CTRL-7.2.1.2-22, REL-7.2.2.8-10, REL-7.2.2.8-08, CLI-7.1.1.16-01
 #[tokio::test]
 async fn ad_hoc_list_of_one_is_a_session_of_two() {
     for way in WAYS {
@@ -328,6 +328,7 @@ async fn ad_hoc_list_of_one_is_a_session_of_two() {
                 (&bob, &alice)
             };
             leaver.leave().await;
+            leaver.msrp.expect_closed().await;
             other.expect_removed().await;
         }
     }

@@ -1,7 +1,7 @@
 //! The demo, and a person at a terminal.
 
 use msrp_testkit::Daemon;
-use msrpd_tests::{ALICE, BOB, FRIENDS, Program, WAYS, config_with_friends};
+use msrpd_tests::{ALICE, BOB, CAROL, FRIENDS, Program, WAYS, config_with_friends};
 
 const FREE_PORTS: [&str; 7] = [
     "demo",
@@ -149,5 +149,34 @@ async fn chat_of_a_member_reaches_the_other_participants() {
         daemon
             .wait_metric("msrp_participants", |count| count == 1.0)
             .await;
+    }
+}
+
+#[tokio::test]
+async fn chat_shows_who_is_there_joins_leaves_and_takes_a_name() {
+    for way in WAYS {
+        let daemon: Daemon = way.start(config_with_friends()).await;
+        let _bob = way.join(&daemon, FRIENDS, BOB).await;
+        let (server, transport) = if way.tcp {
+            (daemon.sip_tcp(), "tcp")
+        } else {
+            (daemon.sip_udp(), "udp")
+        };
+        let server = server.to_string();
+        let chat = ["chat", FRIENDS, "--as", ALICE, "--server", &server];
+        let arguments = [&chat[..], &["--transport", transport]].concat();
+        let mut person = Program::start("msrpctl", &arguments);
+        let mut expect = async |sentence: &str| {
+            person.expect_line(sentence, |line| line == sentence).await;
+        };
+        expect("* bob is here").await;
+        let carol = way.join(&daemon, FRIENDS, CAROL).await;
+        expect("* carol joined").await;
+        carol.msrp.ask_nickname("Dopey Donkey", 200).await;
+        expect("* carol is called Dopey Donkey now").await;
+        carol.leave().await;
+        expect("* carol (Dopey Donkey) left").await;
+        person.end_input();
+        assert_eq!(person.wait_end().await.0.code(), Some(0));
     }
 }

@@ -247,7 +247,7 @@ async fn group_member_that_is_there_twice_is_served_twice() {
     }
 }
 
-// covers: UPS-7.2.3.1-07, UPS-7.2.3.3-09, MSRP-7701-6.2-06, MSRP-7701-6.2-03
+// covers: UPS-7.2.3.1-07, UPS-7.2.3.3-09, MSRP-7701-6.2-06, MSRP-7701-6.2-03, CLI-7.1.3.2-03, CLI-7.1.3.3-01
 #[tokio::test]
 async fn group_private_message_reaches_those_named() {
     for way in WAYS {
@@ -271,10 +271,14 @@ async fn group_private_message_reaches_those_named() {
         alice.msrp.expect_all(&sent, 404).await;
         alice.say("for all").await;
         bob.expect_text(ALICE, "for bob").await;
-        bob.expect_text(ALICE, "for bob and dave").await;
-        dave.expect_text(ALICE, "for bob and dave").await;
+        // By its To a client tells what is private from what is for the conference.
+        for named in [&bob, &dave] {
+            let private = named.expect_text(ALICE, "for bob and dave").await;
+            assert_eq!(private.cpim().to_uris(), [BOB, DAVE]);
+        }
         for other in [&bob, &carol, &dave] {
-            other.expect_text(ALICE, "for all").await;
+            let public = other.expect_text(ALICE, "for all").await;
+            assert_eq!(public.cpim().to_uris(), [FRIENDS]);
             other.msrp.assert_nothing_left();
         }
         alice.msrp.assert_nothing_left();

@@ -278,7 +278,7 @@ async fn offer_that_cannot_join_a_running_session_leaves_it_alone() {
     }
 }
 
-// covers: COM-5.1-04, CTRL-7.2.1.4-08, UPS-7.2.3.1-05, SEC-14.3-03, SEC-14.3-06
+// covers: COM-5.1-04, CTRL-7.2.1.4-08, UPS-7.2.3.1-05, SEC-14.3-03, SEC-14.3-06, CLI-7.1.1.1-05
 #[tokio::test]
 async fn anonymous_member_is_let_in_only_where_the_group_says_so() {
     let shown = msrpd_tests::friends().member_rule(

@@ -22,7 +22,7 @@ fn origin(message: &SipMessage) -> &str {
     line.expect("an o= line")
 }
 
-// covers: CTRL-7.2.1.6-02, CTRL-7.2.1.6-03, CTRL-7.2.1.6-04, CTRL-7.2.1.6-07, MSRP-4975-8.4-01
+// covers: CTRL-7.2.1.6-02, CTRL-7.2.1.6-03, CTRL-7.2.1.6-04, CTRL-7.2.1.6-07, MSRP-4975-8.4-01, CLI-7.1.1.5-01
 #[tokio::test]
 async fn reinvite_changes_what_one_participant_takes_and_keeps_its_connection() {
     for way in WAYS {

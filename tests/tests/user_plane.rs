@@ -111,9 +111,10 @@ async fn message_without_a_wrapper_is_refused() {
 }
 
 // covers: UPS-7.2.3.3-07, MSRP-7701-6.1-07, MSRP-3862-2.2-01, MSRP-3862-2.2-12, MSRP-3862-2.2-13, MSRP-3862-6-01
-// covers: MSRP-4975-7.1.1-29, MSRP-4975-14.3-02, MSRP-3862-3.5-01
+// covers: MSRP-4975-7.1.1-29, MSRP-4975-14.3-02, MSRP-3862-3.5-01, CLI-7.1.3.2-06
 #[tokio::test]
 async fn message_arrives_octet_for_octet() {
+    const ATTACHMENT: &str = "attachment; filename=\"a; b.png\"";
     for way in WAYS {
         let (_daemon, alice, bob, carol) = three(way).await;
         let angled = [ALICE, FRIENDS].map(|uri| format!("\"N\" <{uri}>"));
@@ -128,7 +129,7 @@ async fn message_arrives_octet_for_octet() {
         let body = (0..=255).cycle().take(3_000).collect::<Vec<u8>>();
         let draft = Draft::wrapped_with(&headers, "image/png; name=\"a;b\"", &body);
         let whole = draft.frames("a", "b")[0].body.clone().unwrap();
-        let draft = draft.mime_header("Content-Disposition", "inline");
+        let draft = draft.mime_header("Content-Disposition", ATTACHMENT);
         alice.msrp.send_ok(&draft).await;
         // These take text only, and what they do not take does not reach them.
         assert_next_is("text", &alice, &[&bob, &carol]).await;
@@ -142,7 +143,7 @@ async fn message_arrives_octet_for_octet() {
         let sent = alice.msrp.send_ok(&draft).await;
         let message = bob.msrp.expect_message().await;
         assert!(message.body == whole, "{}", message.describe());
-        assert_eq!(message.header("Content-Disposition"), Some("inline"));
+        assert_eq!(message.header("Content-Disposition"), Some(ATTACHMENT));
         assert_eq!(message.content_type(), Some("message/cpim"));
         assert_eq!(message.id, sent.message_id);
     }
@@ -341,7 +342,7 @@ async fn method_that_is_unknown_is_answered_and_a_report_is_not() {
 }
 
 // covers: MSRP-4975-7.1.4-01, MSRP-4975-7.1.4-03, MSRP-4975-7.1.4-04, MSRP-4975-7.1.4-05, MSRP-4975-7.1.1-10
-// covers: MSRP-4975-7.2-01, MSRP-4975-7.2-02, MSRP-4975-7.2-03, MSRP-4975-7.2-06, MSRP-4975-7.2-07, MSRP-7701-6.3-05
+// covers: MSRP-4975-7.2-01, MSRP-4975-7.2-02, MSRP-4975-7.2-03, MSRP-4975-7.2-06, MSRP-4975-7.2-07, MSRP-7701-6.3-05, CLI-7.1.3.2-08
 #[tokio::test]
 async fn response_follows_failure_report() {
     for way in WAYS {
@@ -386,7 +387,7 @@ async fn response_goes_to_the_first_hop_of_a_send() {
 }
 
 // covers: MSRP-4975-7.1.3-01, MSRP-4975-7.1.3-02, MSRP-4975-7.1.3-04, MSRP-4975-7.1.3-05, MSRP-4975-7.1.2-01
-// covers: MSRP-4975-7.1.2-02, MSRP-4975-7.1.2-03, MSRP-4975-7.1.2-04, MSRP-4975-7.1.1-09
+// covers: MSRP-4975-7.1.2-02, MSRP-4975-7.1.2-03, MSRP-4975-7.1.2-04, MSRP-4975-7.1.1-09, CLI-7.1.3.2-08
 #[tokio::test]
 async fn success_is_reported_to_those_who_ask() {
     for way in WAYS {
@@ -612,7 +613,7 @@ async fn byte_range_that_announces_much_allocates_nothing() {
     }
 }
 
-// covers: MSRP-4975-10-02, MSRP-4975-7.1.1-08
+// covers: MSRP-4975-10-02, MSRP-4975-7.1.1-08, CLI-5.7.5-02
 #[tokio::test]
 async fn recipient_that_refuses_a_message_gets_no_more_of_it() {
     for way in WAYS {
@@ -966,7 +967,7 @@ async fn small_message_does_not_wait_for_a_large_one() {
     }
 }
 
-// covers: UPS-7.2.3.3-10, FR-5.7.1-01
+// covers: UPS-7.2.3.3-10, FR-5.7.1-01, CLI-5.7.2-01, CLI-5.7.2-02, CLI-5.7.2-03, CLI-5.7.5-01
 #[tokio::test]
 async fn message_that_asks_for_a_final_report_gets_one_leg_for_each_recipient() {
     for way in WAYS {
@@ -978,11 +979,11 @@ async fn message_that_asks_for_a_final_report_gets_one_leg_for_each_recipient() 
         let headers = [
             ("From", from.as_str()),
             ("To", &to),
-            ("NS", "fr <urn:oma:xml:poc:final-report>"),
-            ("fr.Final-Report", "yes"),
+            ("NS", "FR <urn:oma:xml:poc:final-report>"),
+            ("FR.Final-Report", "yes"),
         ];
-        let draft =
-            Draft::wrapped_with(&headers, "text/plain", b"did you get it?").success_report("yes");
+        let draft = Draft::wrapped_with(&headers, "text/plain", b"did you get it?");
+        let draft = draft.success_report("yes").failure_report("yes");
         let sent = alice.msrp.send_ok(&draft).await;
         for recipient in [&bob, &carol] {
             let message = recipient.msrp.expect_message().await;

@@ -6,6 +6,7 @@
 pub mod ua;
 
 pub mod address;
+pub mod conference_view;
 pub mod focus;
 pub mod groups;
 pub mod limits;

@@ -120,5 +120,8 @@ pub const EVENT_ID_OCTETS_MAX: usize = 128;
 /// off. Source: ours.
 pub const REASON_CHARS_MAX: usize = 256;
 
+/// Most users that a client's view of a conference holds. Further ones are not told of. Source: ours.
+pub const CONFERENCE_USERS_MAX: usize = 100_000;
+
 /// Nanoseconds of a second.
 pub const NS_PER_S: u64 = 1_000_000_000;

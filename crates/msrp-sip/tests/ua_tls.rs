@@ -81,6 +81,7 @@ async fn assert_served(client: &mut Ua, server: &mut Ua, target: &str) {
     assert_eq!(response(client, sent).await.status, 200);
 }
 
+// covers: SEC-14.1.2-01
 #[tokio::test]
 async fn call_over_tls_is_made_and_ended() {
     let authority = Authority::new("call");

@@ -21,6 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 pub use join_error::JoinError;
+use msrp_sip::conference_view::Presence;
 use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::{self, Ua, UaConfig, UaHandle, UaLimits};
 use msrp_wire::StatusCode;
@@ -88,6 +89,12 @@ impl Chat {
         self.room.ask_nickname(nickname)
     }
 
+    /// Asks to be told who takes part, as [`ChatEvent::Presence`]; a room that does not tell is
+    /// silent.
+    pub fn watch(&mut self) {
+        self.room.watch();
+    }
+
     /// What happens next. After [`ChatEvent::Ended`] it is always that. Losing the future loses
     /// nothing.
     pub async fn next(&mut self) -> ChatEvent {
@@ -112,6 +119,8 @@ pub enum ChatEvent {
         /// The text.
         text: String,
     },
+    /// Somebody takes part, came, left, or has another name.
+    Presence(Presence),
     /// A message of ours did not reach everybody.
     Refused(Refusal),
     /// The stay is over.

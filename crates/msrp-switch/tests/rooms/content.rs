@@ -13,14 +13,19 @@ fn holding(content_type: &str, content: &[u8]) -> Vec<u8> {
     [head.as_bytes(), content].concat()
 }
 
-// covers: MSRP-4975-7.3.1-07, MSRP-4975-13-03, MSRP-4975-14.3-01
+// covers: MSRP-4975-7.3.1-07, MSRP-4975-13-03, MSRP-4975-14.3-01, CLI-7.1.3.2-05, CLI-7.1.3.2-07, CLI-7.1.3.4-01, PAR-N-01, CLI-N.2-01
 #[test]
 fn contents_of_any_kind_pass_untouched_and_are_counted_apart() {
     let composing = b"<?xml version=\"1.0\"?><isComposing><state>active</state></isComposing>";
     let imdn = b"<?xml version=\"1.0\"?><imdn><message-id>1</message-id></imdn>";
     let parts = b"--x\r\nContent-Type: text/plain\r\n\r\none\r\n--x\r\n\r\ntwo\r\n--x--\r\n";
     let signed = b"--x\r\n\r\none\r\n--x\r\nContent-Type: application/pkcs7-signature\r\n\r\n\x30\x80\r\n--x--\r\n";
-    let table: [(&str, &[u8]); 10] = [
+    let elsewhere = b"Content-Type: image/png\r\n\r\n";
+    let table: [(&str, &[u8]); 11] = [
+        (
+            "message/external-body;access-type=URL;URL=\"http://example.com/a.png\"",
+            elsewhere,
+        ),
         (
             "multipart/signed;protocol=\"application/pkcs7-signature\";boundary=x",
             signed,
@@ -29,7 +34,7 @@ fn contents_of_any_kind_pass_untouched_and_are_counted_apart() {
             "application/pkcs7-mime;smime-type=enveloped-data",
             b"\x30\x80\0\xff",
         ),
-        ("text/plain", b"hello"),
+        ("text/plain", b"hello :-) (L) ;-P"),
         ("TEXT/html;charset=utf-8", b"<p>hello</p>"),
         ("application/im-iscomposing+xml", composing),
         ("Application/IM-isComposing+XML;x=y", composing),
@@ -48,7 +53,7 @@ fn contents_of_any_kind_pass_untouched_and_are_counted_apart() {
         text: 2,
         composing: 2,
         disposition: 1,
-        other: 5,
+        other: 6,
     };
     assert_eq!(house.switch.sums().messages, expected);
     let forged = wrapped("b", &[ROOM], "hello");

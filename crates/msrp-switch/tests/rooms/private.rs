@@ -115,7 +115,7 @@ fn addressing_of_the_rfc_takes_one_recipient() {
     }
 }
 
-// covers: MSRP-7701-8-03
+// covers: MSRP-7701-8-03, MSRP-4975-3-03
 #[test]
 fn new_description_without_the_token_switches_private_messages_off() {
     let guests = ["a", "b"].map(guest);

@@ -12,7 +12,7 @@ use super::media::{OwnMedia, SwitchMedia};
 use super::message::{self, Addresses};
 use super::msrp_leg::{LegEvent, MsrpLeg, Order, StartError};
 use super::session::{Session, SessionEvent};
-use super::sip_leg::{Invitation, SipLeg, UaEvents};
+use super::sip_leg::{Invitation, SipEvent, SipLeg, UaEvents};
 use super::{ChatEvent, JoinError, Refusal};
 
 /// One stay in a room.
@@ -114,6 +114,11 @@ impl<U: SipUa> Room<U> {
         async move { answered?.await }
     }
 
+    /// Asks to be told who takes part.
+    pub(super) fn watch(&mut self) {
+        self.sip.watch();
+    }
+
     /// What happens next. After [`ChatEvent::Ended`] it is always that. Losing the future loses
     /// nothing.
     pub(super) async fn next(&mut self) -> ChatEvent {
@@ -138,7 +143,10 @@ impl<U: SipUa> Room<U> {
                 Some(LegEvent::Ended(reason)) => reason,
                 None => "the session ended".to_owned(),
             },
-            reason = self.sip.ended() => reason,
+            event = self.sip.next() => match event {
+                SipEvent::Presence(presence) => return ChatEvent::Presence(presence),
+                SipEvent::Ended(reason) => reason,
+            },
         };
         self.over = Some(reason.clone());
         ChatEvent::Ended { reason }

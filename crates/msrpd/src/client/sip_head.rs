@@ -43,6 +43,26 @@ pub(super) fn of_refresh() -> Headers {
         )
 }
 
+/// The header fields of a SUBSCRIBE to who takes part.
+///
+/// # Spec
+/// CLI-7.1.1.11-01.
+pub(super) fn of_subscribe() -> Headers {
+    Headers::new()
+        .with("Event", "conference")
+        .with("Accept", "application/conference-info+xml")
+        .with("Expires", SUBSCRIPTION_S.to_string())
+        .with("Allow", ALLOW)
+}
+
+/// How long after this answer the subscription has to be refreshed; `None` when there is none.
+pub(super) fn resubscribe_after(response: &Response) -> Option<Duration> {
+    let granted = (200..300).contains(&response.status);
+    let expires = response.headers.first("Expires").filter(|_| granted)?;
+    let seconds = expires.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds.clamp(2, YEAR_S)) / 2)
+}
+
 /// The header fields of a 200 to a request inside the dialog, which had these.
 pub(super) fn of_answer(request: &Headers) -> Headers {
     let headers = Headers::new()
@@ -111,7 +131,11 @@ const FEATURE_TAG: &str = "+g.oma.sip-im";
 /// The client's name; its first word is the version of the service.
 pub(super) const USER_AGENT: &str = concat!("IM-client/OMA1.0 msrpd/", env!("CARGO_PKG_VERSION"));
 /// The methods that the client answers.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY";
+/// How long a subscription runs, seconds. Source: RFC 4575 s.3.4.
+const SUBSCRIPTION_S: u32 = 3600;
+/// No subscription is granted for longer than a year, in seconds.
+const YEAR_S: u64 = 31_536_000;
 /// The session interval that the client asks for, seconds. Source: RFC 4028 s.4 recommends it.
 const SESSION_EXPIRES_S: u32 = 1800;
 

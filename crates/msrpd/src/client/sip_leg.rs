@@ -5,8 +5,10 @@
 //!      \---3xx and above, or a 2xx that cannot be used--> refused
 //! ```
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use msrp_sip::conference_view::{ConferenceView, Presence};
 use msrp_sip::ua::{
     Answer, Body, DialogEnd, DialogId, Headers, Method, Origin, OutRequest, Request, Response,
     SipUa, TxnId, UaEvent,
@@ -42,6 +44,20 @@ pub(super) struct SipLeg<U> {
     /// When the client has to refresh the session, and how often.
     refresh: Option<(Instant, Duration)>,
     refreshing: Option<TxnId>,
+    /// When the subscription has to be refreshed.
+    watch: Option<Instant>,
+    watching: Option<TxnId>,
+    view: ConferenceView,
+    news: VecDeque<Presence>,
+}
+
+/// Something that the dialog tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SipEvent {
+    /// Somebody came, left, or has another name.
+    Presence(Presence),
+    /// The dialog is over: why, as a part of a sentence.
+    Ended(String),
 }
 
 impl<U: SipUa> SipLeg<U> {
@@ -65,6 +81,10 @@ impl<U: SipUa> SipLeg<U> {
             media,
             refresh: refresh.map(|interval| (Instant::now() + interval, interval)),
             refreshing: None,
+            watch: None,
+            watching: None,
+            view: ConferenceView::default(),
+            news: VecDeque::new(),
         };
         match read_answer(&response).await {
             Ok(switch) => Ok((leg, switch)),
@@ -75,21 +95,39 @@ impl<U: SipUa> SipLeg<U> {
         }
     }
 
-    /// Keeps the dialog going until the other side ends it; says why it ended. Losing the future
-    /// loses nothing.
-    pub(super) async fn ended(&mut self) -> String {
+    /// Subscribes to who takes part, inside the dialog. Where that is refused nothing is told.
+    ///
+    /// # Spec
+    /// CLI-7.1.1.11-01; RFC 4575 s.3.
+    pub(super) fn watch(&mut self) {
+        let headers = sip_head::of_subscribe();
+        let asked = self
+            .ua
+            .request(self.dialog, Method::Subscribe, headers, None);
+        self.watching = Some(asked);
+        self.watch = None;
+    }
+
+    /// Keeps the dialog going until the other side ends it; tells who takes part, and why it ended.
+    /// Losing the future loses nothing.
+    pub(super) async fn next(&mut self) -> SipEvent {
         loop {
-            let due = self.refresh.map_or_else(far, |(due, _)| due);
+            if let Some(presence) = self.news.pop_front() {
+                return SipEvent::Presence(presence);
+            }
+            let refresh_at = self.refresh.map_or_else(far, |(due, _)| due);
+            let watch_at = self.watch.unwrap_or_else(far);
             tokio::select! {
                 event = self.events.recv() => {
                     let Some(event) = event else {
-                        return "the SIP engine ended".to_owned();
+                        return SipEvent::Ended("the SIP engine ended".to_owned());
                     };
                     if let Some(reason) = self.on_event(event) {
-                        return reason;
+                        return SipEvent::Ended(reason);
                     }
                 }
-                () = sleep_until(due) => self.send_refresh(),
+                () = sleep_until(refresh_at) => self.send_refresh(),
+                () = sleep_until(watch_at) => self.watch(),
             }
         }
     }
@@ -135,6 +173,15 @@ impl<U: SipUa> SipLeg<U> {
                 is_gone
                     .then(|| format!("the room is gone: {} {}", response.status, response.reason))
             }
+            UaEvent::Response {
+                transaction,
+                response,
+            } if self.watching == Some(transaction) => {
+                self.watching = None;
+                let half = sip_head::resubscribe_after(&response);
+                self.watch = half.map(|half| Instant::now() + half);
+                None
+            }
             UaEvent::Request {
                 transaction,
                 dialog,
@@ -162,7 +209,7 @@ impl<U: SipUa> SipLeg<U> {
     }
 
     /// The answer to a request inside the dialog.
-    fn answer_to(&self, request: &Request) -> Answer {
+    fn answer_to(&mut self, request: &Request) -> Answer {
         let headers = sip_head::of_answer(&request.headers);
         match (&request.method, &request.body) {
             (Method::Invite, None) => answer(200, headers, Some(sdp(self.media.offer()))),
@@ -174,7 +221,25 @@ impl<U: SipUa> SipLeg<U> {
                 }
             }
             (Method::Update | Method::Options, _) => answer(200, headers, None),
+            (Method::Notify, body) => {
+                if let Some(body) = body {
+                    self.take_roster(body);
+                }
+                answer(200, Headers::new(), None)
+            }
             _ => answer(405, headers, None),
+        }
+    }
+}
+
+impl<U> SipLeg<U> {
+    /// What cannot be read tells nothing.
+    fn take_roster(&mut self, body: &Body) {
+        if body.content_type.starts_with(CONFERENCE_INFO)
+            && let Ok(text) = std::str::from_utf8(&body.octets)
+            && let Ok(news) = self.view.apply(text)
+        {
+            self.news.extend(news);
         }
     }
 }
@@ -283,6 +348,8 @@ fn far() -> Instant {
     Instant::now() + Duration::from_secs(86_400 * 365)
 }
 
+/// The type of the documents that tell who takes part.
+const CONFERENCE_INFO: &str = "application/conference-info+xml";
 /// Longest wait for the answer to a BYE.
 const BYE_TIME_MAX: Duration = Duration::from_secs(3);
 

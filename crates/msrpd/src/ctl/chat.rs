@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use msrp_sip::conference_view::{Change, Presence};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -23,11 +24,12 @@ pub(super) async fn run(config: &ChatConfig) -> ExitCode {
         joined = join(config) => joined,
         _ = signals.next() => return ExitCode::FAILURE,
     };
-    let chat = match joined {
+    let mut chat = match joined {
         Ok(chat) => chat,
         Err(error) => return refuse(&error.to_string()),
     };
     println!("joined {}", printable(&config.room));
+    chat.watch();
     if std::io::stdin().is_terminal() {
         println!("Type a line and press Enter. /nick NAME asks for a nickname. Ctrl-D leaves.");
     }
@@ -133,7 +135,28 @@ fn show(event: &ChatEvent) {
                 printable(&refusal.to_string())
             );
         }
+        ChatEvent::Presence(presence) => println!("{}", presence_sentence(presence)),
         ChatEvent::Ended { .. } => {}
+    }
+}
+
+/// Starts with a star, to be told from what people write.
+fn presence_sentence(presence: &Presence) -> String {
+    let user = printable(short_name(&presence.entity));
+    let name = presence.name.as_deref().map(printable);
+    let shown = name.filter(|name| *name != user);
+    match (presence.change, shown) {
+        (Change::Renamed, Some(name)) => format!("* {user} is called {name} now"),
+        (Change::Renamed, None) => format!("* {user} is called {user} now"),
+        (change, shown) => {
+            let what = match change {
+                Change::Left => "left",
+                Change::Joined => "joined",
+                Change::Present | Change::Renamed => "is here",
+            };
+            let called = shown.map_or_else(String::new, |name| format!(" ({name})"));
+            format!("* {user}{called} {what}")
+        }
     }
 }
 
@@ -163,6 +186,23 @@ const SHOWN_MAX: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn presence_is_a_sentence() {
+        let sentence = |name: Option<&str>, change| {
+            presence_sentence(&Presence {
+                entity: "sip:bob@localhost".to_owned(),
+                name: name.map(str::to_owned),
+                change,
+            })
+        };
+        assert_eq!(sentence(None, Change::Present), "* bob is here");
+        assert_eq!(sentence(Some("bob"), Change::Joined), "* bob joined");
+        let dopey = Some("Dopey\x1b");
+        assert_eq!(sentence(dopey, Change::Left), "* bob (Dopey ) left");
+        let renamed = "* bob is called Dopey  now";
+        assert_eq!(sentence(dopey, Change::Renamed), renamed);
+    }
 
     #[test]
     fn refused_line_is_named_in_a_sentence() {

@@ -77,6 +77,7 @@ impl Talk {
                 event = self.ada.next() => match event {
                     ChatEvent::Ended { reason } => return reason,
                     ChatEvent::Refused(refusal) => trouble(&refusal),
+                    ChatEvent::Presence(_) => {}
                     ChatEvent::Message { from, display, text } => {
                         self.on_message(&from, display.as_deref(), &text);
                     }
@@ -86,7 +87,7 @@ impl Talk {
                     ChatEvent::Refused(refusal) => trouble(&refusal),
                     // Ada sees what the others say; here only she is news.
                     ChatEvent::Message { from, text, .. } if from == ADA.uri => print(ADA.name, &text),
-                    ChatEvent::Message { .. } => {}
+                    ChatEvent::Message { .. } | ChatEvent::Presence(_) => {}
                 },
                 Some(sent) = self.sending.join_next() => {
                     if let Ok(Err(refusal)) = sent {

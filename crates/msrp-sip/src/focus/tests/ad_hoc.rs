@@ -122,7 +122,7 @@ fn list_duplicates_and_the_caller_are_not_invited() {
     world.finish();
 }
 
-// covers: CTRL-L-01, CTRL-L-02, CTRL-L-03
+// covers: CTRL-L-01, CTRL-L-02, CTRL-L-03, CLI-7.1.1.6-01
 #[test]
 fn invitation_that_extends_a_session_of_two_replaces_it_for_that_user_alone() {
     let mut world = World::new();

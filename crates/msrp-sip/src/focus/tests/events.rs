@@ -331,7 +331,7 @@ fn subscriber_is_not_told_faster_than_the_pace() {
     world.finish();
 }
 
-// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-M.1-03, SEC-14.3-02
+// covers: ALIAS-7.2.3.2-09, ALIAS-7.2.3.2-10, CONF-7.2.2.10-08, CONF-M.1-03, SEC-14.3-02, MSRP-7701-5.2-06
 #[test]
 fn hidden_subscriber_learns_its_alias_and_nobody_learns_its_address() {
     let mut world = world();

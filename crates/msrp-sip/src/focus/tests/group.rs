@@ -433,6 +433,7 @@ fn group_callers_methods_are_kept() {
     world.finish();
 }
 
+// covers: CTRL-7.2.2.9-08
 #[test]
 fn group_with_conditions_that_are_not_known_is_not_started() {
     let active_policy = ActivePolicy {
@@ -456,10 +457,8 @@ fn group_with_conditions_that_are_not_known_is_not_started() {
         }],
     );
     let alice = call(&mut aged, "alice");
-    assert_eq!(
-        aged.refusal(alice).1,
-        Some("399 im.example \"124 Service not allowed due to the age limit\"".into())
-    );
+    let warning = "399 im.example \"124 Service not allowed due to the age limit\"";
+    assert_eq!(aged.refusal(alice), (403, Some(warning.into())));
     world.finish();
     aged.finish();
 }

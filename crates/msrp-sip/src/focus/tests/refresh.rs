@@ -1,6 +1,8 @@
 //! Session refreshes in both directions.
 
-use super::world::{FACTORY, World, list_body, sdp, sdp_text};
+use msrp_control::Command;
+
+use super::world::{FACTORY, World, list_body, sdp, sdp_text, sdp_with};
 use crate::ua::{Body, Headers, Method};
 
 fn timer() -> Headers {
@@ -212,4 +214,47 @@ fn small_refresh_interval_is_refused() {
         (422, Some("90"))
     );
     world.finish();
+}
+
+// covers: CLI-7.1.2.2-01, CLI-7.1.2.2-02, CLI-7.1.2.2-03
+#[test]
+fn refresh_is_taken_by_clients_each_in_its_way_and_the_session_goes_on() {
+    let start = || {
+        let mut world = World::new();
+        let alice = world.ad_hoc(&["sip:bob@example.com"]);
+        let bob = world.invites()[0].0;
+        world.respond(bob, 200, Headers::new(), Some(sdp("bob")));
+        world.acknowledge(alice);
+        world.sent.clear();
+        assert_eq!(world.wait(), 900);
+        let (dialog, transaction, ..) = world.requests().remove(0);
+        assert_eq!(dialog, bob);
+        let refresh = world.request(Some(alice.dialog), Method::Update, timer(), None);
+        assert_eq!(refresh.status, 200);
+        (world, bob, transaction)
+    };
+    // It takes the refreshing over, and takes the wrapper alone from now on.
+    let (mut world, bob, transaction) = start();
+    let headers = Headers::new()
+        .with("Session-Expires", "1800;refresher=uas")
+        .with("Supported", "timer");
+    let answer = sdp_with("bob", "message/CPIM");
+    world.finish_with(transaction, 200, headers, Some(answer));
+    let told = world.commands("answer").pop();
+    assert!(
+        matches!(&told, Some(Command::SetAnswer { sdp, .. }) if sdp.contains("a=accept-types:message/CPIM\r\n")),
+        "{told:?}"
+    );
+    assert_eq!(world.wait(), 1768, "it is the client's turn");
+    assert!(world.requests().is_empty());
+    assert!(world.byes().iter().any(|(dialog, ..)| *dialog == bob));
+    // It knows no such session, or cannot take the offer: it is asked again.
+    for status in [606, 488] {
+        let (mut world, bob, transaction) = start();
+        let warning = Headers::new().with("Warning", "399 h \"Session does not exist\"");
+        world.finish_request(transaction, status, warning);
+        assert!(world.byes().is_empty() && world.participants_count() == 2);
+        world.wait();
+        assert_eq!(world.requests()[0].0, bob);
+    }
 }

@@ -23,6 +23,15 @@ async fn joined(headers: Headers) -> (SipLeg<FakeUa>, Script) {
     (leg, script)
 }
 
+/// Why the dialog ended.
+async fn ended(leg: &mut SipLeg<FakeUa>) -> String {
+    loop {
+        if let SipEvent::Ended(reason) = leg.next().await {
+            return reason;
+        }
+    }
+}
+
 fn answer_of(script: &Script) -> Answer {
     match script.calls().pop() {
         Some(Call::Answer(TxnId(7), answer)) => answer,
@@ -48,7 +57,10 @@ async fn invite_has_identity_tags_and_offer() {
     assert_eq!(first("Accept-Contact"), "*;+g.oma.sip-im");
     assert_eq!(first("Supported"), "timer");
     assert_eq!(first("Session-Expires"), "1800;refresher=uac");
-    assert_eq!(first("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE");
+    assert_eq!(
+        first("Allow"),
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
+    );
     let body = request.body.unwrap();
     assert_eq!(body.content_type, "application/sdp");
     let offer = String::from_utf8(body.octets).unwrap();
@@ -110,7 +122,7 @@ async fn bye_of_the_room_ends_the_dialog() {
             why: DialogEnd::Bye,
         })
         .await;
-    assert_eq!(leg.ended().await, "the room ended the session");
+    assert_eq!(ended(&mut leg).await, "the room ended the session");
 }
 
 #[tokio::test]
@@ -141,7 +153,7 @@ async fn requests_of_the_room_are_answered() {
                 why: DialogEnd::Bye,
             })
             .await;
-        leg.ended().await;
+        ended(&mut leg).await;
         let answer = answer_of(&script);
         assert_eq!(
             (answer.status, answer.body.is_some()),
@@ -169,7 +181,7 @@ async fn refresh_is_sent_at_half_time_until_the_room_is_gone() {
     };
     let refreshes = |calls: Vec<Call>| calls.iter().filter(|call| is_refresh(call)).count();
     assert!(
-        timeout(Duration::from_secs(100), leg.ended())
+        timeout(Duration::from_secs(100), ended(&mut leg))
             .await
             .is_err()
     );
@@ -179,6 +191,69 @@ async fn refresh_is_sent_at_half_time_until_the_room_is_gone() {
         response: response(481, Headers::new(), None),
     };
     script.tell(gone).await;
-    assert_eq!(leg.ended().await, "the room is gone: 481 Reason");
+    assert_eq!(ended(&mut leg).await, "the room is gone: 481 Reason");
     assert_eq!(start.elapsed().as_secs(), 100);
+}
+
+// covers: CLI-7.1.1.11-01
+#[tokio::test(start_paused = true)]
+async fn watch_subscribes_tells_who_takes_part_and_is_refreshed() {
+    let (mut leg, script) = joined(Headers::new()).await;
+    let subscribes = |script: &Script| {
+        let mut wanted = vec![("Event", "conference"), ("Expires", "3600")];
+        wanted.push(("Accept", "application/conference-info+xml"));
+        let has = |headers: &Headers| wanted.iter().all(|(n, v)| headers.first(n) == Some(*v));
+        let calls = script.calls().into_iter();
+        calls
+            .filter(
+                |c| matches!(c, Call::Request(Method::Subscribe, headers, None) if has(headers)),
+            )
+            .count()
+    };
+    leg.watch();
+    assert_eq!(subscribes(&script), 1);
+    let granted = |leg: &SipLeg<FakeUa>| UaEvent::Response {
+        transaction: leg.watching.unwrap(),
+        response: response(200, Headers::new().with("Expires", "600"), None),
+    };
+    script.tell(granted(&leg)).await;
+    let document = "<conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" entity=\"sip:c@h\" version=\"1\">\
+                    <users><user entity=\"sip:bob@h\"/></users></conference-info>";
+    let notify = |text: &str| UaEvent::Request {
+        transaction: TxnId(7),
+        dialog: Some(DIALOG),
+        request: Request {
+            method: Method::Notify,
+            uri: "sip:alice@h".to_owned(),
+            headers: Headers::new(),
+            body: Some(Body {
+                content_type: CONFERENCE_INFO.to_owned(),
+                octets: text.into(),
+            }),
+        },
+        peer: msrp_sip::ua::Peer {
+            address: "127.0.0.1:5060".parse().unwrap(),
+            transport: msrp_sip::ua::Transport::Udp,
+        },
+    };
+    script.tell(notify("nonsense")).await;
+    script.tell(notify(document)).await;
+    let SipEvent::Presence(presence) = leg.next().await else {
+        panic!("the dialog ended");
+    };
+    assert_eq!(presence.entity, "sip:bob@h");
+    assert_eq!(answer_of(&script).status, 200);
+    let waited = timeout(Duration::from_secs(301), leg.next()).await;
+    assert!(waited.is_err());
+    assert_eq!(subscribes(&script), 2, "after half of its time");
+    // One that is refused is not asked for again.
+    script
+        .tell(UaEvent::Response {
+            transaction: leg.watching.unwrap(),
+            response: response(403, Headers::new(), None),
+        })
+        .await;
+    let waited = timeout(Duration::from_secs(4_000), leg.next()).await;
+    assert!(waited.is_err());
+    assert_eq!(subscribes(&script), 2);
 }
