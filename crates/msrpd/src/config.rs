@@ -36,6 +36,8 @@ pub struct Config {
     pub groups: Groups,
     /// Rules of ad-hoc sessions, and what rooms of all kinds do.
     pub policy: Policy,
+    /// Pager mode: MESSAGEs to several recipients.
+    pub pager: Pager,
     /// The MSRP relay.
     pub relay: Relay,
     /// Bounds.
@@ -121,6 +123,23 @@ pub struct Policy {
     pub own_mark: Option<OwnMark>,
 }
 
+/// Pager mode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pager {
+    /// Addresses beside the conference factories to which a MESSAGE with a list may go.
+    pub exploder: Vec<String>,
+    /// Whether a MESSAGE may bring its own list of recipients.
+    pub lists: bool,
+    /// Whether recipients are shown those that the list marks `to` and `cc`.
+    pub recipient_history: bool,
+    /// Most MESSAGEs sent in a second.
+    pub messages_per_s: u32,
+    /// How long delivery notifications are gathered, seconds; 0 means not at all.
+    pub notification_wait_s: u32,
+    /// How often that wait starts again.
+    pub notification_restarts: u32,
+}
+
 /// The MSRP relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relay {
@@ -187,6 +206,7 @@ impl Default for Config {
                 refer_status: 202,
                 own_mark: None,
             },
+            pager: Pager::default(),
             relay: Relay {
                 realm: "localhost".to_owned(),
             },
@@ -218,6 +238,19 @@ impl Default for Sip {
             conference_factory: vec![conference_factory("localhost")],
             session_expires_s: 1800,
             min_se_s: MIN_SE_S,
+        }
+    }
+}
+
+impl Default for Pager {
+    fn default() -> Self {
+        Self {
+            exploder: vec![exploder("localhost")],
+            lists: true,
+            recipient_history: true,
+            messages_per_s: 500,
+            notification_wait_s: 30,
+            notification_restarts: 3,
         }
     }
 }
@@ -271,6 +304,11 @@ impl Config {
 /// The default conference factory of a domain.
 fn conference_factory(domain: &str) -> String {
     format!("sip:conference-factory@{domain}")
+}
+
+/// The default exploder of a domain.
+fn exploder(domain: &str) -> String {
+    format!("sip:exploder@{domain}")
 }
 
 fn loopback(port: u16) -> SocketAddr {

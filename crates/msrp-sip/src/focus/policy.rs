@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::address::Uri;
 use crate::focus::conference_info::OwnMark;
+use crate::focus::pager::PagerPolicy;
 use crate::ua::Transport;
 
 /// The operator's decisions, fixed while the focus lives.
@@ -57,6 +58,8 @@ pub struct Policy {
     pub refer_status: u16,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
+    /// What concerns MESSAGEs to several recipients.
+    pub pager: PagerPolicy,
 }
 
 /// Who has a right in an ad-hoc session.
@@ -99,6 +102,7 @@ impl Policy {
             adhoc_expel: AdHocRight::Originator,
             refer_status: 202,
             own_mark: None,
+            pager: PagerPolicy::default(),
         }
     }
 

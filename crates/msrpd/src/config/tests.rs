@@ -75,6 +75,17 @@ fn config_all_keys_are_read() {
             own_mark: OwnMark::parse("oma=urn:oma:conference"),
         }
     );
+    assert_eq!(
+        config.pager,
+        Pager {
+            exploder: vec!["sip:list@im.example".into()],
+            lists: false,
+            recipient_history: false,
+            messages_per_s: 9,
+            notification_wait_s: 0,
+            notification_restarts: 10,
+        }
+    );
     assert_eq!(config.relay.realm, "relay.example");
     assert_eq!(config.limits.adhoc_participants_max, 1);
     assert_eq!(config.limits.pager_recipients_max, 2);
@@ -167,7 +178,7 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, relay, limits, admin"
+         policy, pager, relay, limits, admin"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
@@ -482,6 +493,13 @@ adhoc_add = "originator"
 adhoc_expel = "participants"
 refer_status = 200
 own_mark = "oma=urn:oma:conference"
+[pager]
+exploder = ["sip:list@im.example"]
+lists = false
+recipient_history = false
+messages_per_s = 9
+notification_wait_s = 0
+notification_restarts = 10
 [relay]
 realm = "relay.example"
 users = ""
