@@ -25,8 +25,11 @@ mod pacing;
 mod reporting;
 mod route;
 mod session;
+mod session_ids;
 mod stand_in;
 mod timers;
+mod waiting;
+mod wording;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -50,7 +53,7 @@ use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
 
-use connection::Connections;
+use connection::{Connections, Decoders};
 use crossings::Crossings;
 use session::Sessions;
 use timers::Timers;
@@ -84,6 +87,7 @@ pub(crate) struct Shard<I: Io> {
     ids: IdSource,
     sessions: Sessions,
     connections: Connections,
+    decoders: Decoders,
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
     crossings: Crossings,
@@ -143,6 +147,7 @@ impl<I: Io> Shard<I> {
             ids: IdSource::from_seed(seed()?),
             sessions: Sessions::default(),
             connections: Connections::default(),
+            decoders: Decoders::default(),
             rooms: HashMap::new(),
             timers: Timers::default(),
             dirty: Vec::new(),

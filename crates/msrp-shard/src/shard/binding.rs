@@ -90,7 +90,7 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
-        let mut octets = connection.head_octets;
+        let mut octets = Vec::from(connection.head_octets);
         octets.extend_from_slice(request);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
@@ -142,7 +142,7 @@ impl<I: Io> Shard<I> {
         self.environment
             .hub
             .publish(&Event::ParticipantBound { room, participant });
-        self.send_early(now, conn, leg, early);
+        self.send_early(now, conn, leg, *early);
         true
     }
 

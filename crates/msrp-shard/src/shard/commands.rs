@@ -126,6 +126,11 @@ impl<I: Io> Shard<I> {
             reply,
         } = new;
         let max = self.environment.limits.participants_per_room_max;
+        // All sessions of a room share its id.
+        let room = self
+            .rooms
+            .get_key_value(&room)
+            .map_or(room, |(id, _)| id.clone());
         let Some(running) = self.rooms.get_mut(&room) else {
             let _ = reply.send(Err(no_such_room()));
             return;
@@ -151,7 +156,7 @@ impl<I: Io> Shard<I> {
         self.count_sessions(&room);
         tracing::info!(%room, %participant, "session started");
         self.sessions
-            .insert(leg, Session::new(room, participant, (local, &sdp), now));
+            .insert(leg, Session::new(room, participant, local, now), &sdp);
         if let Some(peer) = peer
             && let Err(error) = self.connect_peer(now, leg, peer, None)
         {

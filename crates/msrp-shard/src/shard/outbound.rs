@@ -108,7 +108,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (id, reply_to) = (*transaction_id, reply_to.take());
-        let path = reply_to.as_ref().or(session.peer.as_ref());
+        let path = reply_to.as_deref().or(session.peer.as_ref());
         let Some(path) = path.and_then(|path| path.as_path()) else {
             return;
         };

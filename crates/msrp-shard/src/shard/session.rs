@@ -1,6 +1,5 @@
 //! One participant's MSRP session, as the shard sees it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
@@ -11,6 +10,8 @@ use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
+use super::session_ids::SessionIds;
+use super::wording::{self, Origin, Wordings};
 use crate::limits::EARLY_OCTETS_MAX;
 
 /// A session. It has the key of its leg in the switch.
@@ -33,10 +34,10 @@ pub(super) struct Session {
     pub(super) started: Timestamp,
     /// Since when it has been looking for a connection; means nothing once it is bound.
     pub(super) waits_since: Timestamp,
-    /// Our side as we described it last.
-    local: Box<Local>,
-    /// That description.
-    pub(super) sdp: Box<str>,
+    /// The `o=` line of our last description.
+    origin: Origin,
+    /// What it said otherwise; `None` when it named another URI of ours.
+    wording: Option<Rc<str>>,
     /// A connection that named the session before the participant's answer was known. It is read
     /// on once it is.
     pub(super) early_bird: Option<ConnKey>,
@@ -46,9 +47,9 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) enum Link {
     /// Waiting for a connection that names it. Holds what is to be sent until then.
-    Waiting(Early),
+    Waiting(Box<Early>),
     /// We are opening the connection.
-    Opening(ConnKey, Early),
+    Opening(ConnKey, Box<Early>),
     /// Bound to a connection.
     Bound(ConnKey),
 }
@@ -104,48 +105,28 @@ impl Session {
     pub(super) fn new(
         room: RoomId,
         participant: ParticipantId,
-        (local, sdp): (Local, &str),
+        local: Local,
         started: Timestamp,
     ) -> Self {
-        let own = local.path.clone();
         Self {
             room,
             participant,
-            own,
+            origin: Origin {
+                id: local.session_id,
+                version: local.session_version,
+            },
+            wording: None,
+            own: local.path,
             peer: None,
             paths: Rc::from(&[][..]),
-            link: Link::Waiting(Early::default()),
+            link: Link::Waiting(Box::default()),
             binding: None,
             transactions: Transactions::new(),
             is_transaction_timed: false,
             started,
             waits_since: started,
-            local: Box::new(local),
-            sdp: sdp.into(),
             early_bird: None,
         }
-    }
-
-    /// Describes our side anew. The version of the `o=` line grows when anything differs from the
-    /// last description.
-    ///
-    /// # Spec
-    /// RFC 3264 s.8, RFC 4975 s.8.4.
-    pub(super) fn describe(
-        &mut self,
-        mut local: Local,
-        compose: impl Fn(&Local) -> String,
-    ) -> String {
-        local.session_id = self.local.session_id;
-        local.session_version = self.local.session_version;
-        let mut sdp = compose(&local);
-        if *sdp != *self.sdp {
-            local.session_version = local.session_version.wrapping_add(1);
-            sdp = compose(&local);
-        }
-        *self.local = local;
-        self.sdp = sdp.as_str().into();
-        sdp
     }
 
     pub(super) fn set_peer(&mut self, peer: MsrpPathBuf) {
@@ -185,6 +166,12 @@ impl Session {
         }
     }
 
+    /// Our last description, unless it named another URI of ours.
+    pub(super) fn description(&self) -> Option<String> {
+        let wording = self.wording.as_ref()?;
+        Some(wording::description(wording, &self.own, self.origin))
+    }
+
     pub(super) fn session_id(&self) -> &[u8] {
         self.own.as_uri().session_id().unwrap_or_default()
     }
@@ -212,12 +199,16 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_leg: Vec<Option<(LegKey, Box<Session>)>>,
-    by_session_id: HashMap<Box<[u8]>, LegKey>,
+    by_session_id: SessionIds,
+    wordings: Wordings,
 }
 
 impl Sessions {
-    pub(super) fn insert(&mut self, leg: LegKey, session: Session) {
-        self.by_session_id.insert(session.session_id().into(), leg);
+    /// Keeps a session, which has been described so.
+    pub(super) fn insert(&mut self, leg: LegKey, mut session: Session, sdp: &str) {
+        let wording = self.wordings.keep(sdp, &session.own, session.origin);
+        session.wording = Some(wording);
+        self.by_session_id.insert(session.session_id(), leg);
         if self.by_leg.len() <= leg.index() {
             self.by_leg.resize_with(leg.index() + 1, || None);
         }
@@ -226,8 +217,11 @@ impl Sessions {
 
     pub(super) fn remove(&mut self, leg: LegKey) -> Option<Box<Session>> {
         let slot = self.by_leg.get_mut(leg.index())?;
-        let (_, session) = slot.take_if(|(key, _)| *key == leg)?;
-        self.by_session_id.remove(session.session_id());
+        let (_, mut session) = slot.take_if(|(key, _)| *key == leg)?;
+        self.by_session_id.remove(session.session_id(), leg);
+        if let Some(wording) = session.wording.take() {
+            self.wordings.forget(&wording);
+        }
         Some(session)
     }
 
@@ -249,16 +243,50 @@ impl Sessions {
         let old: Box<[u8]> = session.session_id().into();
         session.own = own;
         let new: Box<[u8]> = session.session_id().into();
-        self.by_session_id.remove(&old);
-        self.by_session_id.insert(new, leg);
+        if let Some(wording) = session.wording.take() {
+            self.wordings.forget(&wording);
+        }
+        self.by_session_id.remove(&old, leg);
+        self.by_session_id.insert(&new, leg);
+    }
+
+    /// Describes our side of a session anew. The version of the `o=` line grows when anything differs
+    /// from the last description.
+    ///
+    /// # Spec
+    /// RFC 3264 s.8, RFC 4975 s.8.4.
+    pub(super) fn describe(
+        &mut self,
+        leg: LegKey,
+        mut local: Local,
+        compose: impl Fn(&Local) -> String,
+    ) -> Option<String> {
+        let known = self.get(leg)?.description();
+        let session = self.get_mut(leg)?;
+        local.session_id = session.origin.id;
+        local.session_version = session.origin.version;
+        let mut sdp = compose(&local);
+        if known.is_none_or(|known| known != sdp) {
+            session.origin.version = session.origin.version.wrapping_add(1);
+            local.session_version = session.origin.version;
+            sdp = compose(&local);
+        }
+        let (origin, old) = (session.origin, session.wording.take());
+        if let Some(old) = old {
+            self.wordings.forget(&old);
+        }
+        let wording = self.wordings.keep(&sdp, &local.path, origin);
+        self.get_mut(leg)?.wording = Some(wording);
+        Some(sdp)
     }
 
     /// The leg whose session has this id.
     pub(super) fn find(&self, session_id: &[u8]) -> Option<LegKey> {
-        self.by_session_id.get(session_id).copied()
+        let is_it = |leg| self.get(leg).is_some_and(|s| s.session_id() == session_id);
+        self.by_session_id.find(session_id, is_it)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.by_session_id.len()
+        self.by_session_id.count()
     }
 }
