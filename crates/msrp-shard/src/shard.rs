@@ -200,7 +200,7 @@ impl<I: Io> Shard<I> {
 
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
-            ring_io::Event::Accepted { stream, peer, .. } => self.accept(now, stream, peer),
+            ring_io::Event::Accepted { stream, .. } => self.accept(now, stream),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }

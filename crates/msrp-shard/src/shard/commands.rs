@@ -56,12 +56,8 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.send_message(now, &room, *message, datetime));
             }
-            ShardMessage::Connection {
-                stream,
-                peer,
-                octets,
-            } => {
-                self.adopt(now, stream, peer, octets);
+            ShardMessage::Connection { stream, octets } => {
+                self.adopt(now, stream, octets);
             }
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),

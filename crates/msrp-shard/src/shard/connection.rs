@@ -1,7 +1,5 @@
 //! One MSRP connection.
 
-use std::net::SocketAddr;
-
 use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
@@ -15,7 +13,6 @@ use super::stand_in::Carrier;
 
 /// A connection and the sessions it carries.
 pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
     pub(super) reading: Reading,
     pub(super) phase: Phase,
     /// Set while it has to name a session.
@@ -128,9 +125,8 @@ pub(super) enum Inbound {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, phase: Phase, now: Timestamp) -> Self {
+    pub(super) fn new(phase: Phase, now: Timestamp) -> Self {
         Self {
-            peer,
             reading: Reading::BetweenFrames,
             phase,
             naming: None,

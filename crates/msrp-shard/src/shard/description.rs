@@ -83,7 +83,7 @@ impl<I: Io> Shard<I> {
     /// Offers the present session, with the sections that the participant knows.
     fn offer_again(&mut self, leg: LegKey, mut local: Local) -> Answer {
         let session = self.sessions.get(leg).ok_or_else(no_session)?;
-        if session.peer.is_none() {
+        if !session.is_answered() {
             return Err(unanswered());
         }
         local.path = session.own.clone();
@@ -125,7 +125,7 @@ impl<I: Io> Shard<I> {
                 };
                 session.link = Link::Opening(conn, early);
             }
-            session.set_peer(peer.path);
+            session.set_peer(&peer.path);
             if session.bound().is_none() {
                 session.waits_since = now;
                 let deadline = now.after(self.environment.limits.unbound_ns);
@@ -153,7 +153,7 @@ impl<I: Io> Shard<I> {
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
         self.connections
-            .insert(conn, Connection::new(address, Phase::Opening(leg), now));
+            .insert(conn, Connection::new(Phase::Opening(leg), now));
         Ok(conn)
     }
 

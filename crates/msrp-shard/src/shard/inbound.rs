@@ -254,7 +254,7 @@ impl<I: Io> Shard<I> {
         {
             return Named::OnShard(carrier);
         }
-        let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| s.peer.is_none());
+        let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| !s.is_answered());
         match (self.sessions.find(session_id), homes) {
             (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
@@ -314,11 +314,8 @@ impl<I: Io> Shard<I> {
     /// one of the session's path, as nearly always: then nothing is copied.
     fn reply_to(&self, leg: LegKey, head: &RequestHead<'_>) -> Option<MsrpPathBuf> {
         let from = head.from_path.first();
-        let peer = self
-            .sessions
-            .get(leg)
-            .and_then(|session| session.peer.as_ref());
-        let is_usual = peer.is_some_and(|peer| peer.first_raw() == from.raw());
+        let session = self.sessions.get(leg);
+        let is_usual = session.is_some_and(|session| session.peer_first_raw() == from.raw());
         if is_usual {
             None
         } else {

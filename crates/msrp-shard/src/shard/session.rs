@@ -6,7 +6,7 @@ use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
@@ -21,10 +21,13 @@ pub(super) struct Session {
     pub(super) participant: ParticipantId,
     /// Our URI. Its session-id is a secret between us and the participant.
     pub(super) own: MsrpUriBuf,
-    /// The participant's path; unknown until it has answered our offer.
-    pub(super) peer: Option<MsrpPathBuf>,
-    /// `To-Path` and `From-Path` of everything we send, made once.
+    /// `To-Path` and `From-Path` of everything we send, made once. Empty until the participant has
+    /// answered our offer.
     pub(super) paths: Rc<[u8]>,
+    /// Octets of the participant's path, which stands in `paths` behind the name of its header field.
+    peer_octets: usize,
+    /// Octets of its leftmost URI.
+    peer_first_octets: usize,
     pub(super) link: Link,
     /// Set while it has to get a connection.
     pub(super) binding: Option<TimerKey>,
@@ -117,8 +120,9 @@ impl Session {
             },
             wording: None,
             own: local.path,
-            peer: None,
             paths: Rc::from(&[][..]),
+            peer_octets: 0,
+            peer_first_octets: 0,
             link: Link::Waiting(Box::default()),
             binding: None,
             transactions: Transactions::new(),
@@ -129,17 +133,34 @@ impl Session {
         }
     }
 
-    pub(super) fn set_peer(&mut self, peer: MsrpPathBuf) {
+    pub(super) fn set_peer(&mut self, peer: &MsrpPathBuf) {
         let mut paths = Vec::new();
-        encode::paths(&mut paths, &peer, &self.own);
+        encode::paths(&mut paths, peer, &self.own);
         self.paths = paths.into();
-        self.peer = Some(peer);
+        self.peer_octets = peer.raw().len();
+        self.peer_first_octets = peer.first_raw().len();
+    }
+
+    /// Whether the participant's side is known.
+    pub(super) fn is_answered(&self) -> bool {
+        self.peer_octets > 0
+    }
+
+    /// The participant's path; unknown until it has answered our offer.
+    pub(super) fn peer(&self) -> Option<Path<'_>> {
+        let (_, path) = self.paths.split_at_checked(TO_PATH.len())?;
+        Path::parse(path.get(..self.peer_octets)?).ok()
+    }
+
+    /// The leftmost URI of it, as a text.
+    pub(super) fn peer_first_raw(&self) -> &[u8] {
+        let path = self.paths.get(TO_PATH.len()..).unwrap_or_default();
+        path.get(..self.peer_first_octets).unwrap_or_default()
     }
 
     /// Whether this path differs from the participant's present one, once that is known.
     pub(super) fn has_moved(&self, path: &MsrpPathBuf) -> Option<bool> {
-        let present = self.peer.as_ref()?;
-        Some(present.as_path() != path.as_path())
+        Some(self.peer()? != path.as_path()?)
     }
 
     /// A piece was answered with 200. Whether that was the last answer that its copy waited for.
@@ -288,5 +309,28 @@ impl Sessions {
 
     pub(super) fn count(&self) -> usize {
         self.by_session_id.count()
+    }
+}
+
+/// What stands in front of the participant's path.
+const TO_PATH: &str = "To-Path: ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_path_of_the_participant_is_that_of_its_answer() {
+        let own = MsrpUriBuf::parse(b"msrp://h:1/own;tcp").unwrap();
+        let local = Local::new(("h".to_owned(), 1), own, 1);
+        let id = (RoomId::new("r").unwrap(), ParticipantId::new("p").unwrap());
+        let mut session = Session::new(id.0, id.1, local, Timestamp::default());
+        assert!(!session.is_answered() && session.peer().is_none());
+        let path = b"msrp://relay:2/first;tcp msrp://peer:3/last;tcp";
+        let path = MsrpPathBuf::parse(path).unwrap();
+        session.set_peer(&path);
+        assert_eq!(session.peer(), path.as_path());
+        assert_eq!(session.peer_first_raw(), path.first_raw());
+        assert_eq!(session.has_moved(&path), Some(false));
     }
 }

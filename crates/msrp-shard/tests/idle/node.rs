@@ -11,17 +11,18 @@ use msrp_control::{
 };
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, ShardEngine};
 use msrp_testkit::Media;
+use tokio::task::JoinSet;
 
 use crate::{meter, peers, process};
 
 /// Sessions that are there before the first look at the memory.
-const SESSIONS_FIRST: usize = 100;
+const SESSIONS_FIRST: usize = 500;
 /// Sessions of a room.
 const SESSIONS_PER_ROOM: usize = 10;
 /// Files that the process has besides connections, generously.
 const FILES_SPARE: usize = 200;
 /// Most that an idle session may cost.
-const OCTETS_PER_SESSION_MAX: u64 = 1792;
+const OCTETS_PER_SESSION_MAX: u64 = 1536;
 /// More than the receive buffers of a shard: they belong to the shard, not to sessions.
 const FILL_OCTETS: usize = 20_000_000;
 /// Most of its time that a shard may be at work while nothing happens. It wakes four times a second to give a
@@ -128,31 +129,22 @@ impl Node {
             .unwrap();
     }
 
-    /// Adds a session to the last room, or to a new one when that is full, and binds it.
-    fn add_session(&mut self) {
-        let number = self.sessions;
-        let room = number / SESSIONS_PER_ROOM;
-        if number.is_multiple_of(SESSIONS_PER_ROOM) {
-            self.create_room(room);
+    /// Adds a room with its sessions, and binds them.
+    fn add_room(&mut self) {
+        let room = self.sessions / SESSIONS_PER_ROOM;
+        self.create_room(room);
+        let mut added = JoinSet::new();
+        let guard = self.runtime.enter();
+        for number in self.sessions..self.sessions + SESSIONS_PER_ROOM {
+            added.spawn(add_session(self.client.clone(), room, number));
         }
-        let config = ParticipantConfig {
-            identities: vec![identity(number)],
-            entity: identity(number),
-            is_hidden: false,
-            may_send_private: true,
-            shows_release: false,
-        };
-        let added = self.client.add_participant(
-            RoomId::new(&format!("room-{room:05}")).unwrap(),
-            ParticipantId::new(&format!("participant-{number:05}")).unwrap(),
-            config,
-            Offer::Offer(Media::new(peers::own_uri(number)).to_string()),
-            LocalMedia::default(),
-        );
-        let answer = self.runtime.block_on(added).unwrap();
-        let uri = Media::parse(&answer).path.remove(0);
-        self.peers.command(&format!("bind {uri}"));
-        self.sessions += 1;
+        drop(guard);
+        let mut uris = self.runtime.block_on(added.join_all());
+        uris.sort_unstable();
+        let uris = uris.into_iter().map(|(_, uri)| uri);
+        self.peers
+            .command(&format!("bind {}", uris.collect::<Vec<_>>().join(" ")));
+        self.sessions += SESSIONS_PER_ROOM;
     }
 
     fn say(&mut self, from: usize, to: usize) {
@@ -168,19 +160,39 @@ impl Node {
     }
 }
 
+/// Adds a session; returns its number and our URI.
+async fn add_session(client: Client, room: usize, number: usize) -> (usize, String) {
+    let config = ParticipantConfig {
+        identities: vec![identity(number)],
+        entity: identity(number),
+        is_hidden: false,
+        may_send_private: true,
+        shows_release: false,
+    };
+    let added = client.add_participant(
+        RoomId::new(&format!("room-{room:05}")).unwrap(),
+        ParticipantId::new(&format!("participant-{number:05}")).unwrap(),
+        config,
+        Offer::Offer(Media::new(peers::own_uri(number)).to_string()),
+        LocalMedia::default(),
+    );
+    let answer = added.await.unwrap();
+    (number, Media::parse(&answer).path.remove(0))
+}
+
 pub(crate) fn run(want: ring_io::Want, wanted: usize) {
     let files_max = meter::files_max();
     let sessions = wanted.min(files_max.saturating_sub(FILES_SPARE));
-    let sessions = std::env::var("MSRP_IDLE_SESSIONS").map_or(sessions, |s| s.parse().unwrap());
+    let sessions = sessions - sessions % SESSIONS_PER_ROOM;
     let mut node = Node::start(want);
     while node.sessions < SESSIONS_FIRST {
-        node.add_session();
+        node.add_room();
     }
     node.say(0, 1);
     node.peers.command(&format!("fill 2 {FILL_OCTETS}"));
     let before = meter::resident_octets();
     while node.sessions < sessions {
-        node.add_session();
+        node.add_room();
     }
     let after = meter::resident_octets();
     let each = after.saturating_sub(before) / (sessions - SESSIONS_FIRST) as u64;

@@ -1,6 +1,6 @@
 //! The peers: plain sockets, driven by lines on the standard input.
 //!
-//! `bind URI` connects to a session and sends an empty SEND; `fill N OCTETS` sends a message that is refused;
+//! `bind URI ...` connects to sessions and sends an empty SEND on each; `fill N OCTETS` sends a message that is refused;
 //! `say N M` sends a text from the Nth peer to the room of the Mth, who reads it. Each is answered with a line.
 
 use std::io::{BufRead as _, Read as _, Write as _};
@@ -26,7 +26,7 @@ pub(crate) fn run() {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |at: usize| words[at].parse::<usize>().unwrap();
         match words[0] {
-            "bind" => peers.push(Peer::bind(peers.len(), words[1])),
+            "bind" => bind(&mut peers, &words[1..]),
             "fill" => peers[number(1)].fill(number(2)),
             "say" => {
                 peers[number(1)].say(words[3], words[4]);
@@ -35,6 +35,16 @@ pub(crate) fn run() {
             other => panic!("no such command: {other}"),
         }
         println!("{DONE}");
+    }
+}
+
+fn bind(peers: &mut Vec<Peer>, uris: &[&str]) {
+    let first = peers.len();
+    for uri in uris {
+        peers.push(Peer::bind(peers.len(), uri));
+    }
+    for peer in &mut peers[first..] {
+        peer.expect("MSRP bind 200");
     }
 }
 
@@ -48,7 +58,6 @@ impl Peer {
         };
         peer.stream.set_nodelay(true).unwrap();
         peer.send("bind", "Byte-Range: 1-0/0\r\n-------bind$\r\n");
-        peer.expect("MSRP bind 200");
         peer
     }
 
