@@ -69,11 +69,7 @@ pub(crate) enum ShardMessage {
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.
-    Connection {
-        stream: OwnedFd,
-        peer: SocketAddr,
-        octets: Vec<u8>,
-    },
+    Connection { stream: OwnedFd, octets: Vec<u8> },
     /// What another shard has to tell about connections with sessions of both.
     Crossing(Box<Crossing>),
     /// End everything.

@@ -28,8 +28,11 @@ mod pacing;
 mod reporting;
 mod route;
 mod session;
+mod session_ids;
 mod stand_in;
 mod timers;
+mod waiting;
+mod wording;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -53,7 +56,7 @@ use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
 
-use connection::Connections;
+use connection::{Connections, Decoders};
 use crossings::Crossings;
 use intake::Turn;
 pub(crate) use pacing::WaitedBy;
@@ -89,6 +92,7 @@ pub(crate) struct Shard<I: Io> {
     ids: IdSource,
     sessions: Sessions,
     connections: Connections,
+    decoders: Decoders,
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
     crossings: Crossings,
@@ -147,6 +151,7 @@ impl<I: Io> Shard<I> {
             ids: IdSource::from_seed(seed()?),
             sessions: Sessions::default(),
             connections: Connections::default(),
+            decoders: Decoders::default(),
             rooms: HashMap::new(),
             timers: Timers::default(),
             dirty: Vec::new(),
@@ -199,7 +204,7 @@ impl<I: Io> Shard<I> {
 
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
-            ring_io::Event::Accepted { stream, peer, .. } => self.accept(now, stream, peer),
+            ring_io::Event::Accepted { stream, .. } => self.accept(now, stream),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }

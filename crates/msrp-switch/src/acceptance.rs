@@ -1,5 +1,7 @@
 //! What one participant's session description lets through to it.
 
+use std::sync::Arc;
+
 use msrp_wire::{ContentType, ContentTypeBuf, Malformed, MediaRange};
 
 use crate::final_report::MEDIA_TYPE as REGISTERED;
@@ -19,7 +21,8 @@ pub struct Acceptance {
 /// How a final report is given to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
-    pub(crate) content_type: &'static str,
+    /// Its place among the spellings.
+    spelling: u8,
     /// Whether the session takes it without a wrapper.
     pub(crate) is_bare: bool,
     /// Whether the session lists the type at all.
@@ -37,15 +40,26 @@ impl Form {
                 let parsed = ContentType::parse(spelling.as_bytes());
                 parsed.is_ok_and(|parsed| types.contains(&parsed))
             };
-            SPELLINGS.iter().find(is_listed).copied()
+            (0_u8..)
+                .zip(&SPELLINGS)
+                .find(|(_, spelling)| is_listed(spelling))
         };
         let bare = listed(root);
         let anywhere = bare.or_else(|| listed(wrapped));
         Self {
-            content_type: anywhere.unwrap_or(REGISTERED),
+            spelling: anywhere.map_or(0, |(place, _)| place),
             is_bare: bare.is_some(),
             is_listed: anywhere.is_some(),
         }
+    }
+}
+
+impl Form {
+    /// The media type under which it is sent.
+    pub(crate) fn content_type(self) -> &'static str {
+        SPELLINGS
+            .get(usize::from(self.spelling))
+            .unwrap_or(&REGISTERED)
     }
 }
 
@@ -60,13 +74,26 @@ const SPELLINGS: [&str; 4] = [
 #[derive(Debug, Clone)]
 enum Types {
     All,
-    Some(Vec<Range>),
+    Some(Arc<[Range]>),
 }
 
 #[derive(Debug, Clone)]
 enum Range {
     Type(Box<[u8]>),
     Exact(ContentTypeBuf),
+}
+
+/// Two are equal when they match the same types.
+impl PartialEq for Range {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Type(own), Self::Type(other)) => own == other,
+            (Self::Exact(own), Self::Exact(other)) => {
+                own.as_content_type() == other.as_content_type()
+            }
+            (Self::Type(_) | Self::Exact(_), Self::Type(_) | Self::Exact(_)) => false,
+        }
+    }
 }
 
 impl Types {
@@ -79,7 +106,7 @@ impl Types {
                 MediaRange::Exact(exact) => ranges.push(Range::Exact(exact.to_buf())),
             }
         }
-        Ok(Self::Some(ranges))
+        Ok(Self::Some(ranges.into()))
     }
 
     fn contains(&self, content_type: &ContentType<'_>) -> bool {
@@ -129,6 +156,17 @@ impl Acceptance {
         Self {
             takes_private,
             ..self
+        }
+    }
+
+    /// Shares the list of types with this one where they list the same: most clients do.
+    pub(crate) fn share(&mut self, other: &Self) -> bool {
+        match (&mut self.wrapped, &other.wrapped) {
+            (Types::Some(own), Types::Some(others)) if own == others => {
+                *own = Arc::clone(others);
+                true
+            }
+            (Types::Some(_) | Types::All, Types::Some(_) | Types::All) => false,
         }
     }
 
@@ -233,7 +271,7 @@ mod tests {
             let acceptance = Acceptance::new(&list(types), &list(wrapped), None).unwrap();
             let form = acceptance.final_report_form();
             assert_eq!(
-                (form.content_type, form.is_bare),
+                (form.content_type(), form.is_bare),
                 (content_type, is_bare),
                 "{types} / {wrapped}"
             );

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use msrp_session::{Key, Timestamp};
+use msrp_session::{Key, RareVec, Timestamp};
 use msrp_wire::{FailureReport, Identity, MessageId};
 use smallvec::SmallVec;
 
@@ -61,7 +61,7 @@ pub struct LegSpec {
 #[derive(Debug)]
 pub struct Leg {
     pub(crate) room: RoomKey,
-    pub(crate) identities: Box<[Identity]>,
+    pub(crate) identities: SmallVec<[Identity; 1]>,
     pub(crate) entity: Rc<str>,
     pub(crate) is_hidden: bool,
     pub(crate) may_send_private: bool,
@@ -82,9 +82,9 @@ pub struct Leg {
     /// Messages of which it has an open copy.
     pub(crate) receiving: SmallVec<[MessageKey; 2]>,
     /// What it has still to report.
-    pub(crate) awaited: Vec<Awaited>,
+    pub(crate) awaited: RareVec<Awaited>,
     /// Final reports that it is to get.
-    pub(crate) reports: Vec<ReportKey>,
+    pub(crate) reports: RareVec<ReportKey>,
     /// Kinds of content that it has answered with 415.
     pub(crate) refused_kinds: KindSet,
     /// Until when its requests for nicknames use up what it may ask for.
@@ -125,7 +125,7 @@ impl Leg {
         let participant = spec.participant;
         Self {
             room,
-            identities: participant.identities.into_boxed_slice(),
+            identities: participant.identities.into_iter().collect(),
             entity: participant.entity.into(),
             is_hidden: participant.is_hidden,
             may_send_private: participant.may_send_private,
@@ -139,8 +139,8 @@ impl Leg {
             chunk_failure_report: FailureReport::Yes,
             sending: SmallVec::new(),
             receiving: SmallVec::new(),
-            awaited: Vec::new(),
-            reports: Vec::new(),
+            awaited: RareVec::default(),
+            reports: RareVec::default(),
             refused_kinds: KindSet::default(),
             nicknames_paid_until: Timestamp::default(),
         }
@@ -148,7 +148,7 @@ impl Leg {
 
     /// It is somebody else from now on, or may do something else.
     pub(crate) fn update(&mut self, participant: Participant) {
-        self.identities = participant.identities.into_boxed_slice();
+        self.identities = participant.identities.into_iter().collect();
         self.entity = participant.entity.into();
         self.is_hidden = participant.is_hidden;
         self.may_send_private = participant.may_send_private;

@@ -13,7 +13,6 @@
 //! RFC 4975 s.5.4: the To-Path of the first request binds a connection to a session; a session
 //! has one connection; a lost connection ends its sessions.
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use msrp_control::{EndReason, Event};
@@ -36,7 +35,7 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(&mut self, now: Timestamp, stream: OwnedFd, peer: SocketAddr) {
+    pub(super) fn accept(&mut self, now: Timestamp, stream: OwnedFd) {
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -45,26 +44,20 @@ impl<I: Io> Shard<I> {
             return;
         }
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, peer);
+            self.insert_unnamed(now, conn);
         }
     }
 
     /// A connection comes from another shard, which has read its first octets.
-    pub(super) fn adopt(
-        &mut self,
-        now: Timestamp,
-        stream: OwnedFd,
-        peer: SocketAddr,
-        octets: Vec<u8>,
-    ) {
+    pub(super) fn adopt(&mut self, now: Timestamp, stream: OwnedFd, octets: Vec<u8>) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
-            self.insert_unnamed(now, conn, peer);
+            self.insert_unnamed(now, conn);
             self.take_in(now, conn, octets.into());
         }
     }
 
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
-        let mut connection = Connection::new(peer, Phase::Unnamed, now);
+    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey) {
+        let mut connection = Connection::new(Phase::Unnamed, now);
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
         self.connections.insert(conn, connection);
@@ -90,14 +83,10 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
-        let mut octets = connection.head_octets;
+        let mut octets = Vec::from(connection.head_octets);
         octets.extend_from_slice(request);
         self.environment.counters.count(Cell::HandedOver);
-        let message = ShardMessage::Connection {
-            stream,
-            peer: connection.peer,
-            octets,
-        };
+        let message = ShardMessage::Connection { stream, octets };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.
         let _ = handle.post(message);
         true
@@ -141,7 +130,7 @@ impl<I: Io> Shard<I> {
         self.environment
             .hub
             .publish(&Event::ParticipantBound { room, participant });
-        self.send_early(now, conn, leg, early);
+        self.send_early(now, conn, leg, *early);
         true
     }
 

@@ -63,12 +63,8 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
-            ShardMessage::Connection {
-                stream,
-                peer,
-                octets,
-            } => {
-                self.adopt(now, stream, peer, octets);
+            ShardMessage::Connection { stream, octets } => {
+                self.adopt(now, stream, octets);
             }
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),
@@ -136,6 +132,11 @@ impl<I: Io> Shard<I> {
             reply,
         } = new;
         let max = self.environment.limits.participants_per_room_max;
+        // All sessions of a room share its id.
+        let room = self
+            .rooms
+            .get_key_value(&room)
+            .map_or(room, |(id, _)| id.clone());
         let Some(running) = self.rooms.get_mut(&room) else {
             let _ = reply.send(Err(no_such_room()));
             return;
@@ -167,7 +168,7 @@ impl<I: Io> Shard<I> {
             entity,
         });
         self.sessions
-            .insert(leg, Session::new(room, participant, (local, &sdp), now));
+            .insert(leg, Session::new(room, participant, local, now), &sdp);
         if let Some(peer) = peer
             && let Err(error) = self.connect_peer(now, leg, peer, None)
         {

@@ -1,8 +1,6 @@
 //! One MSRP connection.
 
-use std::net::SocketAddr;
-
-use msrp_session::{TimerKey, Timestamp};
+use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
 use ring_io::ConnKey;
@@ -16,9 +14,7 @@ use super::stand_in::Carrier;
 
 /// A connection and the sessions it carries.
 pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
-    /// Taken out while it reads.
-    pub(super) decoder: Option<Box<Decoder>>,
+    pub(super) reading: Reading,
     pub(super) phase: Phase,
     /// Set while it has to name a session.
     pub(super) naming: Option<TimerKey>,
@@ -27,22 +23,69 @@ pub(super) struct Connection {
     pub(super) inbound: Inbound,
     /// The header section that is arriving, as far as it came in earlier reads: whoever its session
     /// belongs to gets it whole. The decoder bounds it.
-    pub(super) head_octets: Vec<u8>,
+    pub(super) head_octets: RareVec<u8>,
     /// Whether the octets that come next belong to a request whose header section has been read.
     pub(super) is_in_request: bool,
     /// Other shards with sessions on it.
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: RareVec<Route>,
     /// Who has the socket, when this one stands in for it.
     pub(super) carrier: Option<Box<Carrier>>,
     pub(super) intake: Intake,
     pub(super) outbox: Outbox,
     pub(super) is_dirty: bool,
     /// Slow connections that this one's sessions send to; while there is one, it is not read.
-    pub(super) slowed_by: SmallVec<[ConnKey; 1]>,
+    pub(super) slowed_by: RareVec<ConnKey>,
     /// Connections that are not read because this one is slow.
-    pub(super) slows: Vec<ConnKey>,
+    pub(super) slows: RareVec<ConnKey>,
     pub(super) pace: Pace,
 }
+
+/// Who reads the octets of a connection.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// Nobody: the next octet begins a frame, and any decoder at its start may read it.
+    BetweenFrames,
+    /// A decoder that is in a frame.
+    InFrame(Box<Decoder>),
+    /// A decoder that is at work.
+    Now,
+}
+
+/// Decoders at the start of a frame, for whichever connection needs one next. So an idle connection
+/// has none, and none is made for each read.
+#[derive(Debug, Default)]
+pub(super) struct Decoders(
+    #[expect(clippy::vec_box, reason = "decoders move into connections")] Vec<Box<Decoder>>,
+);
+
+impl Decoders {
+    /// The decoder that goes on with a connection. `None` while one is at work.
+    pub(super) fn take(&mut self, reading: &mut Reading) -> Option<Box<Decoder>> {
+        match std::mem::replace(reading, Reading::Now) {
+            Reading::BetweenFrames => {
+                let new = || Box::new(Decoder::new(Limits::default()));
+                Some(self.0.pop().unwrap_or_else(new))
+            }
+            Reading::InFrame(decoder) => Some(decoder),
+            Reading::Now => None,
+        }
+    }
+
+    /// A decoder has read what there was.
+    pub(super) fn put_back(&mut self, mut decoder: Box<Decoder>) -> Reading {
+        decoder.release();
+        if !decoder.is_between_frames() {
+            return Reading::InFrame(decoder);
+        }
+        if self.0.len() < DECODERS_SPARE_MAX {
+            self.0.push(decoder);
+        }
+        Reading::BetweenFrames
+    }
+}
+
+/// Most decoders that wait for work: one reads at a time, and few reads lead to another.
+const DECODERS_SPARE_MAX: usize = 4;
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -74,30 +117,29 @@ pub(super) enum Inbound {
         leg: LegKey,
         transaction_id: TransactionId,
         /// Where its answer goes when that is not the first URI of the session's path.
-        reply_to: Option<MsrpPathBuf>,
+        reply_to: Option<Box<MsrpPathBuf>>,
         /// Whether it has been answered.
         is_answered: bool,
     },
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, phase: Phase, now: Timestamp) -> Self {
+    pub(super) fn new(phase: Phase, now: Timestamp) -> Self {
         Self {
-            peer,
-            decoder: Some(Box::new(Decoder::new(Limits::default()))),
+            reading: Reading::BetweenFrames,
             phase,
             naming: None,
             sessions: SmallVec::new(),
             inbound: Inbound::Idle,
-            head_octets: Vec::new(),
+            head_octets: RareVec::default(),
             is_in_request: false,
-            routes: Vec::new(),
+            routes: RareVec::default(),
             carrier: None,
             intake: Intake::default(),
             outbox: Outbox::default(),
             is_dirty: false,
-            slowed_by: SmallVec::new(),
-            slows: Vec::new(),
+            slowed_by: RareVec::default(),
+            slows: RareVec::default(),
             pace: Pace::new(now),
         }
     }
@@ -113,10 +155,10 @@ impl Connection {
         if !matches!(self.phase, Phase::Unnamed) || !self.is_unused() {
             return false;
         }
-        let mut octets = std::mem::take(&mut self.head_octets);
+        let mut octets = Vec::from(std::mem::take(&mut self.head_octets));
         octets.extend_from_slice(request);
         self.intake.put_back(octets.into());
-        self.decoder = Some(Box::new(Decoder::new(Limits::default())));
+        self.reading = Reading::BetweenFrames;
         self.phase = Phase::Early(leg);
         true
     }

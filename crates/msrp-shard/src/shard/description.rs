@@ -23,7 +23,7 @@ use super::Shard;
 use super::commands::Answer;
 use super::connection::{Connection, Inbound, Phase};
 use super::inbound::Named;
-use super::session::{Early, Link};
+use super::session::Link;
 use super::timers::Timer;
 use crate::mailbox::{OfferedAgain, PeerMedia, Reoffer};
 
@@ -79,24 +79,26 @@ impl<I: Io> Shard<I> {
         }
         let own = has_moved.then(|| local.path.clone());
         self.connect_peer(now, leg, offer.peer, own)?;
-        let session = self.sessions.get_mut(leg).ok_or_else(no_session)?;
         let answer = |local: &Local| local.answer(&offer.description, &offer.media);
-        Ok(Reply::Sdp(session.describe(local, answer)))
+        let sdp = self.sessions.describe(leg, local, answer);
+        sdp.map(Reply::Sdp).ok_or_else(no_session)
     }
 
     /// Offers the present session, with the sections that the participant knows.
     fn offer_again(&mut self, leg: LegKey, mut local: Local) -> Answer {
-        let session = self.sessions.get_mut(leg).ok_or_else(no_session)?;
-        if session.peer.is_none() {
+        let session = self.sessions.get(leg).ok_or_else(no_session)?;
+        if !session.is_answered() {
             return Err(unanswered());
         }
         local.path = session.own.clone();
-        let known = Description::parse(&session.sdp)
+        let known = session.description().ok_or_else(no_session)?;
+        let known = Description::parse(&known)
             .and_then(|known| known.message_media().map(|media| (known, media)));
         let (known, media) =
             known.map_err(|error| ControlError::new(ErrorCode::Unavailable, error.to_string()))?;
         let offer = |local: &Local| local.offer_again(&known, &media);
-        Ok(Reply::Sdp(session.describe(local, offer)))
+        let sdp = self.sessions.describe(leg, local, offer);
+        sdp.map(Reply::Sdp).ok_or_else(no_session)
     }
 
     /// Both sides are known, or known anew: the leg takes part in the room from now on. A path that
@@ -123,11 +125,11 @@ impl<I: Io> Shard<I> {
             if let Some(conn) = opened {
                 let early = match &mut session.link {
                     Link::Waiting(early) => std::mem::take(early),
-                    Link::Opening(..) | Link::Bound(_) => Early::default(),
+                    Link::Opening(..) | Link::Bound(_) => Box::default(),
                 };
                 session.link = Link::Opening(conn, early);
             }
-            session.set_peer(peer.path);
+            session.set_peer(&peer.path);
             if session.bound().is_none() {
                 session.waits_since = now;
                 let deadline = now.after(self.environment.limits.unbound_ns);
@@ -155,7 +157,7 @@ impl<I: Io> Shard<I> {
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
         self.connections
-            .insert(conn, Connection::new(address, Phase::Opening(leg), now));
+            .insert(conn, Connection::new(Phase::Opening(leg), now));
         Ok(conn)
     }
 
@@ -172,7 +174,7 @@ impl<I: Io> Shard<I> {
         let (room, participant) = (&session.room, &session.participant);
         tracing::info!(%room, %participant, "session re-created");
         let old = session.connection();
-        session.link = Link::Waiting(Early::default());
+        session.link = Link::Waiting(Box::default());
         session.transactions = Transactions::new();
         if let Some(own) = own {
             self.sessions.rename(leg, own);

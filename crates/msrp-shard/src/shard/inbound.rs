@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{Buf as _, Bytes};
 use msrp_control::EndReason;
-use msrp_session::{Timestamp, answering};
+use msrp_session::{RareVec, Timestamp, answering};
 use msrp_switch::{LegKey, Outcome, RecipientError};
 use msrp_wire::{
     Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
@@ -48,7 +48,7 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn).filter(|c| c.is_read()) else {
             return;
         };
-        let Some(mut decoder) = connection.decoder.take() else {
+        let Some(mut decoder) = self.decoders.take(&mut connection.reading) else {
             return;
         };
         self.acknowledge(conn, octets.len());
@@ -74,14 +74,14 @@ impl<I: Io> Shard<I> {
                 request_start = end;
             } else if !is_body && let Some(connection) = self.connections.get_mut(conn) {
                 connection.is_in_request = true;
-                connection.head_octets = Vec::new();
+                connection.head_octets = RareVec::default();
             }
         }
-        decoder.release();
+        let reading = self.decoders.put_back(decoder);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.decoder = Some(decoder);
+        connection.reading = reading;
         self.keep_rest(conn, octets, request_start..octets.len());
         self.read_unnamed(conn);
     }
@@ -102,7 +102,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.is_in_request = false;
-        connection.head_octets = Vec::new();
+        connection.head_octets = RareVec::default();
         if let Inbound::Forwarded(home) = connection.inbound {
             connection.inbound = Inbound::Idle;
             self.forward(conn, home, octets.slice(range));
@@ -253,7 +253,7 @@ impl<I: Io> Shard<I> {
         {
             return Named::OnShard(carrier);
         }
-        let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| s.peer.is_none());
+        let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| !s.is_answered());
         match (self.sessions.find(session_id), homes) {
             (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
@@ -276,7 +276,7 @@ impl<I: Io> Shard<I> {
                     connection.inbound = Inbound::Send {
                         leg,
                         transaction_id: head.transaction_id,
-                        reply_to,
+                        reply_to: reply_to.map(Box::new),
                         is_answered: false,
                     };
                 }
@@ -313,11 +313,8 @@ impl<I: Io> Shard<I> {
     /// one of the session's path, as nearly always: then nothing is copied.
     fn reply_to(&self, leg: LegKey, head: &RequestHead<'_>) -> Option<MsrpPathBuf> {
         let from = head.from_path.first();
-        let peer = self
-            .sessions
-            .get(leg)
-            .and_then(|session| session.peer.as_ref());
-        let is_usual = peer.is_some_and(|peer| peer.first_raw() == from.raw());
+        let session = self.sessions.get(leg);
+        let is_usual = session.is_some_and(|session| session.peer_first_raw() == from.raw());
         if is_usual {
             None
         } else {

@@ -5,8 +5,6 @@
 //! connection whose recipients are slow, waits unread, and the connection is not received from
 //! until that has been read: the sender feels it by TCP.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use msrp_control::EndReason;
 use msrp_session::Timestamp;
@@ -14,13 +12,14 @@ use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
 use super::connection::Phase;
+use super::waiting::Waiting;
 use crate::limits::{READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX};
 use crate::metrics::Cell;
 
 /// What has arrived on a connection and waits to be read.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
-    unread: VecDeque<Bytes>,
+    unread: Waiting,
     /// The turn for which `used_octets` counts.
     turn: u64,
     used_octets: usize,

@@ -108,8 +108,11 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (id, reply_to) = (*transaction_id, reply_to.take());
-        let path = reply_to.as_ref().or(session.peer.as_ref());
-        let Some(path) = path.and_then(|path| path.as_path()) else {
+        let path = match &reply_to {
+            Some(reply_to) => reply_to.as_path(),
+            None => session.peer(),
+        };
+        let Some(path) = path else {
             return;
         };
         connection.outbox.push_control(|out| {

@@ -276,7 +276,7 @@ impl<I: Io> Shard<I> {
         if std::mem::replace(&mut connection.pace.waited_by, waited_by) == waited_by {
             return;
         }
-        for route in &connection.routes {
+        for route in connection.routes.iter() {
             self.crossings
                 .tell(route.home, conn, What::WaitedBy(waited_by));
         }

@@ -16,7 +16,7 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.sessions.get(leg) else {
             return;
         };
-        let Some((conn, peer)) = session.bound().zip(session.peer.as_ref()) else {
+        let Some((conn, peer)) = session.bound().zip(session.peer()) else {
             return;
         };
         let Some(connection) = self.connections.get_mut(conn) else {

@@ -63,7 +63,7 @@ impl<I: Io> Shard<I> {
             self.environment.counters.count(Cell::Routes);
         }
         if !head.is_empty() {
-            self.forward(conn, home, head.into());
+            self.forward(conn, home, Vec::from(head).into());
         }
     }
 
@@ -96,7 +96,7 @@ impl<I: Io> Shard<I> {
             return false;
         };
         let is_certain = connection.routes.len() == 1;
-        for route in &connection.routes {
+        for route in connection.routes.iter() {
             if let Some(outgoing) = self.crossings.to(route.home) {
                 let crossing = outgoing.crossing();
                 crossing.answers.push((head.transaction_id, head.status));

@@ -1,16 +1,17 @@
 //! One participant's MSRP session, as the shard sees it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
+use super::session_ids::SessionIds;
+use super::wording::{self, Origin, Wordings};
 use crate::limits::EARLY_OCTETS_MAX;
 
 /// A session. It has the key of its leg in the switch.
@@ -20,10 +21,13 @@ pub(super) struct Session {
     pub(super) participant: ParticipantId,
     /// Our URI. Its session-id is a secret between us and the participant.
     pub(super) own: MsrpUriBuf,
-    /// The participant's path; unknown until it has answered our offer.
-    pub(super) peer: Option<MsrpPathBuf>,
-    /// `To-Path` and `From-Path` of everything we send, made once.
+    /// `To-Path` and `From-Path` of everything we send, made once. Empty until the participant has
+    /// answered our offer.
     pub(super) paths: Rc<[u8]>,
+    /// Octets of the participant's path, which stands in `paths` behind the name of its header field.
+    peer_octets: usize,
+    /// Octets of its leftmost URI.
+    peer_first_octets: usize,
     pub(super) link: Link,
     /// Set while it has to get a connection.
     pub(super) binding: Option<TimerKey>,
@@ -33,10 +37,10 @@ pub(super) struct Session {
     pub(super) started: Timestamp,
     /// Since when it has been looking for a connection; means nothing once it is bound.
     pub(super) waits_since: Timestamp,
-    /// Our side as we described it last.
-    local: Box<Local>,
-    /// That description.
-    pub(super) sdp: Box<str>,
+    /// The `o=` line of our last description.
+    origin: Origin,
+    /// What it said otherwise; `None` when it named another URI of ours.
+    wording: Option<Rc<str>>,
     /// A connection that named the session before the participant's answer was known. It is read
     /// on once it is.
     pub(super) early_bird: Option<ConnKey>,
@@ -48,9 +52,9 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) enum Link {
     /// Waiting for a connection that names it. Holds what is to be sent until then.
-    Waiting(Early),
+    Waiting(Box<Early>),
     /// We are opening the connection.
-    Opening(ConnKey, Early),
+    Opening(ConnKey, Box<Early>),
     /// Bound to a connection.
     Bound(ConnKey),
 }
@@ -106,62 +110,60 @@ impl Session {
     pub(super) fn new(
         room: RoomId,
         participant: ParticipantId,
-        (local, sdp): (Local, &str),
+        local: Local,
         started: Timestamp,
     ) -> Self {
-        let own = local.path.clone();
         Self {
             room,
             participant,
-            own,
-            peer: None,
+            origin: Origin {
+                id: local.session_id,
+                version: local.session_version,
+            },
+            wording: None,
+            own: local.path,
             paths: Rc::from(&[][..]),
-            link: Link::Waiting(Early::default()),
+            peer_octets: 0,
+            peer_first_octets: 0,
+            link: Link::Waiting(Box::default()),
             binding: None,
             transactions: Transactions::new(),
             is_transaction_timed: false,
             started,
             waits_since: started,
-            local: Box::new(local),
-            sdp: sdp.into(),
             early_bird: None,
             missed: 0,
         }
     }
 
-    /// Describes our side anew. The version of the `o=` line grows when anything differs from the
-    /// last description.
-    ///
-    /// # Spec
-    /// RFC 3264 s.8, RFC 4975 s.8.4.
-    pub(super) fn describe(
-        &mut self,
-        mut local: Local,
-        compose: impl Fn(&Local) -> String,
-    ) -> String {
-        local.session_id = self.local.session_id;
-        local.session_version = self.local.session_version;
-        let mut sdp = compose(&local);
-        if *sdp != *self.sdp {
-            local.session_version = local.session_version.wrapping_add(1);
-            sdp = compose(&local);
-        }
-        *self.local = local;
-        self.sdp = sdp.as_str().into();
-        sdp
+    pub(super) fn set_peer(&mut self, peer: &MsrpPathBuf) {
+        let mut paths = Vec::new();
+        encode::paths(&mut paths, peer, &self.own);
+        self.paths = paths.into();
+        self.peer_octets = peer.raw().len();
+        self.peer_first_octets = peer.first_raw().len();
     }
 
-    pub(super) fn set_peer(&mut self, peer: MsrpPathBuf) {
-        let mut paths = Vec::new();
-        encode::paths(&mut paths, &peer, &self.own);
-        self.paths = paths.into();
-        self.peer = Some(peer);
+    /// Whether the participant's side is known.
+    pub(super) fn is_answered(&self) -> bool {
+        self.peer_octets > 0
+    }
+
+    /// The participant's path; unknown until it has answered our offer.
+    pub(super) fn peer(&self) -> Option<Path<'_>> {
+        let (_, path) = self.paths.split_at_checked(TO_PATH.len())?;
+        Path::parse(path.get(..self.peer_octets)?).ok()
+    }
+
+    /// The leftmost URI of it, as a text.
+    pub(super) fn peer_first_raw(&self) -> &[u8] {
+        let path = self.paths.get(TO_PATH.len()..).unwrap_or_default();
+        path.get(..self.peer_first_octets).unwrap_or_default()
     }
 
     /// Whether this path differs from the participant's present one, once that is known.
     pub(super) fn has_moved(&self, path: &MsrpPathBuf) -> Option<bool> {
-        let present = self.peer.as_ref()?;
-        Some(present.as_path() != path.as_path())
+        Some(self.peer()? != path.as_path()?)
     }
 
     /// A piece was answered with 200. Whether that was the last answer that its copy waited for.
@@ -186,6 +188,12 @@ impl Session {
             }
             None => is_last,
         }
+    }
+
+    /// Our last description, unless it named another URI of ours.
+    pub(super) fn description(&self) -> Option<String> {
+        let wording = self.wording.as_ref()?;
+        Some(wording::description(wording, &self.own, self.origin))
     }
 
     pub(super) fn session_id(&self) -> &[u8] {
@@ -215,12 +223,16 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_leg: Vec<Option<(LegKey, Box<Session>)>>,
-    by_session_id: HashMap<Box<[u8]>, LegKey>,
+    by_session_id: SessionIds,
+    wordings: Wordings,
 }
 
 impl Sessions {
-    pub(super) fn insert(&mut self, leg: LegKey, session: Session) {
-        self.by_session_id.insert(session.session_id().into(), leg);
+    /// Keeps a session, which has been described so.
+    pub(super) fn insert(&mut self, leg: LegKey, mut session: Session, sdp: &str) {
+        let wording = self.wordings.keep(sdp, &session.own, session.origin);
+        session.wording = Some(wording);
+        self.by_session_id.insert(session.session_id(), leg);
         if self.by_leg.len() <= leg.index() {
             self.by_leg.resize_with(leg.index() + 1, || None);
         }
@@ -229,8 +241,11 @@ impl Sessions {
 
     pub(super) fn remove(&mut self, leg: LegKey) -> Option<Box<Session>> {
         let slot = self.by_leg.get_mut(leg.index())?;
-        let (_, session) = slot.take_if(|(key, _)| *key == leg)?;
-        self.by_session_id.remove(session.session_id());
+        let (_, mut session) = slot.take_if(|(key, _)| *key == leg)?;
+        self.by_session_id.remove(session.session_id(), leg);
+        if let Some(wording) = session.wording.take() {
+            self.wordings.forget(&wording);
+        }
         Some(session)
     }
 
@@ -252,16 +267,73 @@ impl Sessions {
         let old: Box<[u8]> = session.session_id().into();
         session.own = own;
         let new: Box<[u8]> = session.session_id().into();
-        self.by_session_id.remove(&old);
-        self.by_session_id.insert(new, leg);
+        if let Some(wording) = session.wording.take() {
+            self.wordings.forget(&wording);
+        }
+        self.by_session_id.remove(&old, leg);
+        self.by_session_id.insert(&new, leg);
+    }
+
+    /// Describes our side of a session anew. The version of the `o=` line grows when anything differs
+    /// from the last description.
+    ///
+    /// # Spec
+    /// RFC 3264 s.8, RFC 4975 s.8.4.
+    pub(super) fn describe(
+        &mut self,
+        leg: LegKey,
+        mut local: Local,
+        compose: impl Fn(&Local) -> String,
+    ) -> Option<String> {
+        let known = self.get(leg)?.description();
+        let session = self.get_mut(leg)?;
+        local.session_id = session.origin.id;
+        local.session_version = session.origin.version;
+        let mut sdp = compose(&local);
+        if known.is_none_or(|known| known != sdp) {
+            session.origin.version = session.origin.version.wrapping_add(1);
+            local.session_version = session.origin.version;
+            sdp = compose(&local);
+        }
+        let (origin, old) = (session.origin, session.wording.take());
+        if let Some(old) = old {
+            self.wordings.forget(&old);
+        }
+        let wording = self.wordings.keep(&sdp, &local.path, origin);
+        self.get_mut(leg)?.wording = Some(wording);
+        Some(sdp)
     }
 
     /// The leg whose session has this id.
     pub(super) fn find(&self, session_id: &[u8]) -> Option<LegKey> {
-        self.by_session_id.get(session_id).copied()
+        let is_it = |leg| self.get(leg).is_some_and(|s| s.session_id() == session_id);
+        self.by_session_id.find(session_id, is_it)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.by_session_id.len()
+        self.by_session_id.count()
+    }
+}
+
+/// What stands in front of the participant's path.
+const TO_PATH: &str = "To-Path: ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_path_of_the_participant_is_that_of_its_answer() {
+        let own = MsrpUriBuf::parse(b"msrp://h:1/own;tcp").unwrap();
+        let local = Local::new(("h".to_owned(), 1), own, 1);
+        let id = (RoomId::new("r").unwrap(), ParticipantId::new("p").unwrap());
+        let mut session = Session::new(id.0, id.1, local, Timestamp::default());
+        assert!(!session.is_answered() && session.peer().is_none());
+        let path = b"msrp://relay:2/first;tcp msrp://peer:3/last;tcp";
+        let path = MsrpPathBuf::parse(path).unwrap();
+        session.set_peer(&path);
+        assert_eq!(session.peer(), path.as_path());
+        assert_eq!(session.peer_first_raw(), path.first_raw());
+        assert_eq!(session.has_moved(&path), Some(false));
     }
 }

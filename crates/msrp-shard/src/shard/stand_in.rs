@@ -52,8 +52,7 @@ impl Carrier {
 impl<I: Io> Shard<I> {
     /// A connection of another shard names a session of this one.
     pub(super) fn open_stand_in(&mut self, now: Timestamp, shard: usize, conn: ConnKey) {
-        let peer = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut connection = Connection::new(peer, Phase::Serving, now);
+        let mut connection = Connection::new(Phase::Serving, now);
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,

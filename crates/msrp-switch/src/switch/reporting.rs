@@ -321,7 +321,7 @@ impl Switch {
         if self.rules.strict_report_types && !parcel.is_report_form && !form.is_listed {
             return false;
         }
-        let Ok(content_type) = ContentTypeBuf::parse(form.content_type) else {
+        let Ok(content_type) = ContentTypeBuf::parse(form.content_type()) else {
             return false;
         };
         for document in std::mem::take(&mut parcel.documents) {
