@@ -103,8 +103,9 @@ async fn client_that_is_nobodys_member_joins_a_public_room() {
         let x = way.join(&daemon, FRIENDS, people[0]).await;
         let y = way.join(&daemon, FRIENDS, people[1]).await;
         let request = way.dial(FRIENDS, people[0]).start(&daemon).await;
-        let body = request.calling.request().header("Content-Type");
-        assert_eq!(body, Some("application/sdp"));
+        let invite = request.calling.request();
+        assert_eq!(invite.header("Content-Type"), Some("application/sdp"));
+        assert_eq!(invite.media().accept_types[0], "message/cpim");
         x.say("open to all").await;
         y.expect_text(people[0], "open to all").await;
     }
