@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use msrp_switch::Rules;
+use msrp_transport::Origins;
 
 /// The engine's configuration.
 #[derive(Debug, Clone)]
@@ -33,6 +34,18 @@ pub struct ListenerConfig {
     pub bind: SocketAddr,
     /// Host and port to write into `a=path`; `None` or port 0 means what was bound.
     pub advertise: Option<(String, u16)>,
+    /// What lies between its sockets and MSRP.
+    pub transport: ListenerTransport,
+}
+
+/// What lies between the sockets of a listener and MSRP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ListenerTransport {
+    /// Nothing.
+    #[default]
+    Tcp,
+    /// WebSocket (RFC 7977), opened by pages of these origins. Not protected.
+    Ws(Origins),
 }
 
 /// Bounds and times of the engine.

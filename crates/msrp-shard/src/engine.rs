@@ -6,6 +6,7 @@
 
 mod chat_functions;
 mod description;
+mod doors;
 mod hub;
 mod registry;
 mod supervisor;
@@ -25,6 +26,7 @@ use msrp_control::{
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
+use msrp_transport::Door;
 use msrp_wire::{Identity, cpim};
 
 use crate::config::{EngineConfig, EngineLimits};
@@ -112,11 +114,10 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
     }
     .min(SHARDS_MAX);
     let (listeners, mut sockets) = bind(config, shards_count)?;
-    let first = config.listeners.first().ok_or(StartError::NoListener)?;
-    let bound = listeners
-        .first()
-        .map(|(_, address)| *address)
-        .ok_or(StartError::NoListener)?;
+    if listeners.is_empty() {
+        return Err(StartError::NoListener);
+    }
+    let doors: Arc<[Door]> = config.listeners.iter().map(doors::open).collect();
     let hub = Arc::new(Hub::default());
     let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
@@ -131,7 +132,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
-        advertised: Advertised::new(first.advertise.clone(), bound),
+        advertised: Advertised::new(&config.listeners, &listeners),
         limits: config.limits.clone(),
         clock,
     };
@@ -148,6 +149,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             limits: config.limits.clone(),
             ask_recipients: config.ask_recipients,
             rules: config.rules,
+            doors: Arc::clone(&doors),
             clock,
         };
         let sockets = sockets.pop().unwrap_or_default();

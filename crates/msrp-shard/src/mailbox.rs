@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
+use msrp_transport::Layer;
 use msrp_wire::MsrpPathBuf;
 use ring_io::Waker;
 
@@ -60,6 +61,7 @@ pub(crate) enum ShardMessage {
     Connection {
         stream: OwnedFd,
         peer: SocketAddr,
+        layer: Option<Box<Layer>>,
         octets: Vec<u8>,
     },
     /// What another shard has to tell about connections with sessions of both.

@@ -20,13 +20,15 @@ use msrp_control::{EndReason, Event};
 use msrp_session::Timestamp;
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_switch::{LegKey, Outcome};
+use msrp_transport::Layer;
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, SuccessReport, encode,
 };
-use ring_io::{ConnKey, Io, Read};
+use ring_io::{ConnKey, Io, ListenerKey, Read};
 
 use super::Shard;
 use super::connection::{Connection, Phase};
+use super::layer::Layered;
 use super::session::{Asked, Early, Link};
 use super::timers::Timer;
 use crate::crossing::What;
@@ -36,7 +38,13 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(&mut self, now: Timestamp, stream: OwnedFd, peer: SocketAddr) {
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        listener: ListenerKey,
+        stream: OwnedFd,
+        peer: SocketAddr,
+    ) {
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -44,8 +52,10 @@ impl<I: Io> Shard<I> {
             tracing::warn!("a connection was refused: connections_max is reached");
             return;
         }
+        let door = self.doors.iter().find(|(key, _)| *key == listener);
+        let layer = door.and_then(|(_, door)| door.accept());
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, peer);
+            self.insert_unnamed(now, conn, peer, layer);
         }
     }
 
@@ -53,18 +63,29 @@ impl<I: Io> Shard<I> {
     pub(super) fn adopt(
         &mut self,
         now: Timestamp,
-        stream: OwnedFd,
+        (stream, layer): (OwnedFd, Option<Box<Layer>>),
         peer: SocketAddr,
         octets: Vec<u8>,
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
-            self.insert_unnamed(now, conn, peer);
+            let has_layer = layer.is_some();
+            self.insert_unnamed(now, conn, peer, layer);
+            if has_layer {
+                self.mark_dirty(conn);
+            }
             self.take_in(now, conn, octets.into());
         }
     }
 
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, peer: SocketAddr) {
+    fn insert_unnamed(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        peer: SocketAddr,
+        layer: Option<Box<Layer>>,
+    ) {
         let mut connection = Connection::new(peer, Phase::Unnamed, now);
+        connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
         self.connections.insert(conn, connection);
@@ -90,12 +111,15 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
+        let mut connection = *connection;
         let mut octets = connection.head_octets;
         octets.extend_from_slice(request);
+        connection.intake.drain_into(&mut octets);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
             stream,
             peer: connection.peer,
+            layer: connection.layer.map(|layered| layered.into_layer()),
             octets,
         };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.
@@ -286,6 +310,9 @@ impl<I: Io> Shard<I> {
     /// Everything is written on a connection without sessions: half-close, and let the peer
     /// close, so that nothing that is on its way to it is lost.
     pub(super) fn linger(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.close_layer(conn) {
+            return;
+        }
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.phase = Phase::Lingering;
             self.io.shutdown(conn);

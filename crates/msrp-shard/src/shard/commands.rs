@@ -59,9 +59,10 @@ impl<I: Io> Shard<I> {
             ShardMessage::Connection {
                 stream,
                 peer,
+                layer,
                 octets,
             } => {
-                self.adopt(now, stream, peer, octets);
+                self.adopt(now, (stream, layer), peer, octets);
             }
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),

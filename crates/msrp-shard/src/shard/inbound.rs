@@ -8,7 +8,7 @@ use msrp_session::{Timestamp, answering};
 use msrp_switch::{LegKey, Outcome, RecipientError};
 use msrp_wire::{
     Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
-    RequestHead, ResponseHead, StatusCode, TransactionId, encode,
+    RequestHead, ResponseHead, Scheme, StatusCode, TransactionId, encode,
 };
 use ring_io::{ConnKey, Io, Read};
 
@@ -87,7 +87,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A connection without session is read bit by bit, and not while another shard decides.
-    fn read_unnamed(&mut self, conn: ConnKey) {
+    pub(super) fn read_unnamed(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get(conn)
             && matches!(connection.phase, Phase::Unnamed)
             && connection.routes.is_empty()
@@ -131,6 +131,7 @@ impl<I: Io> Shard<I> {
 
     /// The octets are not MSRP: what came before them is answered, then the connection closes.
     fn reject_stream(&mut self, now: Timestamp, conn: ConnKey, malformed: Malformed) {
+        self.blame_in_layer(conn);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -215,12 +216,21 @@ impl<I: Io> Shard<I> {
     ///
     /// # Spec
     /// RFC 4975 s.5.4, s.7.3: exactly one URI, that of a session of this connection. The
-    /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714).
+    /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714). What
+    /// `msrps` names is reached over TLS alone, and over TLS nothing else is.
     fn find_named(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Named {
         if head.to_path.len() != 1 {
             return Named::Unknown;
         }
         let first = head.to_path.first();
+        let is_secure = first.scheme() == Scheme::Msrps;
+        if self
+            .connections
+            .get(conn)
+            .is_some_and(|c| c.is_secure() != is_secure)
+        {
+            return Named::Unknown;
+        }
         let Some(session_id) = first.session_id() else {
             return Named::Unknown;
         };
@@ -255,7 +265,12 @@ impl<I: Io> Shard<I> {
             return Named::OnShard(carrier);
         }
         let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| s.peer.is_none());
-        match (self.sessions.find(session_id), homes) {
+        let is_secure = connection.is_secure();
+        let is_fit = |leg: &LegKey| {
+            let session = self.sessions.get(*leg);
+            session.is_some_and(|session| session.is_secure() == is_secure)
+        };
+        match (self.sessions.find(session_id).filter(is_fit), homes) {
             (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
             (Some(_), _) => Named::BoundElsewhere,

@@ -38,6 +38,13 @@ impl Intake {
         self.unread.push_front(octets);
     }
 
+    /// Takes everything, for another shard.
+    pub(super) fn drain_into(&mut self, all: &mut Vec<u8>) {
+        for octets in self.unread.drain(..) {
+            all.extend_from_slice(&octets);
+        }
+    }
+
     /// Takes what may be read in this turn.
     fn next(&mut self, turn: u64) -> Option<Bytes> {
         if self.turn != turn {
@@ -62,7 +69,12 @@ impl<I: Io> Shard<I> {
         self.environment
             .counters
             .add(Cell::OctetsReceived, octets.len() as u64);
-        self.take_in(now, conn, octets);
+        let connection = self.connections.get(conn);
+        if connection.is_some_and(|connection| connection.layer.is_some()) {
+            self.receive_layered(now, conn, &octets);
+        } else {
+            self.take_in(now, conn, octets);
+        }
     }
 
     /// Octets of a connection are to be read. Those that another shard received were counted there.

@@ -73,7 +73,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.is_stall_timed = false;
-        if connection.outbox.is_empty() {
+        if connection.outbox.is_empty() && connection.wire_octets() == 0 {
             return;
         }
         let deadline = connection.progress.after(stall_ns);

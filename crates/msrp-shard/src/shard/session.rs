@@ -7,7 +7,7 @@ use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, TransactionId, encode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Scheme, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
@@ -187,6 +187,11 @@ impl Session {
 
     pub(super) fn session_id(&self) -> &[u8] {
         self.own.as_uri().session_id().unwrap_or_default()
+    }
+
+    /// Whether its URI asks for TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.own.as_uri().scheme() == Scheme::Msrps
     }
 
     /// The connection that carries the session, or that is being opened for it.

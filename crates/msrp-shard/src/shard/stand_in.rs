@@ -27,6 +27,8 @@ pub(super) struct Carrier {
     pub(super) shard: usize,
     /// The carrier's key.
     pub(super) conn: ConnKey,
+    /// Whether TLS protects the connection.
+    pub(super) is_secure: bool,
     /// Path lines that the carrier knows by their number.
     paths: Vec<Rc<[u8]>>,
 }
@@ -51,12 +53,18 @@ impl Carrier {
 
 impl<I: Io> Shard<I> {
     /// A connection of another shard names a session of this one.
-    pub(super) fn open_stand_in(&mut self, now: Timestamp, shard: usize, conn: ConnKey) {
+    pub(super) fn open_stand_in(
+        &mut self,
+        now: Timestamp,
+        (shard, conn): (usize, ConnKey),
+        is_secure: bool,
+    ) {
         let peer = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
         let mut connection = Connection::new(peer, Phase::Serving, now);
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
+            is_secure,
             paths: Vec::new(),
         }));
         let Some(key) = self.connections.insert_stand_in(connection) else {

@@ -41,6 +41,16 @@ impl MsrpEndpoint {
         &self.uri
     }
 
+    /// Makes the own URI one of another scheme and transport, as `msrps` and `ws`. The endpoint still speaks MSRP over
+    /// TCP: something has to stand between it and its peer.
+    #[must_use]
+    pub fn reached_over(mut self, scheme: &str, transport: &str) -> Self {
+        let rest = self.uri.split_once(':').map_or("", |(_, rest)| rest);
+        let rest = rest.split(';').next().unwrap_or_default();
+        self.uri = format!("{scheme}:{rest};{transport}");
+        self
+    }
+
     /// A media section with the own URI.
     pub fn media(&self) -> Media {
         Media::new(&self.uri)
