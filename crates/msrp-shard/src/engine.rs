@@ -29,7 +29,7 @@ use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
 use msrp_transport::Door;
 use msrp_wire::{Identity, cpim};
 
-use crate::config::{EngineConfig, EngineLimits};
+use crate::config::{EngineConfig, EngineLimits, ListenerConfig};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Reoffer, ShardHandle, ShardMessage};
@@ -39,6 +39,8 @@ use crate::shard::Environment;
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
+pub use doors::CertificateFault;
+use doors::Kept;
 pub(crate) use hub::Hub;
 pub(crate) use registry::{Residence, Rooms};
 
@@ -49,6 +51,8 @@ pub enum StartError {
     NoListener,
     /// A listener's address could not be bound.
     Bind(SocketAddr, std::io::Error),
+    /// A listener's certificate cannot be used.
+    Certificate(CertificateFault),
     /// A shard could not open its backend or its thread.
     Shard(std::io::Error),
 }
@@ -60,6 +64,7 @@ impl std::fmt::Display for StartError {
             Self::Bind(address, error) => {
                 write!(f, "the MSRP address {address} could not be bound: {error}")
             }
+            Self::Certificate(fault) => write!(f, "a certificate cannot be used: {fault}"),
             Self::Shard(error) => write!(f, "a shard could not be started: {error}"),
         }
     }
@@ -91,6 +96,8 @@ pub struct ShardEngine {
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
     advertised: Advertised,
+    /// For each listener in order, when it has one.
+    certificates: Vec<Option<Kept>>,
     limits: EngineLimits,
     clock: Instant,
 }
@@ -113,11 +120,11 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         count => count,
     }
     .min(SHARDS_MAX);
+    let (doors, certificates) = open_doors(config).map_err(StartError::Certificate)?;
     let (listeners, mut sockets) = bind(config, shards_count)?;
     if listeners.is_empty() {
         return Err(StartError::NoListener);
     }
-    let doors: Arc<[Door]> = config.listeners.iter().map(doors::open).collect();
     let hub = Arc::new(Hub::default());
     let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
@@ -132,7 +139,8 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
-        advertised: Advertised::new(&config.listeners, &listeners),
+        advertised: Advertised::new(&config.listeners, &listeners, &certificates),
+        certificates,
         limits: config.limits.clone(),
         clock,
     };
@@ -203,7 +211,39 @@ fn bind(config: &EngineConfig, shards_count: usize) -> Result<Bound, StartError>
     Ok((listeners, sockets))
 }
 
+/// The door of each listener, and its certificate.
+type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
+
+fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
+    let kept = |listener: &ListenerConfig| Kept::read(&listener.transport);
+    let certificates: Vec<_> = config
+        .listeners
+        .iter()
+        .map(kept)
+        .collect::<Result<_, _>>()?;
+    let doors = config.listeners.iter().zip(&certificates);
+    let doors = doors.map(|(listener, kept)| doors::open(listener, kept.as_ref()));
+    Ok((doors.collect::<Result<_, _>>()?, certificates))
+}
+
 impl ShardEngine {
+    /// Reads the files of all certificates anew, for handshakes to come. Connections that stand keep
+    /// theirs. Either all are taken or none.
+    ///
+    /// # Errors
+    /// [`CertificateFault`] of the first file that is wrong; what was read before stays in force.
+    pub fn reload_certificates(&self) -> Result<(), CertificateFault> {
+        let kept: Vec<&Kept> = self.certificates.iter().flatten().collect();
+        let read: Vec<_> = kept
+            .iter()
+            .map(|kept| kept.read_again())
+            .collect::<Result<_, _>>()?;
+        for (kept, certificate) in kept.iter().zip(read) {
+            kept.store.replace(certificate);
+        }
+        Ok(())
+    }
+
     /// Ends all sessions, closes the MSRP connections and joins the shards' threads. Blocks until
     /// they are gone.
     pub fn shutdown(&self) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
-use msrp_transport::Layer;
+use msrp_transport::{Fingerprint, Layer};
 use msrp_wire::MsrpPathBuf;
 use ring_io::Waker;
 
@@ -111,8 +111,18 @@ pub(crate) struct PeerMedia {
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
+    /// What its certificate has to be over TLS, when it says so.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Whether it is reached over TLS.
+    pub(crate) is_secure: bool,
     /// Where to connect to, when a connection is needed and ours to open; or why nobody can.
-    pub(crate) connect: Option<Result<SocketAddr, ControlError>>,
+    pub(crate) connect: Option<Result<Destination, ControlError>>,
+}
+
+/// Where to open a connection to, and what lies between its socket and MSRP.
+pub(crate) struct Destination {
+    pub(crate) address: SocketAddr,
+    pub(crate) layer: Option<Box<Layer>>,
 }
 
 /// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.

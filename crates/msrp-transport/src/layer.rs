@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use crate::Failure;
 use crate::chunks::messages;
-use crate::limits::PONG_BEHIND_OCTETS_MAX;
+use crate::limits::{PONG_BEHIND_OCTETS_MAX, RECORD_OCTETS_MAX};
+use crate::tls::Tls;
 use crate::websocket::{CloseCode, Origins, WebSocket};
 
 /// What the peer has said.
@@ -30,7 +31,12 @@ pub enum Received {
 ///
 /// After every call the octets of [`Layer::wire`] are to be written.
 pub struct Layer {
+    tls: Option<Box<Tls>>,
     websocket: Option<WebSocket>,
+    /// Octets that wait to fill a TLS record, within a turn.
+    record: Vec<u8>,
+    /// The numbers of parts that end in that record.
+    record_parts: Vec<usize>,
     /// Octets for the socket, and how many of them have left.
     wire: Vec<u8>,
     wire_left: usize,
@@ -53,9 +59,12 @@ impl fmt::Debug for Layer {
 }
 
 impl Layer {
-    pub(crate) fn accept(origins: Option<Arc<Origins>>) -> Self {
+    pub(crate) fn accept(tls: Option<Tls>, origins: Option<Arc<Origins>>) -> Self {
         Self {
+            tls: tls.map(Box::new),
             websocket: origins.map(WebSocket::accept),
+            record: Vec::new(),
+            record_parts: Vec::new(),
             wire: Vec::new(),
             wire_left: 0,
             sent_octets: 0,
@@ -65,10 +74,24 @@ impl Layer {
         }
     }
 
+    /// The layer of a connection of ours. Its first octets are there at once.
+    pub(crate) fn connect(tls: Tls) -> Self {
+        let mut layer = Self::accept(Some(tls), None);
+        // The handshake begins with a message of ours; nothing can be wrong with it yet.
+        let _ = layer.receive(&[], &mut Vec::new());
+        layer
+    }
+
     /// Whether TLS protects the connection.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        false
+        self.tls.is_some()
+    }
+
+    /// The peer's certificate in DER, when it has shown one.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        self.tls.as_ref()?.peer_certificate()
     }
 
     /// Whether MSRP is carried by WebSocket.
@@ -89,25 +112,52 @@ impl Layer {
     /// [`Failure`], the peer's fault: nothing more is read or written. What it has to be told waits in
     /// the wire buffer.
     pub fn receive(&mut self, octets: &[u8], plain: &mut Vec<u8>) -> Result<Received, Failure> {
-        let waiting = self.wire().len();
-        let mut answer = Vec::new();
-        let mut result = Ok(Received::Open);
-        if let Some(websocket) = &mut self.websocket {
-            let may_pong = waiting < PONG_BEHIND_OCTETS_MAX;
-            let read = websocket.receive(octets, (plain, &mut answer), may_pong);
-            self.is_opened |= websocket.is_open();
-            let is_closed = websocket.is_closed();
-            self.is_closing |= is_closed;
-            result = match read {
-                Ok(()) if is_closed => Ok(Received::Ended),
-                Ok(()) => Ok(Received::Open),
-                Err(failure) => Err(failure),
-            };
+        let Some(tls) = &mut self.tls else {
+            return self.receive_plain(octets, plain);
+        };
+        let mut inner = Vec::new();
+        let read = if self.websocket.is_some() {
+            tls.receive(octets, &mut inner, &mut self.wire)
         } else {
-            plain.extend_from_slice(octets);
+            tls.receive(octets, plain, &mut self.wire)
+        };
+        let is_ended = tls.is_ended();
+        let is_tls_open = tls.is_open();
+        self.is_closing |= is_ended;
+        let above = if self.websocket.is_some() {
+            self.receive_plain(&inner, plain)
+        } else {
+            self.is_opened |= is_tls_open;
+            Ok(Received::Open)
+        };
+        read?;
+        match above? {
+            Received::Open if is_ended => Ok(Received::Ended),
+            received => Ok(received),
         }
+    }
+
+    /// Reads octets that nothing protects any more.
+    fn receive_plain(&mut self, octets: &[u8], plain: &mut Vec<u8>) -> Result<Received, Failure> {
+        let may_pong = self.wire().len() < PONG_BEHIND_OCTETS_MAX;
+        let Some(websocket) = &mut self.websocket else {
+            plain.extend_from_slice(octets);
+            return Ok(Received::Open);
+        };
+        let mut answer = Vec::new();
+        let read = websocket.receive(octets, (plain, &mut answer), may_pong);
+        self.is_opened |= websocket.is_open();
+        let is_closed = websocket.is_closed();
         self.put(&answer);
-        result
+        self.flush();
+        self.is_closing |= is_closed;
+        read.map(|()| {
+            if is_closed {
+                Received::Ended
+            } else {
+                Received::Open
+            }
+        })
     }
 
     /// Writes MSRP messages, each whole. `part` is given back by [`Layer::took`] when all of it has left.
@@ -119,7 +169,7 @@ impl Layer {
                 self.write_parts(message.len(), [message].into_iter());
             }
         } else {
-            self.put(octets);
+            self.write_parts(octets.len(), [octets].into_iter());
         }
         self.end_part(part);
     }
@@ -149,26 +199,75 @@ impl Layer {
         }
     }
 
-    fn put(&mut self, octets: &[u8]) {
-        self.wire.extend_from_slice(octets);
+    fn put(&mut self, mut octets: &[u8]) {
+        if self.tls.is_none() {
+            self.wire.extend_from_slice(octets);
+            return;
+        }
+        while !octets.is_empty() {
+            let room = RECORD_OCTETS_MAX.saturating_sub(self.record.len());
+            let (now, later) = octets.split_at_checked(room).unwrap_or((octets, &[]));
+            self.record.extend_from_slice(now);
+            octets = later;
+            if self.record.len() >= RECORD_OCTETS_MAX {
+                self.write_record();
+            }
+        }
     }
 
-    /// Everything that was written goes to the wire buffer. Called after the last write of a turn.
-    pub fn flush(&mut self) {}
+    /// Encrypts what waits to fill a record.
+    fn write_record(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && !self.record.is_empty()
+        {
+            // Where TLS has ended nothing can be written, and the parts in it never leave.
+            if tls.encrypt(&self.record, &mut self.wire).is_err() {
+                self.is_closing = true;
+                self.record_parts.clear();
+            }
+            self.record.clear();
+        }
+        for part in std::mem::take(&mut self.record_parts) {
+            self.end_part_on_wire(part);
+        }
+    }
+
+    /// Everything that was written goes to the wire buffer. To be called after the last write of a turn.
+    pub fn flush(&mut self) {
+        self.write_record();
+        self.record = Vec::new();
+    }
 
     fn end_part(&mut self, part: usize) {
+        if self.is_closing {
+            return;
+        }
+        if self.record.is_empty() {
+            self.end_part_on_wire(part);
+        } else {
+            self.record_parts.push(part);
+        }
+    }
+
+    fn end_part_on_wire(&mut self, part: usize) {
         let end = self.sent_octets.saturating_add(self.wire().len() as u64);
         self.parts.push_back((end, part));
     }
 
     /// Nothing more is written; the peer is told why.
     pub fn close(&mut self, code: CloseCode) {
+        if std::mem::replace(&mut self.is_closing, true) {
+            return;
+        }
         let mut frame = Vec::new();
         if let Some(websocket) = &mut self.websocket {
             websocket.close(Some(code), &mut frame);
         }
         self.put(&frame);
-        self.is_closing = true;
+        self.flush();
+        if let Some(tls) = &mut self.tls {
+            tls.close(&mut self.wire);
+        }
     }
 
     /// Asks the peer for a sign of life, where the layers have a way to ask.
@@ -177,6 +276,7 @@ impl Layer {
             let mut frame = Vec::new();
             WebSocket::ping(&mut frame);
             self.put(&frame);
+            self.flush();
         }
     }
 

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | one connection's layers | [`Layer`] |
 //! | what a listener's connections begin with | [`Door`] |
+//! | our certificates, and whom we connect to over TLS | [`CertificateStore`], [`Connector`] |
 //! | whose pages may open a WebSocket | [`Origins`] |
 //!
 //! # Spec
@@ -28,9 +29,13 @@ mod door;
 mod failure;
 mod layer;
 pub mod limits;
+mod tls;
 mod websocket;
 
 pub use door::Door;
 pub use failure::Failure;
 pub use layer::{Layer, Received};
+pub use tls::{
+    Certificate, CertificateError, CertificateStore, Connector, ConnectorError, Fingerprint,
+};
 pub use websocket::{CloseCode, Origins};

@@ -1,6 +1,7 @@
 //! Between session descriptions and the shards: offers read, answers written, session ids drawn.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use msrp_control::{
     ControlError, ErrorCode, LocalMedia, Media, ParticipantConfig, ParticipantId, ReplySender,
@@ -8,13 +9,15 @@ use msrp_control::{
 };
 use msrp_sdp::{Description, Local, MessageMedia, Protocol, SdpError, Setup, offerer_connects};
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
+use msrp_transport::{CertificateStore, Connector, Fingerprint};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
 use super::chat_functions::ChatFunctions;
+use super::doors::Kept;
 use super::participant_of;
 use crate::config::{ListenerConfig, ListenerTransport};
-use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
+use crate::mailbox::{Destination, NewSession, OfferedAgain, PeerMedia};
 
 /// The addresses under which sessions are offered to peers, one for each listener.
 pub(super) struct Advertised {
@@ -23,13 +26,15 @@ pub(super) struct Advertised {
 }
 
 /// One of them.
-#[derive(Clone)]
 struct Address {
     host: String,
     port: u16,
     /// The address that is really bound; the engine never connects to itself.
     bound: SocketAddr,
     kind: Kind,
+    certificate: Option<Arc<CertificateStore>>,
+    /// What connections of ours are begun with where this listener is over TLS.
+    connector: Option<Connector>,
 }
 
 /// How a side of a session is reached.
@@ -43,7 +48,9 @@ impl Kind {
     fn of_listener(transport: &ListenerTransport) -> Self {
         let (is_secure, is_websocket) = match transport {
             ListenerTransport::Tcp => (false, false),
+            ListenerTransport::Tls(_) => (true, false),
             ListenerTransport::Ws(_) => (false, true),
+            ListenerTransport::Wss(..) => (true, true),
         };
         Self {
             is_secure,
@@ -97,8 +104,16 @@ pub(super) struct Request {
 }
 
 impl Advertised {
-    pub(super) fn new(listeners: &[ListenerConfig], bound: &[(String, SocketAddr)]) -> Self {
-        let address = |(listener, (_, bound)): (&ListenerConfig, &(String, SocketAddr))| {
+    /// The listeners, where they are bound, and their certificates.
+    pub(super) fn new(
+        listeners: &[ListenerConfig],
+        bound: &[(String, SocketAddr)],
+        certificates: &[Option<Kept>],
+    ) -> Self {
+        let address = |((listener, (_, bound)), kept): (
+            (&ListenerConfig, &(String, SocketAddr)),
+            &Option<Kept>,
+        )| {
             let own = || (bound.ip().to_string(), 0);
             let (host, port) = listener.advertise.clone().unwrap_or_else(own);
             Address {
@@ -106,10 +121,17 @@ impl Advertised {
                 port: if port == 0 { bound.port() } else { port },
                 bound: *bound,
                 kind: Kind::of_listener(&listener.transport),
+                certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
+                connector: kept.as_ref().map(Kept::connector),
             }
         };
         Self {
-            addresses: listeners.iter().zip(bound).map(address).collect(),
+            addresses: listeners
+                .iter()
+                .zip(bound)
+                .zip(certificates)
+                .map(address)
+                .collect(),
         }
     }
 
@@ -246,14 +268,33 @@ impl Advertised {
             media.max_size,
         );
         let acceptance = acceptance.map_err(|_| malformed("accept-types holds no media type"))?;
-        let connect = connects.then(|| self.connect_address(media));
+        let connect = connects.then(|| self.destination(media));
         Ok(PeerMedia {
             path,
             acceptance: acceptance.with_private_messages(media.supports_private_messages()),
             may_send: media.direction.may_send(),
             may_receive: media.direction.may_receive(),
+            fingerprint: fingerprint_of(media)?,
+            is_secure: Kind::of_peer(media).is_secure,
             connect,
         })
+    }
+
+    /// Where to connect to, over what the peer asks for. TLS says its first words here, on the caller's
+    /// thread.
+    fn destination(&self, media: &MessageMedia) -> Result<Destination, ControlError> {
+        let address = self.connect_address(media)?;
+        let listener = self.for_peer(media)?;
+        let layer = match &listener.connector {
+            Some(connector) => {
+                let layer = connector.connect(address.ip(), fingerprint_of(media)?);
+                Some(layer.map_err(|error| {
+                    ControlError::new(ErrorCode::NotAcceptable, error.to_string())
+                })?)
+            }
+            None => None,
+        };
+        Ok(Destination { address, layer })
     }
 
     /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
@@ -318,8 +359,28 @@ impl Address {
                 .map_or(message_octets_max, |m| m.min(message_octets_max)),
         );
         local.attributes.clone_from(&wanted.attributes);
+        if let Some(store) = &self.certificate {
+            let value = store.current().fingerprint();
+            local
+                .attributes
+                .push(("fingerprint".to_owned(), Some(value)));
+        }
         Ok(local)
     }
+}
+
+/// The fingerprint that the peer's certificate has to have. That of a peer behind a relay is not
+/// the one of the connection.
+fn fingerprint_of(media: &MessageMedia) -> Result<Option<Fingerprint>, ControlError> {
+    let is_ours_to_check = media.protocol == Protocol::TcpTlsMsrp && media.path.len() == 1;
+    let Some(value) = media.fingerprint.as_ref().filter(|_| is_ours_to_check) else {
+        return Ok(None);
+    };
+    let fingerprint = Fingerprint::parse(value).ok_or_else(|| {
+        let detail = "the fingerprint is of a hash function that is not known; use sha-256";
+        ControlError::new(ErrorCode::NotAcceptable, detail)
+    })?;
+    Ok(Some(fingerprint))
 }
 
 /// `message/cpim` first, then the type of final reports (AMB-01), then what the controller wants.

@@ -53,7 +53,13 @@ impl<I: Io> Shard<I> {
             return;
         }
         let door = self.doors.iter().find(|(key, _)| *key == listener);
-        let layer = door.and_then(|(_, door)| door.accept());
+        let layer = match door.map_or(Ok(None), |(_, door)| door.accept()) {
+            Ok(layer) => layer,
+            Err(error) => {
+                tracing::error!(%error, "a connection cannot be served");
+                return;
+            }
+        };
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
             self.insert_unnamed(now, conn, peer, layer);
         }
@@ -200,6 +206,10 @@ impl<I: Io> Shard<I> {
         let Phase::Opening(leg) = connection.phase else {
             return;
         };
+        if connection.is_shaking_hands() {
+            self.mark_dirty(conn);
+            return;
+        }
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };

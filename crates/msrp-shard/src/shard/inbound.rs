@@ -13,7 +13,7 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Connections, Inbound, Phase};
+use super::connection::{Connection, Connections, Inbound, Phase};
 use super::session::Asked;
 use crate::engine::Homes;
 use crate::metrics::Cell;
@@ -272,6 +272,11 @@ impl<I: Io> Shard<I> {
         };
         match (self.sessions.find(session_id).filter(is_fit), homes) {
             (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
+            (Some(leg), _) if self.is_impostor(conn, leg) => {
+                self.environment.counters.count(Cell::LayerCertificate);
+                self.end_session(now, leg, EndReason::ProtocolError);
+                Named::Unknown
+            }
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
             (Some(_), _) => Named::BoundElsewhere,
             // A stand-in is at home already.
@@ -282,6 +287,20 @@ impl<I: Io> Shard<I> {
             }
             (None, _) => Named::Unknown,
         }
+    }
+
+    /// Whether the peer shows another certificate than the session's participant has named.
+    ///
+    /// # Spec
+    /// RFC 4975 s.14.4; MSRP-4975-14.4-02: then the session ends at once.
+    fn is_impostor(&self, conn: ConnKey, leg: LegKey) -> bool {
+        let connection = self.connections.get(conn);
+        let shown = connection.and_then(Connection::peer_certificate);
+        let session = self.sessions.get(leg);
+        let named = session.and_then(|session| session.fingerprint.as_deref());
+        shown
+            .zip(named)
+            .is_some_and(|(shown, named)| !named.is_of(shown))
     }
 
     fn handle_named(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey, head: &RequestHead<'_>) {

@@ -54,6 +54,21 @@ impl Connection {
         carried.or(own).unwrap_or(false)
     }
 
+    /// Whether its layer has not come up.
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        let layered = self.layer.as_ref();
+        layered.is_some_and(|layered| !layered.layer.is_opened())
+    }
+
+    /// The peer's certificate, when it has shown one.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        match (&self.carrier, &self.layer) {
+            (Some(carrier), _) => carrier.certificate.as_deref(),
+            (None, Some(layered)) => layered.layer.peer_certificate(),
+            (None, None) => None,
+        }
+    }
+
     /// Octets that wait in its layer.
     pub(super) fn wire_octets(&self) -> usize {
         self.layer
@@ -84,6 +99,10 @@ impl<I: Io> Shard<I> {
         }
         if has_to_write {
             self.mark_dirty(conn);
+        }
+        if is_just_opened {
+            // Where the connection is ours, it names its session now.
+            self.connected(now, conn);
         }
         if !plain.is_empty() {
             self.take_in(now, conn, plain.into());

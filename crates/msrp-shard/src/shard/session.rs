@@ -7,6 +7,7 @@ use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
+use msrp_transport::Fingerprint;
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Scheme, TransactionId, encode};
 use ring_io::ConnKey;
 
@@ -22,6 +23,8 @@ pub(super) struct Session {
     pub(super) own: MsrpUriBuf,
     /// The participant's path; unknown until it has answered our offer.
     pub(super) peer: Option<MsrpPathBuf>,
+    /// What the participant's certificate has to be over TLS, when it has said so.
+    pub(super) fingerprint: Option<Box<Fingerprint>>,
     /// `To-Path` and `From-Path` of everything we send, made once.
     pub(super) paths: Rc<[u8]>,
     pub(super) link: Link,
@@ -113,6 +116,7 @@ impl Session {
             participant,
             own,
             peer: None,
+            fingerprint: None,
             paths: Rc::from(&[][..]),
             link: Link::Waiting(Early::default()),
             binding: None,

@@ -29,6 +29,8 @@ pub(super) struct Carrier {
     pub(super) conn: ConnKey,
     /// Whether TLS protects the connection.
     pub(super) is_secure: bool,
+    /// The peer's certificate, when it has shown one.
+    pub(super) certificate: Option<Box<[u8]>>,
     /// Path lines that the carrier knows by their number.
     paths: Vec<Rc<[u8]>>,
 }
@@ -58,6 +60,7 @@ impl<I: Io> Shard<I> {
         now: Timestamp,
         (shard, conn): (usize, ConnKey),
         is_secure: bool,
+        certificate: Option<Box<[u8]>>,
     ) {
         let peer = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
         let mut connection = Connection::new(peer, Phase::Serving, now);
@@ -65,6 +68,7 @@ impl<I: Io> Shard<I> {
             shard,
             conn,
             is_secure,
+            certificate,
             paths: Vec::new(),
         }));
         let Some(key) = self.connections.insert_stand_in(connection) else {

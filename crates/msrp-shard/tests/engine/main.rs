@@ -19,4 +19,5 @@ mod reoffer;
 mod report_document;
 mod slow;
 mod spread;
+mod tls;
 mod websocket;

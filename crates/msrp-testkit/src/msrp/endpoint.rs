@@ -51,6 +51,15 @@ impl MsrpEndpoint {
         self
     }
 
+    /// Makes the own URI one with another address: that of something that passes its octets on to this endpoint.
+    #[must_use]
+    pub fn reached_at(mut self, address: SocketAddr) -> Self {
+        let scheme = self.uri.split(':').next().unwrap_or_default();
+        let rest = self.uri.rsplit('/').next().unwrap_or_default();
+        self.uri = format!("{scheme}://{address}/{rest}");
+        self
+    }
+
     /// A media section with the own URI.
     pub fn media(&self) -> Media {
         Media::new(&self.uri)
