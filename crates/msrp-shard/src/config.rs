@@ -1,8 +1,10 @@
 //! What the engine is started with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use msrp_switch::Rules;
+use msrp_transport::Origins;
 
 /// The engine's configuration.
 #[derive(Debug, Clone)]
@@ -33,6 +35,42 @@ pub struct ListenerConfig {
     pub bind: SocketAddr,
     /// Host and port to write into `a=path`; `None` or port 0 means what was bound.
     pub advertise: Option<(String, u16)>,
+    /// What lies between its sockets and MSRP.
+    pub transport: ListenerTransport,
+}
+
+/// What lies between the sockets of a listener and MSRP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ListenerTransport {
+    /// Nothing.
+    #[default]
+    Tcp,
+    /// TLS.
+    Tls(TlsFiles),
+    /// WebSocket (RFC 7977), opened by pages of these origins. Not protected.
+    Ws(Origins),
+    /// WebSocket over TLS.
+    Wss(TlsFiles, Origins),
+}
+
+impl ListenerTransport {
+    /// The files of its certificate, when it has one.
+    #[must_use]
+    pub fn files(&self) -> Option<&TlsFiles> {
+        match self {
+            Self::Tls(files) | Self::Wss(files, _) => Some(files),
+            Self::Tcp | Self::Ws(_) => None,
+        }
+    }
+}
+
+/// The files of a listener's certificate, both in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, then those of its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// Bounds and times of the engine.

@@ -42,8 +42,12 @@ pub(crate) struct Step {
 
 /// What happened.
 pub(crate) enum What {
-    /// To the home: the connection names a session of the home. Whole frames follow.
-    Opened,
+    /// To the home: the connection names a session of the home, over TLS or not, and with this
+    /// certificate of the peer. Whole frames follow.
+    Opened {
+        is_secure: bool,
+        certificate: Option<Box<[u8]>>,
+    },
     /// To the home: octets of frames.
     Octets(usize),
     /// To the home: a response that is to no request of the carrier's own sessions. It is certain to be

@@ -6,6 +6,7 @@
 
 mod chat_functions;
 mod description;
+mod doors;
 mod hub;
 mod registry;
 mod supervisor;
@@ -26,9 +27,10 @@ use msrp_control::{
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
+use msrp_transport::Door;
 use msrp_wire::Identity;
 
-use crate::config::{EngineConfig, EngineLimits};
+use crate::config::{EngineConfig, EngineLimits, ListenerConfig};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
@@ -38,6 +40,8 @@ use crate::shard::Environment;
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
+pub use doors::CertificateFault;
+use doors::Kept;
 pub(crate) use hub::Hub;
 pub(crate) use registry::{Residence, Rooms};
 
@@ -48,6 +52,8 @@ pub enum StartError {
     NoListener,
     /// A listener's address could not be bound.
     Bind(SocketAddr, std::io::Error),
+    /// A listener's certificate cannot be used.
+    Certificate(CertificateFault),
     /// A shard could not open its backend or its thread.
     Shard(std::io::Error),
 }
@@ -59,6 +65,7 @@ impl std::fmt::Display for StartError {
             Self::Bind(address, error) => {
                 write!(f, "the MSRP address {address} could not be bound: {error}")
             }
+            Self::Certificate(fault) => write!(f, "a certificate cannot be used: {fault}"),
             Self::Shard(error) => write!(f, "a shard could not be started: {error}"),
         }
     }
@@ -91,6 +98,8 @@ pub struct ShardEngine {
     is_stopping: Arc<AtomicBool>,
     is_draining: AtomicBool,
     advertised: Advertised,
+    /// For each listener in order, when it has one.
+    certificates: Vec<Option<Kept>>,
     limits: EngineLimits,
     clock: Instant,
 }
@@ -113,12 +122,11 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         count => count,
     }
     .min(SHARDS_MAX);
+    let (doors, certificates) = open_doors(config).map_err(StartError::Certificate)?;
     let (listeners, mut sockets) = bind(config, shards_count)?;
-    let first = config.listeners.first().ok_or(StartError::NoListener)?;
-    let bound = listeners
-        .first()
-        .map(|(_, address)| *address)
-        .ok_or(StartError::NoListener)?;
+    if listeners.is_empty() {
+        return Err(StartError::NoListener);
+    }
     let hub = Arc::new(Hub::default());
     let rooms = Arc::new(Rooms::new());
     let clock = Instant::now();
@@ -134,7 +142,8 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
         is_draining: AtomicBool::new(false),
-        advertised: Advertised::new(first.advertise.clone(), bound),
+        advertised: Advertised::new(&config.listeners, &listeners, &certificates),
+        certificates,
         limits: config.limits.clone(),
         clock,
     };
@@ -151,6 +160,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             limits: config.limits.clone(),
             ask_recipients: config.ask_recipients,
             rules: config.rules,
+            doors: Arc::clone(&doors),
             clock,
         };
         let sockets = sockets.pop().unwrap_or_default();
@@ -204,7 +214,39 @@ fn bind(config: &EngineConfig, shards_count: usize) -> Result<Bound, StartError>
     Ok((listeners, sockets))
 }
 
+/// The door of each listener, and its certificate.
+type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
+
+fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
+    let kept = |listener: &ListenerConfig| Kept::read(&listener.transport);
+    let certificates: Vec<_> = config
+        .listeners
+        .iter()
+        .map(kept)
+        .collect::<Result<_, _>>()?;
+    let doors = config.listeners.iter().zip(&certificates);
+    let doors = doors.map(|(listener, kept)| doors::open(listener, kept.as_ref()));
+    Ok((doors.collect::<Result<_, _>>()?, certificates))
+}
+
 impl ShardEngine {
+    /// Reads the files of all certificates anew, for handshakes to come. Connections that stand keep
+    /// theirs. Either all are taken or none.
+    ///
+    /// # Errors
+    /// [`CertificateFault`] of the first file that is wrong; what was read before stays in force.
+    pub fn reload_certificates(&self) -> Result<(), CertificateFault> {
+        let kept: Vec<&Kept> = self.certificates.iter().flatten().collect();
+        let read: Vec<_> = kept
+            .iter()
+            .map(|kept| kept.read_again())
+            .collect::<Result<_, _>>()?;
+        for (kept, certificate) in kept.iter().zip(read) {
+            kept.store.replace(certificate);
+        }
+        Ok(())
+    }
+
     /// Ends all sessions, closes the MSRP connections and joins the shards' threads. Blocks until
     /// they are gone.
     pub fn shutdown(&self) {

@@ -13,7 +13,8 @@ mod mailbox;
 mod metrics;
 mod shard;
 
-pub use config::{EngineConfig, EngineLimits, ListenerConfig};
-pub use engine::{ShardEngine, StartError, Started, start};
+pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
+pub use engine::{CertificateFault, ShardEngine, StartError, Started, start};
 pub use metrics::METRICS;
 pub use msrp_switch::Rules;
+pub use msrp_transport::Origins;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
+use msrp_transport::{Fingerprint, Layer};
 use msrp_wire::MsrpPathBuf;
 use ring_io::Waker;
 
@@ -69,7 +70,11 @@ pub(crate) enum ShardMessage {
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.
-    Connection { stream: OwnedFd, octets: Vec<u8> },
+    Connection {
+        stream: OwnedFd,
+        layer: Option<Box<Layer>>,
+        octets: Vec<u8>,
+    },
     /// What another shard has to tell about connections with sessions of both.
     Crossing(Box<Crossing>),
     /// End everything.
@@ -128,8 +133,18 @@ pub(crate) struct PeerMedia {
     pub(crate) acceptance: Acceptance,
     pub(crate) may_send: bool,
     pub(crate) may_receive: bool,
+    /// What its certificate has to be over TLS, when it says so.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Whether it is reached over TLS.
+    pub(crate) is_secure: bool,
     /// Where to connect to, when a connection is needed and ours to open; or why nobody can.
-    pub(crate) connect: Option<Result<SocketAddr, ControlError>>,
+    pub(crate) connect: Option<Result<Destination, ControlError>>,
+}
+
+/// Where to open a connection to, and what lies between its socket and MSRP.
+pub(crate) struct Destination {
+    pub(crate) address: SocketAddr,
+    pub(crate) layer: Option<Box<Layer>>,
 }
 
 /// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.

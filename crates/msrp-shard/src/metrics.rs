@@ -27,6 +27,18 @@ cells! {
     ConnectionsNeverBound => "msrp_connections_never_bound_total", "MSRP connections closed because they named no session in time.", Counter;
     ConnectionsMalformed => "msrp_connections_malformed_total", "MSRP connections closed because their octets were not MSRP.", Counter;
     HandedOver => "msrp_connections_handed_over_total", "MSRP connections handed to the shard that owns their session.", Counter;
+    HandshakesTls => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "tls";
+    HandshakesWs => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "ws";
+    HandshakesWss => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "wss";
+    LayerTls => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "tls";
+    LayerCertificate => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "certificate";
+    LayerNotWebSocket => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "not_websocket";
+    LayerVersion => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "version";
+    LayerSubprotocol => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "subprotocol";
+    LayerOrigin => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "origin";
+    LayerHandshakeTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "handshake_too_long";
+    LayerFrame => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "frame";
+    LayerMessageTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "message_too_long";
     Participants => "msrp_participants", "Participants in all rooms.", Gauge;
     SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
     RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
@@ -57,6 +69,8 @@ cells! {
     CopiedBacklog => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "backlog";
     CopiedEarly => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "not_yet_bound";
     CopiedSplit => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "read_border";
+    CopiedTls => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "tls";
+    CopiedWebsocket => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "websocket";
     MessagesText => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "text";
     MessagesComposing => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "composing";
     MessagesDisposition => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "disposition";

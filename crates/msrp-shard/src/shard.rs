@@ -20,6 +20,7 @@ mod describing;
 mod description;
 mod inbound;
 mod intake;
+mod layer;
 mod naming;
 mod outbound;
 mod outbox;
@@ -45,9 +46,10 @@ use std::time::{Duration, Instant};
 use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
+use msrp_transport::Door;
 use msrp_wire::FailureReport;
 use rand_core::{OsRng, TryRngCore};
-use ring_io::{ConnKey, Io};
+use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
@@ -80,6 +82,8 @@ pub(crate) struct Environment {
     pub(crate) limits: EngineLimits,
     pub(crate) ask_recipients: bool,
     pub(crate) rules: Rules,
+    /// What the connections of each listener begin with, in the listeners' order.
+    pub(crate) doors: Arc<[Door]>,
     pub(crate) clock: Instant,
 }
 
@@ -96,6 +100,8 @@ pub(crate) struct Shard<I: Io> {
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
     crossings: Crossings,
+    /// What the connections of each listener begin with.
+    doors: Vec<(ListenerKey, Door)>,
     /// Connections with something to send.
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
@@ -128,8 +134,9 @@ impl<I: Io> Shard<I> {
         environment: Environment,
         listeners: Vec<TcpListener>,
     ) -> std::io::Result<Self> {
-        for listener in listeners {
-            io.listen(listener)?;
+        let mut doors = Vec::new();
+        for (listener, door) in listeners.into_iter().zip(environment.doors.iter()) {
+            doors.push((io.listen(listener)?, door.clone()));
         }
         let config = SwitchConfig {
             failure_report: if environment.ask_recipients {
@@ -144,6 +151,7 @@ impl<I: Io> Shard<I> {
         let crossings = Crossings::new(environment.index, &environment.epochs);
         Ok(Self {
             crossings,
+            doors,
             io,
             mailbox,
             environment,
@@ -204,7 +212,9 @@ impl<I: Io> Shard<I> {
 
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
-            ring_io::Event::Accepted { stream, .. } => self.accept(now, stream),
+            ring_io::Event::Accepted {
+                listener, stream, ..
+            } => self.accept(now, listener, stream),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }

@@ -224,6 +224,7 @@ fn engine_config(config: &Config) -> EngineConfig {
         name: listener.name.clone(),
         bind: listener.bind,
         advertise: listener.advertise.clone().map(|a| (a.host, a.port)),
+        transport: Default::default(),
     });
     EngineConfig {
         want: config.io.backend,

@@ -1,6 +1,7 @@
 //! Between session descriptions and the shards: offers read, answers written, session ids drawn.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use msrp_control::{
     ControlError, ErrorCode, LocalMedia, Media, ParticipantConfig, ParticipantId, ReplySender,
@@ -8,19 +9,87 @@ use msrp_control::{
 };
 use msrp_sdp::{Description, Local, MessageMedia, Protocol, SdpError, Setup, offerer_connects};
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
+use msrp_transport::{CertificateStore, Connector, Fingerprint};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
 use rand_core::{OsRng, TryRngCore};
 
 use super::chat_functions::ChatFunctions;
+use super::doors::Kept;
 use super::participant_of;
-use crate::mailbox::{NewSession, OfferedAgain, PeerMedia};
+use crate::config::{ListenerConfig, ListenerTransport};
+use crate::mailbox::{Destination, NewSession, OfferedAgain, PeerMedia};
 
-/// The address under which sessions are offered to peers.
+/// The addresses under which sessions are offered to peers, one for each listener.
 pub(super) struct Advertised {
+    /// At least one.
+    addresses: Vec<Address>,
+}
+
+/// One of them.
+struct Address {
     host: String,
     port: u16,
     /// The address that is really bound; the engine never connects to itself.
     bound: SocketAddr,
+    kind: Kind,
+    certificate: Option<Arc<CertificateStore>>,
+    /// What connections of ours are begun with where this listener is over TLS.
+    connector: Option<Connector>,
+}
+
+/// How a side of a session is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    is_secure: bool,
+    is_websocket: bool,
+}
+
+impl Kind {
+    fn of_listener(transport: &ListenerTransport) -> Self {
+        let (is_secure, is_websocket) = match transport {
+            ListenerTransport::Tcp => (false, false),
+            ListenerTransport::Tls(_) => (true, false),
+            ListenerTransport::Ws(_) => (false, true),
+            ListenerTransport::Wss(..) => (true, true),
+        };
+        Self {
+            is_secure,
+            is_websocket,
+        }
+    }
+
+    /// How the next hop towards a peer is reached, which is how it reaches us.
+    fn of_peer(media: &MessageMedia) -> Self {
+        let next_hop = media.path.first().map(MsrpUriBuf::as_uri);
+        Self {
+            is_secure: media.protocol == Protocol::TcpTlsMsrp,
+            is_websocket: next_hop.is_some_and(|uri| matches!(uri.transport(), Transport::Ws)),
+        }
+    }
+
+    /// What a URI of this kind begins and ends with.
+    fn uri(self) -> (Scheme, Transport<'static>) {
+        let scheme = if self.is_secure {
+            Scheme::Msrps
+        } else {
+            Scheme::Msrp
+        };
+        let transport = if self.is_websocket {
+            Transport::Ws
+        } else {
+            Transport::Tcp
+        };
+        (scheme, transport)
+    }
+
+    fn as_str(self) -> &'static str {
+        match (self.is_secure, self.is_websocket) {
+            (false, false) => "plain TCP",
+            (true, false) => "TLS",
+            (false, true) => "plain WebSocket",
+            (true, true) => "WebSocket over TLS",
+        }
+    }
 }
 
 /// The parts of a command to add a participant.
@@ -35,10 +104,55 @@ pub(super) struct Request {
 }
 
 impl Advertised {
-    pub(super) fn new(advertise: Option<(String, u16)>, bound: SocketAddr) -> Self {
-        let (host, port) = advertise.unwrap_or_else(|| (bound.ip().to_string(), 0));
-        let port = if port == 0 { bound.port() } else { port };
-        Self { host, port, bound }
+    /// The listeners, where they are bound, and their certificates.
+    pub(super) fn new(
+        listeners: &[ListenerConfig],
+        bound: &[(String, SocketAddr)],
+        certificates: &[Option<Kept>],
+    ) -> Self {
+        let address = |((listener, (_, bound)), kept): (
+            (&ListenerConfig, &(String, SocketAddr)),
+            &Option<Kept>,
+        )| {
+            let own = || (bound.ip().to_string(), 0);
+            let (host, port) = listener.advertise.clone().unwrap_or_else(own);
+            Address {
+                host,
+                port: if port == 0 { bound.port() } else { port },
+                bound: *bound,
+                kind: Kind::of_listener(&listener.transport),
+                certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
+                connector: kept.as_ref().map(Kept::connector),
+            }
+        };
+        Self {
+            addresses: listeners
+                .iter()
+                .zip(bound)
+                .zip(certificates)
+                .map(address)
+                .collect(),
+        }
+    }
+
+    /// The listener for a peer that is reached in this way.
+    fn for_peer(&self, media: &MessageMedia) -> Result<&Address, ControlError> {
+        let kind = Kind::of_peer(media);
+        let fitting = self.addresses.iter().find(|address| address.kind == kind);
+        fitting.ok_or_else(|| {
+            let detail = format!(
+                "the participant is reached over {}, and no listener serves that",
+                kind.as_str()
+            );
+            ControlError::new(ErrorCode::NotAcceptable, detail)
+        })
+    }
+
+    /// The listener for a peer of which nothing is known.
+    fn default(&self) -> Result<&Address, ControlError> {
+        self.addresses.first().ok_or_else(|| {
+            ControlError::new(ErrorCode::Unavailable, "no MSRP listener is configured")
+        })
     }
 
     /// Makes the session of a new participant, with our description of it.
@@ -70,19 +184,28 @@ impl Advertised {
         message_octets_max: u64,
     ) -> Result<(LegSpec, Local, Option<PeerMedia>, String), ControlError> {
         let participant = participant_of(&request.config)?;
-        let mut local = self.local(homes, &request.local, message_octets_max)?;
-        local.chatroom = Some(request.chat.tokens());
-        let (peer, sdp) = match &request.media {
-            Media::MakeOffer => (None, local.offer()),
+        let describe = |address: &Address| {
+            let mut local = address.local(homes, &request.local, message_octets_max)?;
+            local.chatroom = Some(request.chat.tokens());
+            Ok::<_, ControlError>(local)
+        };
+        let (local, peer, sdp) = match &request.media {
+            Media::MakeOffer => {
+                let local = describe(self.default()?)?;
+                let offer = local.offer();
+                (local, None, offer)
+            }
             Media::Offer(offer) => {
                 let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
                 let media = description.message_media().map_err(|e| sdp_error(&e))?;
+                let local = describe(self.for_peer(&media)?)?;
                 let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
                 let peer = self.peer(&media, is_ours)?;
                 if let Some(Err(error)) = &peer.connect {
                     return Err(error.clone());
                 }
-                (Some(peer), local.answer(&description, &media))
+                let answer = local.answer(&description, &media);
+                (local, Some(peer), answer)
             }
         };
         let spec = LegSpec {
@@ -105,20 +228,25 @@ impl Advertised {
         wanted: &LocalMedia,
         message_octets_max: u64,
     ) -> Result<(Local, Option<OfferedAgain>), ControlError> {
-        let mut local = self.local(homes, wanted, message_octets_max)?;
-        local.chatroom = Some(chat.tokens());
-        let offer = match media {
-            Media::MakeOffer => None,
+        let describe = |address: &Address| {
+            let mut local = address.local(homes, wanted, message_octets_max)?;
+            local.chatroom = Some(chat.tokens());
+            Ok::<_, ControlError>(local)
+        };
+        let (local, offer) = match media {
+            Media::MakeOffer => (describe(self.default()?)?, None),
             Media::Offer(offer) => {
                 let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
                 let media = description.message_media().map_err(|e| sdp_error(&e))?;
+                let local = describe(self.for_peer(&media)?)?;
                 let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
                 let peer = self.peer(&media, is_ours)?;
-                Some(OfferedAgain {
+                let offer = OfferedAgain {
                     description,
                     media,
                     peer,
-                })
+                };
+                (local, Some(offer))
             }
         };
         Ok((local, offer))
@@ -132,10 +260,6 @@ impl Advertised {
     }
 
     fn peer(&self, media: &MessageMedia, connects: bool) -> Result<PeerMedia, ControlError> {
-        if media.protocol != Protocol::TcpMsrp {
-            let detail = "the message media is TLS, and this node serves TCP/MSRP";
-            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
-        }
         let path = MsrpPathBuf::join(media.path.iter().map(MsrpUriBuf::as_uri));
         let path = path.map_err(|_| malformed("the path attribute holds no MSRP URI"))?;
         let acceptance = Acceptance::new(
@@ -144,31 +268,61 @@ impl Advertised {
             media.max_size,
         );
         let acceptance = acceptance.map_err(|_| malformed("accept-types holds no media type"))?;
-        let connect = connects.then(|| self.connect_address(media));
+        let connect = connects.then(|| self.destination(media));
         Ok(PeerMedia {
             path,
             acceptance: acceptance.with_private_messages(media.supports_private_messages()),
             may_send: media.direction.may_send(),
             may_receive: media.direction.may_receive(),
+            fingerprint: fingerprint_of(media)?,
+            is_secure: Kind::of_peer(media).is_secure,
             connect,
         })
     }
 
+    /// Where to connect to, over what the peer asks for. TLS says its first words here, on the caller's
+    /// thread.
+    fn destination(&self, media: &MessageMedia) -> Result<Destination, ControlError> {
+        let address = self.connect_address(media)?;
+        let listener = self.for_peer(media)?;
+        let layer = match &listener.connector {
+            Some(connector) => {
+                let layer = connector.connect(address.ip(), fingerprint_of(media)?);
+                Some(layer.map_err(|error| {
+                    ControlError::new(ErrorCode::NotAcceptable, error.to_string())
+                })?)
+            }
+            None => None,
+        };
+        Ok(Destination { address, layer })
+    }
+
     /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
     fn connect_address(&self, media: &MessageMedia) -> Result<SocketAddr, ControlError> {
+        if Kind::of_peer(media).is_websocket {
+            let detail = "the participant would have to be connected to over WebSocket; it has to \
+                connect itself (a=setup:active)";
+            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
+        }
         let (host, port) = media.connect_address(false);
         let ip: IpAddr = host.parse().map_err(|_| {
             let detail = "the path names a host to connect to; an address literal is needed";
             ControlError::new(ErrorCode::NotAcceptable, detail)
         })?;
         let address = SocketAddr::new(ip, port);
-        if ip.is_unspecified() || ip.is_multicast() || port == 0 || address == self.bound {
+        if ip.is_unspecified() || ip.is_multicast() || port == 0 || self.is_ours(address) {
             let detail = "the path names an address that nobody can be reached at";
             return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
         }
         Ok(address)
     }
 
+    fn is_ours(&self, address: SocketAddr) -> bool {
+        self.addresses.iter().any(|own| own.bound == address)
+    }
+}
+
+impl Address {
     fn local(
         &self,
         homes: Homes,
@@ -182,19 +336,14 @@ impl Advertised {
             Ok(IpAddr::V6(ip)) => Host::V6(ip),
             Err(_) => Host::Name(&self.host),
         };
-        let own = MsrpUriBuf::compose(
-            Scheme::Msrp,
-            host,
-            Some(self.port),
-            Some(&session_id),
-            Transport::Tcp,
-        )
-        .map_err(|_| {
-            ControlError::new(
-                ErrorCode::Unavailable,
-                "the advertised host is not a host name",
-            )
-        })?;
+        let (scheme, transport) = self.kind.uri();
+        let own = MsrpUriBuf::compose(scheme, host, Some(self.port), Some(&session_id), transport)
+            .map_err(|_| {
+                ControlError::new(
+                    ErrorCode::Unavailable,
+                    "the advertised host is not a host name",
+                )
+            })?;
         // The o= line identifies the description; it must not tell anything of the session id.
         let origin = random_bits()? >> 66;
         let address = (self.host.clone(), self.port);
@@ -210,8 +359,28 @@ impl Advertised {
                 .map_or(message_octets_max, |m| m.min(message_octets_max)),
         );
         local.attributes.clone_from(&wanted.attributes);
+        if let Some(store) = &self.certificate {
+            let value = store.current().fingerprint();
+            local
+                .attributes
+                .push(("fingerprint".to_owned(), Some(value)));
+        }
         Ok(local)
     }
+}
+
+/// The fingerprint that the peer's certificate has to have. That of a peer behind a relay is not
+/// the one of the connection.
+fn fingerprint_of(media: &MessageMedia) -> Result<Option<Fingerprint>, ControlError> {
+    let is_ours_to_check = media.protocol == Protocol::TcpTlsMsrp && media.path.len() == 1;
+    let Some(value) = media.fingerprint.as_ref().filter(|_| is_ours_to_check) else {
+        return Ok(None);
+    };
+    let fingerprint = Fingerprint::parse(value).ok_or_else(|| {
+        let detail = "the fingerprint is of a hash function that is not known; use sha-256";
+        ControlError::new(ErrorCode::NotAcceptable, detail)
+    })?;
+    Ok(Some(fingerprint))
 }
 
 /// `message/cpim` first, then the type of final reports (AMB-01), then what the controller wants.

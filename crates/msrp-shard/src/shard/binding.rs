@@ -19,13 +19,15 @@ use msrp_control::{EndReason, Event};
 use msrp_session::Timestamp;
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_switch::{LegKey, Outcome};
+use msrp_transport::Layer;
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, SuccessReport, encode,
 };
-use ring_io::{ConnKey, Io, Read};
+use ring_io::{ConnKey, Io, ListenerKey, Read};
 
 use super::Shard;
 use super::connection::{Connection, Phase};
+use super::layer::Layered;
 use super::session::{Asked, Early, Link};
 use super::timers::Timer;
 use crate::crossing::What;
@@ -35,7 +37,7 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(&mut self, now: Timestamp, stream: OwnedFd) {
+    pub(super) fn accept(&mut self, now: Timestamp, listener: ListenerKey, stream: OwnedFd) {
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -43,21 +45,39 @@ impl<I: Io> Shard<I> {
             tracing::warn!("a connection was refused: connections_max is reached");
             return;
         }
+        let door = self.doors.iter().find(|(key, _)| *key == listener);
+        let layer = match door.map_or(Ok(None), |(_, door)| door.accept()) {
+            Ok(layer) => layer,
+            Err(error) => {
+                tracing::error!(%error, "a connection cannot be served");
+                return;
+            }
+        };
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn);
+            self.insert_unnamed(now, conn, layer);
         }
     }
 
     /// A connection comes from another shard, which has read its first octets.
-    pub(super) fn adopt(&mut self, now: Timestamp, stream: OwnedFd, octets: Vec<u8>) {
+    pub(super) fn adopt(
+        &mut self,
+        now: Timestamp,
+        (stream, layer): (OwnedFd, Option<Box<Layer>>),
+        octets: Vec<u8>,
+    ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
-            self.insert_unnamed(now, conn);
+            let has_layer = layer.is_some();
+            self.insert_unnamed(now, conn, layer);
+            if has_layer {
+                self.mark_dirty(conn);
+            }
             self.take_in(now, conn, octets.into());
         }
     }
 
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey) {
+    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
         let mut connection = Connection::new(Phase::Unnamed, now);
+        connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
         self.connections.insert(conn, connection);
@@ -83,10 +103,16 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
+        let mut connection = *connection;
         let mut octets = Vec::from(connection.head_octets);
         octets.extend_from_slice(request);
+        connection.intake.drain_into(&mut octets);
         self.environment.counters.count(Cell::HandedOver);
-        let message = ShardMessage::Connection { stream, octets };
+        let message = ShardMessage::Connection {
+            stream,
+            layer: connection.layer.map(|layered| layered.into_layer()),
+            octets,
+        };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.
         let _ = handle.post(message);
         true
@@ -165,6 +191,10 @@ impl<I: Io> Shard<I> {
         let Phase::Opening(leg) = connection.phase else {
             return;
         };
+        if connection.is_shaking_hands() {
+            self.mark_dirty(conn);
+            return;
+        }
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };
@@ -275,6 +305,9 @@ impl<I: Io> Shard<I> {
     /// Everything is written on a connection without sessions: half-close, and let the peer
     /// close, so that nothing that is on its way to it is lost.
     pub(super) fn linger(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.close_layer(conn) {
+            return;
+        }
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.phase = Phase::Lingering;
             self.io.shutdown(conn);

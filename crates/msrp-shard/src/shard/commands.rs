@@ -63,8 +63,12 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
-            ShardMessage::Connection { stream, octets } => {
-                self.adopt(now, stream, octets);
+            ShardMessage::Connection {
+                stream,
+                layer,
+                octets,
+            } => {
+                self.adopt(now, (stream, layer), octets);
             }
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),

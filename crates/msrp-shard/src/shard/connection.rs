@@ -7,6 +7,7 @@ use ring_io::ConnKey;
 use smallvec::SmallVec;
 
 use super::intake::Intake;
+use super::layer::Layered;
 use super::outbox::Outbox;
 use super::pacing::Pace;
 use super::route::Route;
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     pub(super) routes: RareVec<Route>,
     /// Who has the socket, when this one stands in for it.
     pub(super) carrier: Option<Box<Carrier>>,
+    /// What lies between its socket and MSRP; on plain TCP nothing.
+    pub(super) layer: Option<Box<Layered>>,
     pub(super) intake: Intake,
     pub(super) outbox: Outbox,
     pub(super) is_dirty: bool,
@@ -135,6 +138,7 @@ impl Connection {
             is_in_request: false,
             routes: RareVec::default(),
             carrier: None,
+            layer: None,
             intake: Intake::default(),
             outbox: Outbox::default(),
             is_dirty: false,

@@ -175,7 +175,10 @@ impl<I: Io> Shard<I> {
         for step in crossing.steps {
             let conn = step.conn;
             match step.what {
-                What::Opened => self.open_stand_in(now, from, conn),
+                What::Opened {
+                    is_secure,
+                    certificate,
+                } => self.open_stand_in(now, (from, conn), is_secure, certificate),
                 What::Octets(index) => {
                     if let Some(octets) = crossing.octets.get(index) {
                         self.take_in_for(now, (from, conn), octets.clone());

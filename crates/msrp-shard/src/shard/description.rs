@@ -23,9 +23,10 @@ use super::Shard;
 use super::commands::Answer;
 use super::connection::{Connection, Inbound, Phase};
 use super::inbound::Named;
+use super::layer::Layered;
 use super::session::Link;
 use super::timers::Timer;
-use crate::mailbox::{OfferedAgain, PeerMedia, Reoffer};
+use crate::mailbox::{Destination, OfferedAgain, PeerMedia, Reoffer};
 
 impl<I: Io> Shard<I> {
     /// The participant has answered an offer of ours.
@@ -37,6 +38,11 @@ impl<I: Io> Shard<I> {
         peer: PeerMedia,
     ) -> Answer {
         let leg = self.find(room, participant)?;
+        let session = self.sessions.get(leg).ok_or_else(no_session)?;
+        if session.is_secure() != peer.is_secure {
+            let detail = "the answer has TLS where the offer has none, or the reverse";
+            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
+        }
         self.connect_peer(now, leg, peer, None)?;
         if let Some(session) = self.sessions.get_mut(leg) {
             let early_bird = session.early_bird.take();
@@ -115,7 +121,7 @@ impl<I: Io> Shard<I> {
         let has_moved = session.has_moved(&peer.path).unwrap_or(false);
         let is_waiting = has_moved || matches!(session.link, Link::Waiting(_));
         let opened = match peer.connect.filter(|_| is_waiting) {
-            Some(address) => Some(self.open(now, leg, address?)?),
+            Some(destination) => Some(self.open(now, leg, destination?)?),
             None => None,
         };
         if has_moved {
@@ -130,6 +136,7 @@ impl<I: Io> Shard<I> {
                 session.link = Link::Opening(conn, early);
             }
             session.set_peer(&peer.path);
+            session.fingerprint = peer.fingerprint.map(Box::new);
             if session.bound().is_none() {
                 session.waits_since = now;
                 let deadline = now.after(self.environment.limits.unbound_ns);
@@ -150,14 +157,15 @@ impl<I: Io> Shard<I> {
         &mut self,
         now: Timestamp,
         leg: LegKey,
-        address: std::net::SocketAddr,
+        Destination { address, layer }: Destination,
     ) -> Result<ConnKey, ControlError> {
         let conn = self.io.connect(address).map_err(|error| {
             let detail = format!("no connection could be opened: {error}");
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
-        self.connections
-            .insert(conn, Connection::new(Phase::Opening(leg), now));
+        let mut connection = Connection::new(Phase::Opening(leg), now);
+        connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
+        self.connections.insert(conn, connection);
         Ok(conn)
     }
 

@@ -8,12 +8,12 @@ use msrp_session::{RareVec, Timestamp, answering};
 use msrp_switch::{LegKey, Outcome, RecipientError};
 use msrp_wire::{
     Body, ContinuationFlag, Event, FailureReport, Malformed, Method, MsrpPathBuf, Rejected,
-    RequestHead, ResponseHead, StatusCode, TransactionId, encode,
+    RequestHead, ResponseHead, Scheme, StatusCode, TransactionId, encode,
 };
 use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
-use super::connection::{Connections, Inbound, Phase};
+use super::connection::{Connection, Connections, Inbound, Phase};
 use super::session::Asked;
 use crate::engine::Homes;
 use crate::metrics::Cell;
@@ -87,7 +87,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A connection without session is read bit by bit, and not while another shard decides.
-    fn read_unnamed(&mut self, conn: ConnKey) {
+    pub(super) fn read_unnamed(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get(conn)
             && matches!(connection.phase, Phase::Unnamed)
             && connection.routes.is_empty()
@@ -131,6 +131,7 @@ impl<I: Io> Shard<I> {
 
     /// The octets are not MSRP: what came before them is answered, then the connection closes.
     fn reject_stream(&mut self, now: Timestamp, conn: ConnKey, malformed: Malformed) {
+        self.blame_in_layer(conn);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -214,12 +215,21 @@ impl<I: Io> Shard<I> {
     ///
     /// # Spec
     /// RFC 4975 s.5.4, s.7.3: exactly one URI, that of a session of this connection. The
-    /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714).
+    /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714). What
+    /// `msrps` names is reached over TLS alone, and over TLS nothing else is.
     fn find_named(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Named {
         if head.to_path.len() != 1 {
             return Named::Unknown;
         }
         let first = head.to_path.first();
+        let is_secure = first.scheme() == Scheme::Msrps;
+        if self
+            .connections
+            .get(conn)
+            .is_some_and(|c| c.is_secure() != is_secure)
+        {
+            return Named::Unknown;
+        }
         let Some(session_id) = first.session_id() else {
             return Named::Unknown;
         };
@@ -254,8 +264,18 @@ impl<I: Io> Shard<I> {
             return Named::OnShard(carrier);
         }
         let is_unanswered = |leg| self.sessions.get(leg).is_some_and(|s| !s.is_answered());
-        match (self.sessions.find(session_id), homes) {
+        let is_secure = connection.is_secure();
+        let is_fit = |leg: &LegKey| {
+            let session = self.sessions.get(*leg);
+            session.is_some_and(|session| session.is_secure() == is_secure)
+        };
+        match (self.sessions.find(session_id).filter(is_fit), homes) {
             (Some(leg), _) if is_unanswered(leg) => Named::Unanswered(leg),
+            (Some(leg), _) if self.is_impostor(conn, leg) => {
+                self.environment.counters.count(Cell::LayerCertificate);
+                self.end_session(now, leg, EndReason::ProtocolError);
+                Named::Unknown
+            }
             (Some(leg), _) if self.bind(now, conn, leg) => Named::Here(leg),
             (Some(_), _) => Named::BoundElsewhere,
             // A stand-in is at home already.
@@ -266,6 +286,20 @@ impl<I: Io> Shard<I> {
             }
             (None, _) => Named::Unknown,
         }
+    }
+
+    /// Whether the peer shows another certificate than the session's participant has named.
+    ///
+    /// # Spec
+    /// RFC 4975 s.14.4; MSRP-4975-14.4-02: then the session ends at once.
+    fn is_impostor(&self, conn: ConnKey, leg: LegKey) -> bool {
+        let connection = self.connections.get(conn);
+        let shown = connection.and_then(Connection::peer_certificate);
+        let session = self.sessions.get(leg);
+        let named = session.and_then(|session| session.fingerprint.as_deref());
+        shown
+            .zip(named)
+            .is_some_and(|(shown, named)| !named.is_of(shown))
     }
 
     fn handle_named(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey, head: &RequestHead<'_>) {

@@ -44,6 +44,13 @@ impl Intake {
         self.used_octets = TURN_OCTETS_MAX;
     }
 
+    /// Takes everything, for another shard.
+    pub(super) fn drain_into(&mut self, all: &mut Vec<u8>) {
+        while let Some(octets) = self.unread.pop_front() {
+            all.extend_from_slice(&octets);
+        }
+    }
+
     /// Takes what may be read in this turn.
     fn next(&mut self, turn: u64) -> Option<Bytes> {
         if self.turn != turn {
@@ -96,7 +103,12 @@ impl<I: Io> Shard<I> {
         self.environment
             .counters
             .add(Cell::OctetsReceived, octets.len() as u64);
-        self.take_in(now, conn, octets);
+        let connection = self.connections.get(conn);
+        if connection.is_some_and(|connection| connection.layer.is_some()) {
+            self.receive_layered(now, conn, &octets);
+        } else {
+            self.take_in(now, conn, octets);
+        }
     }
 
     /// Octets of a connection are to be read. Those that another shard received were counted there.

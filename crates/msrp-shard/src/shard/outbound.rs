@@ -324,11 +324,18 @@ impl<I: Io> Shard<I> {
             let Some(connection) = self.connections.get(conn) else {
                 continue;
             };
-            if connection.outbox.backlog_octets() > 0 {
-                continue;
-            }
             let start = slices.len();
-            offered.push(connection.outbox.gather(&mut slices));
+            if let Some(layered) = &connection.layer {
+                let Some(wire) = layered.offer() else {
+                    continue;
+                };
+                slices.push(IoSlice::new(wire));
+                offered.push(wire.len());
+            } else if connection.outbox.backlog_octets() > 0 {
+                continue;
+            } else {
+                offered.push(connection.outbox.gather(&mut slices));
+            }
             ops.push(SendOp::new(conn, slice_range(start, slices.len())));
         }
         if let Err(error) = self.io.send_batch(&slices, &mut ops) {
@@ -339,6 +346,9 @@ impl<I: Io> Shard<I> {
     }
 
     fn spill_behind_backlog(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.encode(conn) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -363,6 +373,9 @@ impl<I: Io> Shard<I> {
                 return;
             }
         };
+        if connection.layer.is_some() {
+            return self.wire_sent(now, op.conn, (octets, offered));
+        }
         let copied = connection.outbox.taken(octets, octets == offered);
         let counters = &self.environment.counters;
         counters.add(Cell::OctetsSent, octets as u64);
@@ -376,7 +389,10 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let waiting = connection.outbox.backlog_octets();
+        let waiting = connection
+            .outbox
+            .backlog_octets()
+            .max(connection.wire_octets());
         if waiting > 0 {
             self.watch(now, conn);
         } else if !connection.outbox.is_empty() {
@@ -394,6 +410,9 @@ impl<I: Io> Shard<I> {
 
     /// The socket takes octets again.
     pub(super) fn writable(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.unblock_layer(conn) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };

@@ -215,7 +215,7 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return true;
         };
-        let written = connection.outbox.written_octets();
+        let written = connection.written_octets();
         let seen = written.saturating_sub(unacknowledged);
         let pace = &mut connection.pace;
         let taken = seen.saturating_sub(pace.seen_octets);
@@ -232,7 +232,7 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if connection.outbox.is_empty() {
+        if connection.outbox.is_empty() && connection.wire_octets() == 0 {
             connection.pace.is_watched = false;
             return;
         }

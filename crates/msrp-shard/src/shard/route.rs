@@ -51,6 +51,8 @@ impl<I: Io> Shard<I> {
         };
         connection.inbound = Inbound::Forwarded(home);
         let head = std::mem::take(&mut connection.head_octets);
+        let is_secure = connection.is_secure();
+        let certificate = connection.peer_certificate().map(Box::from);
         if connection.routes.iter().all(|route| route.home != home) {
             connection.routes.push(Route {
                 home,
@@ -59,7 +61,11 @@ impl<I: Io> Shard<I> {
                 is_bound: false,
                 paths: Vec::new(),
             });
-            self.crossings.tell(home, conn, What::Opened);
+            let opened = What::Opened {
+                is_secure,
+                certificate,
+            };
+            self.crossings.tell(home, conn, opened);
             self.environment.counters.count(Cell::Routes);
         }
         if !head.is_empty() {

@@ -6,7 +6,8 @@ use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
 use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, TransactionId, encode};
+use msrp_transport::Fingerprint;
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, Scheme, TransactionId, encode};
 use ring_io::ConnKey;
 
 use super::outbox::CopyRef;
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub(super) participant: ParticipantId,
     /// Our URI. Its session-id is a secret between us and the participant.
     pub(super) own: MsrpUriBuf,
+    /// What the participant's certificate has to be over TLS, when it has said so.
+    pub(super) fingerprint: Option<Box<Fingerprint>>,
     /// `To-Path` and `From-Path` of everything we send, made once. Empty until the participant has
     /// answered our offer.
     pub(super) paths: Rc<[u8]>,
@@ -122,6 +125,7 @@ impl Session {
             },
             wording: None,
             own: local.path,
+            fingerprint: None,
             paths: Rc::from(&[][..]),
             peer_octets: 0,
             peer_first_octets: 0,
@@ -198,6 +202,11 @@ impl Session {
 
     pub(super) fn session_id(&self) -> &[u8] {
         self.own.as_uri().session_id().unwrap_or_default()
+    }
+
+    /// Whether its URI asks for TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.own.as_uri().scheme() == Scheme::Msrps
     }
 
     /// The connection that carries the session, or that is being opened for it.

@@ -27,6 +27,10 @@ pub(super) struct Carrier {
     pub(super) shard: usize,
     /// The carrier's key.
     pub(super) conn: ConnKey,
+    /// Whether TLS protects the connection.
+    pub(super) is_secure: bool,
+    /// The peer's certificate, when it has shown one.
+    pub(super) certificate: Option<Box<[u8]>>,
     /// Path lines that the carrier knows by their number.
     paths: Vec<Rc<[u8]>>,
 }
@@ -51,11 +55,19 @@ impl Carrier {
 
 impl<I: Io> Shard<I> {
     /// A connection of another shard names a session of this one.
-    pub(super) fn open_stand_in(&mut self, now: Timestamp, shard: usize, conn: ConnKey) {
+    pub(super) fn open_stand_in(
+        &mut self,
+        now: Timestamp,
+        (shard, conn): (usize, ConnKey),
+        is_secure: bool,
+        certificate: Option<Box<[u8]>>,
+    ) {
         let mut connection = Connection::new(Phase::Serving, now);
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
+            is_secure,
+            certificate,
             paths: Vec::new(),
         }));
         let Some(key) = self.connections.insert_stand_in(connection) else {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Client, EndReason, Event, EventStream, LocalMedia, Media as Offer, ParticipantConfig,
-    ParticipantId, RoomConfig, RoomId,
+    Client, ControlError, EndReason, Event, EventStream, LocalMedia, Media as Offer,
+    ParticipantConfig, ParticipantId, RoomConfig, RoomId,
 };
-use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, ShardEngine};
+use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, ShardEngine};
 use msrp_testkit::{Media, MsrpEndpoint, MsrpPeer};
 
 pub(crate) const ROOM: &str = "sip:room@example.com";
@@ -34,10 +34,21 @@ pub(crate) fn config(want: ring_io::Want, shards: usize) -> EngineConfig {
             name: "lo".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             advertise: None,
+            transport: Default::default(),
         }],
         limits: EngineLimits::default(),
         ask_recipients: false,
         rules: Default::default(),
+    }
+}
+
+/// One more listener.
+pub(crate) fn listener(name: &str, transport: ListenerTransport) -> ListenerConfig {
+    ListenerConfig {
+        name: name.to_owned(),
+        bind: "127.0.0.1:0".parse().unwrap(),
+        advertise: None,
+        transport,
     }
 }
 
@@ -84,6 +95,10 @@ impl Node {
     }
 
     pub(crate) async fn offer(&self, name: &str, media: &Media) -> Media {
+        self.try_offer(name, media).await.unwrap()
+    }
+
+    pub(crate) async fn try_offer(&self, name: &str, media: &Media) -> Result<Media, ControlError> {
         let config = ParticipantConfig {
             identities: vec![identity(name)],
             entity: identity(name),
@@ -93,18 +108,12 @@ impl Node {
         };
         let participant = ParticipantId::new(name).unwrap();
         let offer = Offer::Offer(media.to_string());
+        let (room, local) = (self.room.clone(), LocalMedia::default());
         let answer = self
             .client
-            .add_participant(
-                self.room.clone(),
-                participant,
-                config,
-                offer,
-                LocalMedia::default(),
-            )
-            .await
-            .unwrap();
-        Media::parse(&answer)
+            .add_participant(room, participant, config, offer, local)
+            .await?;
+        Ok(Media::parse(&answer))
     }
 
     pub(crate) async fn join(&self, name: &str) -> MsrpPeer {

@@ -141,6 +141,8 @@ async fn reoffer_with_another_path_makes_a_fresh_session_in_the_place_of_the_old
         let first = node.offer("bob", &old.media()).await;
         let old = old.connect(&first).await;
         old.bind().await;
+        // A peer that is dropped hangs up, and its participant is lost.
+        let mut kept = Vec::new();
         for setup in [None, Some("passive")] {
             let endpoint = MsrpEndpoint::bind().await;
             let mut media = endpoint.media();
@@ -169,6 +171,7 @@ async fn reoffer_with_another_path_makes_a_fresh_session_in_the_place_of_the_old
                 reoffer(&node, "bob", &media).await.unwrap().path,
                 answer.path
             );
+            kept.push(bob);
         }
     }
 }

@@ -41,6 +41,25 @@ impl MsrpEndpoint {
         &self.uri
     }
 
+    /// Makes the own URI one of another scheme and transport, as `msrps` and `ws`. The endpoint still speaks MSRP over
+    /// TCP: something has to stand between it and its peer.
+    #[must_use]
+    pub fn reached_over(mut self, scheme: &str, transport: &str) -> Self {
+        let rest = self.uri.split_once(':').map_or("", |(_, rest)| rest);
+        let rest = rest.split(';').next().unwrap_or_default();
+        self.uri = format!("{scheme}:{rest};{transport}");
+        self
+    }
+
+    /// Makes the own URI one with another address: that of something that passes its octets on to this endpoint.
+    #[must_use]
+    pub fn reached_at(mut self, address: SocketAddr) -> Self {
+        let scheme = self.uri.split(':').next().unwrap_or_default();
+        let rest = self.uri.rsplit('/').next().unwrap_or_default();
+        self.uri = format!("{scheme}://{address}/{rest}");
+        self
+    }
+
     /// A media section with the own URI.
     pub fn media(&self) -> Media {
         Media::new(&self.uri)

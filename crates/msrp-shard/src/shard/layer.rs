@@ -1,0 +1,292 @@
+//! Connections whose octets pass through TLS or WebSocket before they are MSRP.
+//!
+//! ```text
+//!   received -> layer -> plain octets -> intake      (as if they had been received)
+//!   outbox --lend--> layer -> wire octets -> kernel  (what is lent counts as waiting until it has left)
+//! ```
+//!
+//! A connection on plain TCP has no layer, and nothing here is on its way. One with a layer writes from
+//! the layer's wire buffer: what it has queued is copied there once, when the turn ends. A layer goes to
+//! another shard with its socket.
+
+use bytes::Bytes;
+use msrp_control::EndReason;
+use msrp_session::Timestamp;
+use msrp_transport::{CloseCode, Failure, Layer, Received};
+use ring_io::{ConnKey, Io};
+
+use super::Shard;
+use super::connection::{Connection, Phase};
+use super::outbox::Lent;
+use crate::metrics::Cell;
+
+/// The layer of a connection.
+#[derive(Debug)]
+pub(super) struct Layered {
+    layer: Layer,
+    /// The kernel has not taken everything; the rest waits until it can.
+    is_blocked: bool,
+}
+
+impl Layered {
+    pub(super) fn new(layer: Layer) -> Self {
+        Self {
+            layer,
+            is_blocked: false,
+        }
+    }
+
+    pub(super) fn into_layer(self) -> Box<Layer> {
+        Box::new(self.layer)
+    }
+
+    /// What is to be written now. `None` while the kernel takes nothing.
+    pub(super) fn offer(&self) -> Option<&[u8]> {
+        (!self.is_blocked).then(|| self.layer.wire())
+    }
+}
+
+impl Connection {
+    /// Whether TLS protects the connection, here or on the shard that has its socket.
+    pub(super) fn is_secure(&self) -> bool {
+        let carried = self.carrier.as_ref().map(|carrier| carrier.is_secure);
+        let own = self.layer.as_ref().map(|layered| layered.layer.is_secure());
+        carried.or(own).unwrap_or(false)
+    }
+
+    /// Whether its layer has not come up.
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        let layered = self.layer.as_ref();
+        layered.is_some_and(|layered| !layered.layer.is_opened())
+    }
+
+    /// The peer's certificate, when it has shown one.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        match (&self.carrier, &self.layer) {
+            (Some(carrier), _) => carrier.certificate.as_deref(),
+            (None, Some(layered)) => layered.layer.peer_certificate(),
+            (None, None) => None,
+        }
+    }
+
+    /// Octets that were given to the kernel since the connection began.
+    pub(super) fn written_octets(&self) -> u64 {
+        match &self.layer {
+            Some(layered) => layered.layer.sent_octets(),
+            None => self.outbox.written_octets(),
+        }
+    }
+
+    /// Octets that wait in its layer.
+    pub(super) fn wire_octets(&self) -> usize {
+        self.layer
+            .as_ref()
+            .map_or(0, |layered| layered.layer.wire().len())
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Octets arrived on a connection with a layer.
+    pub(super) fn receive_layered(&mut self, now: Timestamp, conn: ConnKey, octets: &Bytes) {
+        let Some(connection) = self.connections.get_mut(conn).filter(|c| c.is_read()) else {
+            return;
+        };
+        let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
+            return;
+        };
+        let was_opened = layer.is_opened();
+        let mut plain = Vec::with_capacity(octets.len());
+        let read = layer.receive(octets, &mut plain);
+        let is_just_opened = !was_opened && layer.is_opened();
+        let has_to_write = !layer.wire().is_empty();
+        self.environment
+            .counters
+            .add(copied_cell(layer), plain.len() as u64);
+        if is_just_opened {
+            self.environment.counters.count(handshake_cell(layer));
+        }
+        if has_to_write {
+            self.mark_dirty(conn);
+        }
+        if is_just_opened {
+            // Where the connection is ours, it names its session now.
+            self.connected(now, conn);
+        }
+        if !plain.is_empty() {
+            self.take_in(now, conn, plain.into());
+        } else if read == Ok(Received::Open) {
+            self.read_unnamed(conn);
+        }
+        match read {
+            Ok(Received::Open) => {}
+            Ok(Received::Ended) => {
+                self.write_wire(conn);
+                self.peer_closed(now, conn);
+            }
+            Err(failure) => self.reject_layer(now, conn, failure),
+        }
+    }
+
+    /// The layers cannot go on: what the peer has to be told is written, then the connection closes.
+    fn reject_layer(&mut self, now: Timestamp, conn: ConnKey, failure: Failure) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        self.environment.counters.count(failure_cell(failure));
+        tracing::info!(reason = %failure, "connection closed");
+        let mut sessions = std::mem::take(&mut connection.sessions);
+        let reason = match connection.phase {
+            Phase::Opening(leg) => {
+                sessions.push(leg);
+                EndReason::ConnectFailed
+            }
+            Phase::Unnamed
+            | Phase::Early(_)
+            | Phase::Serving
+            | Phase::Closing
+            | Phase::Lingering => EndReason::ProtocolError,
+        };
+        connection.phase = Phase::Closing;
+        self.abandon_routes(conn, reason);
+        for leg in sessions {
+            self.end_session(now, leg, reason);
+        }
+        self.mark_dirty(conn);
+    }
+
+    /// Gives what waits for a connection to its layer. `false` when it has none.
+    pub(super) fn encode(&mut self, conn: ConnKey) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
+            return false;
+        };
+        connection.is_dirty = false;
+        let mut copied = 0;
+        connection.outbox.lend(|lent, number| match lent {
+            Lent::Piece(piece, paths) => {
+                let octets = piece.octets_without_paths() + paths.len();
+                let head = [piece.start(), paths, piece.tail()].into_iter();
+                let body = piece.body().iter().map(AsRef::as_ref);
+                let message = head.chain(body).chain([piece.end()]);
+                layer.write_message(octets, message, number as usize);
+                copied += piece.body_octets() as u64;
+            }
+            Lent::Control(octets) => layer.write(octets, number as usize),
+        });
+        layer.flush();
+        self.environment.counters.add(copied_cell(layer), copied);
+        true
+    }
+
+    /// The kernel took `octets` of the `offered` that the layer of a connection had for it.
+    pub(super) fn wire_sent(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        (octets, offered): (usize, usize),
+    ) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let Some(Layered { layer, is_blocked }) = connection.layer.as_deref_mut() else {
+            return;
+        };
+        *is_blocked = octets < offered;
+        layer.took(octets);
+        while let Some(part) = layer.next_gone() {
+            connection
+                .outbox
+                .lent_written(u32::try_from(part).unwrap_or(u32::MAX));
+        }
+        self.environment
+            .counters
+            .add(Cell::OctetsSent, octets as u64);
+        self.settle_written(now, conn);
+        self.after_send(now, conn);
+    }
+
+    /// Writes at once what the layer of a connection that ends has for it, as far as the kernel takes it.
+    fn write_wire(&mut self, conn: ConnKey) {
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
+        if let Some(wire) = connection.layer.as_deref().and_then(Layered::offer) {
+            let slices = [std::io::IoSlice::new(wire)];
+            let mut ops = [ring_io::SendOp::new(conn, 0..1)];
+            // The connection ends whatever comes of it.
+            let _ = self.io.send_batch(&slices, &mut ops);
+        }
+    }
+
+    /// The socket of a connection with a layer takes octets again. `false` when it has none.
+    pub(super) fn unblock_layer(&mut self, conn: ConnKey) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let Some(layered) = connection.layer.as_deref_mut() else {
+            return false;
+        };
+        layered.is_blocked = false;
+        self.mark_dirty(conn);
+        true
+    }
+
+    /// What the peer sent through its layer is not MSRP: it is told so after everything else.
+    pub(super) fn blame_in_layer(&mut self, conn: ConnKey) {
+        self.encode(conn);
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Some(Layered { layer, .. }) = connection.layer.as_deref_mut()
+        {
+            layer.close(CloseCode::PROTOCOL_ERROR);
+        }
+    }
+
+    /// Tells the peer of a connection that closes, where its layer has a word for it. `false` when
+    /// nothing has to be written.
+    pub(super) fn close_layer(&mut self, conn: ConnKey) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
+            return false;
+        };
+        layer.close(CloseCode::NORMAL);
+        let has_to_write = !layer.wire().is_empty();
+        if has_to_write {
+            self.mark_dirty(conn);
+        }
+        has_to_write
+    }
+}
+
+fn copied_cell(layer: &Layer) -> Cell {
+    if layer.is_secure() {
+        Cell::CopiedTls
+    } else {
+        Cell::CopiedWebsocket
+    }
+}
+
+fn handshake_cell(layer: &Layer) -> Cell {
+    match (layer.is_secure(), layer.is_websocket()) {
+        (true, true) => Cell::HandshakesWss,
+        (true, false) => Cell::HandshakesTls,
+        (false, _) => Cell::HandshakesWs,
+    }
+}
+
+fn failure_cell(failure: Failure) -> Cell {
+    match failure {
+        Failure::Tls => Cell::LayerTls,
+        Failure::Certificate => Cell::LayerCertificate,
+        Failure::NotWebSocket => Cell::LayerNotWebSocket,
+        Failure::Version => Cell::LayerVersion,
+        Failure::Subprotocol => Cell::LayerSubprotocol,
+        Failure::Origin => Cell::LayerOrigin,
+        Failure::HandshakeTooLong => Cell::LayerHandshakeTooLong,
+        Failure::Frame => Cell::LayerFrame,
+        Failure::MessageTooLong => Cell::LayerMessageTooLong,
+    }
+}
