@@ -61,6 +61,7 @@ use crate::metrics::{Cell, Counters};
 use connection::{Connections, Decoders};
 use crossings::Crossings;
 use intake::Turn;
+use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
 use session::Sessions;
 use timers::Timers;
@@ -102,6 +103,8 @@ pub(crate) struct Shard<I: Io> {
     crossings: Crossings,
     /// What the connections of each listener begin with.
     doors: Vec<(ListenerKey, Door)>,
+    /// What is known of what has just been written; empty between writes.
+    done: Vec<Mark>,
     /// Connections with something to send.
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
@@ -162,6 +165,7 @@ impl<I: Io> Shard<I> {
             decoders: Decoders::default(),
             rooms: HashMap::new(),
             timers: Timers::default(),
+            done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),
             turn: Turn::default(),

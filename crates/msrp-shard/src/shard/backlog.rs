@@ -170,13 +170,13 @@ impl Backlog {
         Some(segment)
     }
 
-    /// So many octets of what was offered have left.
-    pub(super) fn taken(&mut self, octets: usize, done: &mut VecDeque<Mark>) {
+    /// So many octets of what was offered have left; what is known then is added to `done`.
+    pub(super) fn taken(&mut self, octets: usize, done: &mut Vec<Mark>) {
         self.octets -= octets;
         self.left += octets;
         while let Some(front) = self.leaving.front_mut() {
             while let Some((_, mark)) = front.marks.pop_front_if(|(end, _)| *end <= self.left) {
-                done.push_back(mark);
+                done.push(mark);
             }
             if self.left < front.octets.len() {
                 break;
@@ -211,9 +211,9 @@ mod tests {
         let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
         assert_eq!(octets.len(), offered);
         let taken = offered * part / 256;
-        let mut done = VecDeque::new();
+        let mut done = Vec::new();
         backlog.taken(taken, &mut done);
-        (octets[..taken].to_vec(), done.into())
+        (octets[..taken].to_vec(), done)
     }
 
     #[test]

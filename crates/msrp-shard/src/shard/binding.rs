@@ -76,7 +76,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
-        let mut connection = Connection::new(Phase::Unnamed, now);
+        let mut connection = Connection::new(Phase::Unnamed);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));

@@ -1,6 +1,6 @@
 //! One MSRP connection.
 
-use msrp_session::{RareVec, TimerKey, Timestamp};
+use msrp_session::{RareVec, TimerKey};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
 use ring_io::ConnKey;
@@ -127,7 +127,7 @@ pub(super) enum Inbound {
 }
 
 impl Connection {
-    pub(super) fn new(phase: Phase, now: Timestamp) -> Self {
+    pub(super) fn new(phase: Phase) -> Self {
         Self {
             reading: Reading::BetweenFrames,
             phase,
@@ -144,7 +144,7 @@ impl Connection {
             is_dirty: false,
             slowed_by: RareVec::default(),
             slows: RareVec::default(),
-            pace: Pace::new(now),
+            pace: Pace::default(),
         }
     }
 

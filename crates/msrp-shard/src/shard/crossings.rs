@@ -178,7 +178,7 @@ impl<I: Io> Shard<I> {
                 What::Opened {
                     is_secure,
                     certificate,
-                } => self.open_stand_in(now, (from, conn), is_secure, certificate),
+                } => self.open_stand_in((from, conn), is_secure, certificate),
                 What::Octets(index) => {
                     if let Some(octets) = crossing.octets.get(index) {
                         self.take_in_for(now, (from, conn), octets.clone());

@@ -121,7 +121,7 @@ impl<I: Io> Shard<I> {
         let has_moved = session.has_moved(&peer.path).unwrap_or(false);
         let is_waiting = has_moved || matches!(session.link, Link::Waiting(_));
         let opened = match peer.connect.filter(|_| is_waiting) {
-            Some(destination) => Some(self.open(now, leg, destination?)?),
+            Some(destination) => Some(self.open(leg, destination?)?),
             None => None,
         };
         if has_moved {
@@ -155,7 +155,6 @@ impl<I: Io> Shard<I> {
     /// Opens a connection for a session.
     fn open(
         &mut self,
-        now: Timestamp,
         leg: LegKey,
         Destination { address, layer }: Destination,
     ) -> Result<ConnKey, ControlError> {
@@ -163,7 +162,7 @@ impl<I: Io> Shard<I> {
             let detail = format!("no connection could be opened: {error}");
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
-        let mut connection = Connection::new(Phase::Opening(leg), now);
+        let mut connection = Connection::new(Phase::Opening(leg));
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         self.connections.insert(conn, connection);
         Ok(conn)

@@ -198,12 +198,12 @@ impl<I: Io> Shard<I> {
         while let Some(part) = layer.next_gone() {
             connection
                 .outbox
-                .lent_written(u32::try_from(part).unwrap_or(u32::MAX));
+                .lent_written(u32::try_from(part).unwrap_or(u32::MAX), &mut self.done);
         }
         self.environment
             .counters
             .add(Cell::OctetsSent, octets as u64);
-        self.settle_written(now, conn);
+        self.settle_done(now, conn);
         self.after_send(now, conn);
     }
 

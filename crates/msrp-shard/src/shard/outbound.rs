@@ -376,11 +376,13 @@ impl<I: Io> Shard<I> {
         if connection.layer.is_some() {
             return self.wire_sent(now, op.conn, (octets, offered));
         }
-        let copied = connection.outbox.taken(octets, octets == offered);
+        let copied = connection
+            .outbox
+            .taken(octets, octets == offered, &mut self.done);
         let counters = &self.environment.counters;
         counters.add(Cell::OctetsSent, octets as u64);
         counters.add(Cell::CopiedBacklog, copied);
-        self.settle_written(now, op.conn);
+        self.settle_done(now, op.conn);
         self.after_send(now, op.conn);
     }
 
@@ -427,8 +429,8 @@ impl<I: Io> Shard<I> {
                 self.environment
                     .counters
                     .add(Cell::OctetsSent, octets as u64);
-                connection.outbox.backlog_taken(octets);
-                self.settle_written(now, conn);
+                connection.outbox.backlog_taken(octets, &mut self.done);
+                self.settle_done(now, conn);
             }
             SendOutcome::WouldBlock => {}
             SendOutcome::Failed(_) => {
@@ -439,10 +441,10 @@ impl<I: Io> Shard<I> {
         self.after_send(now, conn);
     }
 
-    pub(super) fn settle_written(&mut self, now: Timestamp, conn: ConnKey) {
-        while let Some(connection) = self.connections.get_mut(conn)
-            && let Some(mark) = connection.outbox.next_done()
-        {
+    /// What is known after a connection was written to.
+    pub(super) fn settle_done(&mut self, now: Timestamp, conn: ConnKey) {
+        let mut done = std::mem::take(&mut self.done);
+        for mark in done.drain(..) {
             match mark {
                 Mark::Copy(copy) if copy.is_asked => {
                     self.switch.handle_written(now, copy.leg, copy.message);
@@ -453,6 +455,7 @@ impl<I: Io> Shard<I> {
                 }
             }
         }
+        self.done = done;
     }
 
     /// Sees to it that a timer runs for the oldest transaction of a session.

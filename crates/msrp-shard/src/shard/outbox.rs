@@ -71,8 +71,6 @@ pub(super) struct Outbox {
     control: Vec<u8>,
     /// Kept while octets wait that the kernel did not take.
     backlog: Option<Box<Backlog>>,
-    /// What is known of what has left.
-    done: VecDeque<Mark>,
     /// Set once another shard was given something.
     lent: Option<Box<LentItems>>,
     written_octets: u64,
@@ -180,7 +178,7 @@ impl Outbox {
     }
 
     /// The other shard has written what it was given under this number.
-    pub(super) fn lent_written(&mut self, number: u32) {
+    pub(super) fn lent_written(&mut self, number: u32, done: &mut Vec<Mark>) {
         let Some(lent) = self.lent.as_deref_mut() else {
             return;
         };
@@ -192,7 +190,7 @@ impl Outbox {
             lent.octets -= octets;
             lent.flow_octets -= if item.continues { octets } else { 0 };
             self.written_octets += octets as u64;
-            self.done.extend(item.done);
+            done.extend(item.done);
         }
         while lent
             .items
@@ -271,10 +269,10 @@ impl Outbox {
             .chain(std::iter::once(end))
     }
 
-    /// The kernel took `octets` of what [`Outbox::gather`] gave. Items that left whole are gone.
+    /// The kernel took `octets` of what [`Outbox::gather`] gave; what is known then is added to `done`. Items that left whole are gone.
     /// With `rest_stays` the others wait for the next gathering; else they, all of them, move to
     /// the backlog. Returns the body octets that were copied.
-    pub(super) fn taken(&mut self, octets: usize, rest_stays: bool) -> u64 {
+    pub(super) fn taken(&mut self, octets: usize, rest_stays: bool, done: &mut Vec<Mark>) -> u64 {
         self.written_octets += octets as u64;
         self.item_octets -= octets;
         let mut left = octets;
@@ -285,7 +283,7 @@ impl Outbox {
             }
             left -= item_octets;
             if let Some(item) = self.items.pop_front() {
-                self.done.extend(item.done);
+                done.extend(item.done);
             }
         }
         if left > 0 || !rest_stays {
@@ -298,10 +296,10 @@ impl Outbox {
     }
 
     /// The kernel took `octets` of what [`Outbox::offer_backlog`] gave.
-    pub(super) fn backlog_taken(&mut self, octets: usize) {
+    pub(super) fn backlog_taken(&mut self, octets: usize, done: &mut Vec<Mark>) {
         self.written_octets += octets as u64;
         if let Some(backlog) = self.backlog.as_deref_mut() {
-            backlog.taken(octets, &mut self.done);
+            backlog.taken(octets, done);
             if backlog.octets() == 0 {
                 self.backlog = None;
             }
@@ -339,19 +337,11 @@ impl Outbox {
         body_octets
     }
 
-    /// Takes what is known of something that has left.
-    pub(super) fn next_done(&mut self) -> Option<Mark> {
-        self.done.pop_front()
-    }
-
     /// An idle connection keeps no heap.
     pub(super) fn release(&mut self) {
         if self.is_empty() {
             self.control = Vec::new();
             self.items = VecDeque::new();
-        }
-        if self.done.is_empty() {
-            self.done = VecDeque::new();
         }
     }
 }
@@ -417,12 +407,12 @@ mod tests {
             outbox.offer_backlog(&mut slices);
             let offered: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
             let taken = offered.len() * part / 256;
-            outbox.backlog_taken(taken);
+            outbox.backlog_taken(taken, &mut Vec::new());
             return offered[..taken].to_vec();
         }
         let offered = gathered(outbox);
         let taken = offered.len() * part / 256;
-        outbox.taken(taken, taken == offered.len());
+        outbox.taken(taken, taken == offered.len(), &mut Vec::new());
         offered[..taken].to_vec()
     }
 
@@ -476,17 +466,15 @@ mod tests {
         outbox.lend(|_, number| numbers.push(number));
         assert_eq!(numbers, [0, 1, 2]);
         let waiting = outbox.backlog_octets();
-        outbox.lent_written(2);
-        assert_eq!(outbox.next_done(), Some(mark(2)));
-        assert_eq!(outbox.next_done(), None);
+        let mut done = Vec::new();
+        outbox.lent_written(2, &mut done);
+        assert_eq!(done, [mark(2)]);
         assert_eq!(outbox.backlog_octets() * 3, waiting * 2);
         // Twice, or of nothing: no effect.
-        outbox.lent_written(2);
-        outbox.lent_written(7);
-        outbox.lent_written(0);
-        outbox.lent_written(1);
-        assert_eq!(outbox.next_done(), Some(mark(0)));
-        assert_eq!(outbox.next_done(), Some(mark(1)));
+        for number in [2, 7, 0, 1] {
+            outbox.lent_written(number, &mut done);
+        }
+        assert_eq!(done, [mark(2), mark(0), mark(1)]);
         assert!(outbox.is_empty());
         // Numbers go on.
         outbox.push_control(|out| out.push(b'x'));
@@ -506,7 +494,7 @@ mod tests {
             let octets = outbox.gather(&mut slices);
             assert!(slices.len() <= SLICES_PER_SEND_MAX);
             drop(slices);
-            outbox.taken(octets, true);
+            outbox.taken(octets, true, &mut Vec::new());
             sends += 1;
         }
         assert!(sends > 1);

@@ -46,31 +46,46 @@ pub(crate) enum WaitedBy {
 /// How a connection keeps up with what is sent to it.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// When it last took something while octets waited.
-    pub(super) progress: Timestamp,
-    /// Octets that it had taken when it was looked at last, and those that it could have taken.
-    seen_octets: u64,
-    offered_octets: u64,
-    /// Whether it is looked at from time to time.
-    is_watched: bool,
     pub(super) waited_by: WaitedBy,
-    /// Since when it takes too little.
-    behind_since: Timestamp,
     /// Somebody on it missed something and was not told.
     pub(super) has_missed: bool,
+    /// Kept while it is looked at from time to time.
+    watch: Option<Box<Watch>>,
 }
 
-impl Pace {
-    pub(super) fn new(now: Timestamp) -> Self {
+/// What a look at a slow connection showed.
+#[derive(Debug)]
+struct Watch {
+    /// When it last took something.
+    progress: Timestamp,
+    /// Octets that it had taken at the last look, and those that it could have taken.
+    seen_octets: u64,
+    offered_octets: u64,
+    /// Since when it takes too little, if it does.
+    behind_since: Timestamp,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
         Self {
-            progress: now,
-            seen_octets: 0,
-            offered_octets: 0,
-            is_watched: false,
             waited_by: WaitedBy::All,
-            behind_since: now,
             has_missed: false,
+            watch: None,
         }
+    }
+}
+
+impl Watch {
+    /// Whether the peer, which has taken so many octets by now, took enough since the last look: 8 KiB, or
+    /// all that it could.
+    fn look(&mut self, now: Timestamp, seen: u64, unacknowledged: u64) -> bool {
+        let taken = seen.saturating_sub(self.seen_octets);
+        self.seen_octets = seen;
+        let offered = std::mem::replace(&mut self.offered_octets, unacknowledged);
+        if taken > 0 || offered == 0 {
+            self.progress = now;
+        }
+        taken >= offered.min(PACE_OCTETS_MIN)
     }
 }
 
@@ -196,11 +211,15 @@ impl<I: Io> Shard<I> {
             return;
         }
         self.io.want_writable(conn);
-        if !connection.pace.is_watched {
-            connection.pace.is_watched = true;
-            connection.pace.progress = now;
+        if connection.pace.watch.is_none() {
+            let unacknowledged = self.io.unacknowledged(conn) as u64;
+            connection.pace.watch = Some(Box::new(Watch {
+                progress: now,
+                seen_octets: connection.written_octets().saturating_sub(unacknowledged),
+                offered_octets: unacknowledged,
+                behind_since: now,
+            }));
             self.look_later(now, conn);
-            self.look(now, conn);
         }
     }
 
@@ -209,42 +228,23 @@ impl<I: Io> Shard<I> {
         self.timers.set(now.after(interval), Timer::Look(conn));
     }
 
-    /// Whether the peer has taken enough since the last look: 8 KiB, or all that it could.
-    fn look(&mut self, now: Timestamp, conn: ConnKey) -> bool {
-        let unacknowledged = self.io.unacknowledged(conn) as u64;
-        let Some(connection) = self.connections.get_mut(conn) else {
-            return true;
-        };
-        let written = connection.written_octets();
-        let seen = written.saturating_sub(unacknowledged);
-        let pace = &mut connection.pace;
-        let taken = seen.saturating_sub(pace.seen_octets);
-        pace.seen_octets = seen;
-        let offered = std::mem::replace(&mut pace.offered_octets, unacknowledged);
-        if taken > 0 || offered == 0 {
-            pace.progress = now;
-        }
-        taken >= offered.min(PACE_OCTETS_MIN)
-    }
-
-    /// A connection with a backlog is looked at: whether it is waited for, or shed.
+    /// A connection with a backlog is looked at: who waits for it, or whether it is shed.
     pub(super) fn check_pace(&mut self, now: Timestamp, conn: ConnKey) {
+        let unacknowledged = self.io.unacknowledged(conn) as u64;
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         if connection.outbox.is_empty() && connection.wire_octets() == 0 {
-            connection.pace.is_watched = false;
+            connection.pace.watch = None;
             return;
         }
-        let takes_enough = self.look(now, conn);
-        let Some(connection) = self.connections.get(conn) else {
+        let written = connection.written_octets();
+        let before = connection.pace.waited_by;
+        let Some(watch) = connection.pace.watch.as_deref_mut() else {
             return;
         };
-        let shed_at = connection
-            .pace
-            .progress
-            .after(self.environment.limits.stall_ns);
-        if shed_at <= now {
+        let takes_enough = watch.look(now, written.saturating_sub(unacknowledged), unacknowledged);
+        if watch.progress.after(self.environment.limits.stall_ns) <= now {
             tracing::info!(
                 reason = "it took nothing for the stall time",
                 "recipient shed"
@@ -252,18 +252,15 @@ impl<I: Io> Shard<I> {
             self.end_connection(now, conn, EndReason::Stalled);
             return;
         }
-        let pace = &connection.pace;
-        let waited_by = match pace.waited_by {
+        if before == WaitedBy::All {
+            watch.behind_since = now;
+        }
+        let waited_by = match before {
             _ if takes_enough => WaitedBy::All,
             WaitedBy::All => WaitedBy::Large,
-            WaitedBy::Large if pace.behind_since.after(PATIENCE_NS) <= now => WaitedBy::None,
+            WaitedBy::Large if watch.behind_since.after(PATIENCE_NS) <= now => WaitedBy::None,
             same => same,
         };
-        if pace.waited_by == WaitedBy::All
-            && let Some(connection) = self.connections.get_mut(conn)
-        {
-            connection.pace.behind_since = now;
-        }
         self.set_waited_by(conn, waited_by);
         self.look_later(now, conn);
     }

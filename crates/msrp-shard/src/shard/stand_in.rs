@@ -57,12 +57,11 @@ impl<I: Io> Shard<I> {
     /// A connection of another shard names a session of this one.
     pub(super) fn open_stand_in(
         &mut self,
-        now: Timestamp,
         (shard, conn): (usize, ConnKey),
         is_secure: bool,
         certificate: Option<Box<[u8]>>,
     ) {
-        let mut connection = Connection::new(Phase::Serving, now);
+        let mut connection = Connection::new(Phase::Serving);
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
@@ -177,8 +176,8 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        connection.outbox.lent_written(number);
-        self.settle_written(now, key);
+        connection.outbox.lent_written(number, &mut self.done);
+        self.settle_done(now, key);
         self.after_send(now, key);
     }
 
