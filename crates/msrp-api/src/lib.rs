@@ -12,6 +12,7 @@
 //! Every answer that is no success is a [`Problem`].
 #![forbid(unsafe_code)]
 
+pub mod events;
 mod extract;
 mod idempotency;
 pub mod limits;
@@ -29,7 +30,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, patch, post, put};
 use msrp_control::Client;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
+use events::EventLog;
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
 
@@ -40,6 +44,10 @@ pub struct ApiConfig {
     pub version: String,
     /// The host part of the address that a room has when none is given.
     pub domain: String,
+    /// Tells this run of the node from every other one, so that cursors of another are known.
+    pub run: u64,
+    /// Events that are kept for consumers that come back.
+    pub events_max: usize,
 }
 
 /// The API of one engine.
@@ -49,17 +57,32 @@ pub struct Api {
     remembered: Remembered,
     /// Held while a participant is read, changed and written.
     changes: tokio::sync::Mutex<()>,
+    log: Arc<EventLog>,
+    consumers: Arc<Semaphore>,
+    feed: JoinHandle<()>,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.feed.abort();
+    }
 }
 
 impl Api {
-    /// The API of the engine behind this client.
+    /// The API of the engine behind this client. Events are kept from now on, by a task of the
+    /// runtime that this is called in.
     #[must_use]
     pub fn new(client: Client, config: ApiConfig) -> Arc<Self> {
+        let log = Arc::new(EventLog::new(config.run, config.events_max));
+        let feed = events::feed(client.clone(), client.subscribe(), Arc::clone(&log));
         Arc::new(Self {
             client,
             config,
             remembered: Remembered::default(),
             changes: tokio::sync::Mutex::default(),
+            log,
+            consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
+            feed: tokio::spawn(feed),
         })
     }
 
@@ -93,6 +116,7 @@ impl Api {
                 "/v1/rooms/{room}/participants/{participant}/answer",
                 put(participant::answer),
             )
+            .route("/v1/events", get(events::open))
             .route("/v1/node", get(node::show))
             .route("/v1/node:drain", post(node::drain))
             .route("/v1/node:undrain", post(node::undrain))

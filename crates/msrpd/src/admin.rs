@@ -39,17 +39,20 @@ impl Node {
     /// A node that is starting, with this engine. `domain` is the host part of the addresses that
     /// rooms have when the API is given none.
     pub fn new(client: Client, domain: &str) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_epoch = since_epoch.unwrap_or_default();
         let config = ApiConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: domain.to_owned(),
+            run: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            events_max: msrp_api::limits::EVENTS_MAX,
         };
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             api: Api::new(client.clone(), config),
             client,
             sip: OnceLock::new(),
             phase: std::sync::Mutex::new(Phase::Starting),
-            start_s: since_epoch.map_or(0, |time| time.as_secs()),
+            start_s: since_epoch.as_secs(),
         }
     }
 
