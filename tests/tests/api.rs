@@ -451,3 +451,72 @@ async fn events_come_as_websocket_messages_as_well() {
         assert!(event["cursor"].is_string() && event["time_ms"].is_u64());
     }
 }
+
+/// A line of a file of tokens, of the token `secret`.
+fn token(scopes: &str) -> String {
+    let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    format!("proxy {scopes} {hash}\n")
+}
+
+#[tokio::test]
+async fn token_opens_what_its_scopes_say() {
+    let tokens = token("read,control");
+    let config = Config::new()
+        .file("tokens", &tokens)
+        .set("admin", "tokens", "tokens");
+    let daemon = Daemon::start(config).await;
+    let address = daemon.admin_addr();
+    let ask = |method: &'static str, path: &'static str, shown: &'static str| async move {
+        let headers = [
+            ("Authorization", shown),
+            ("Content-Type", "application/json"),
+        ];
+        let answer = http::send(address, method, path, &headers, None).await;
+        let challenge = answer.header("WWW-Authenticate").unwrap_or_default();
+        (answer.status, challenge.to_owned())
+    };
+    let plain = "Bearer realm=\"msrpd\"".to_owned();
+    for path in ["/v1/node", "/metrics", "/v1/events", "/v1/nothing"] {
+        assert_eq!(ask("GET", path, "").await, (401, plain.clone()), "{path}");
+        assert_eq!(ask("GET", path, "Bearer wrong").await.0, 401);
+    }
+    assert_eq!(ask("GET", "/livez", "").await.0, 200);
+    assert_eq!(ask("GET", "/readyz", "").await.0, 200);
+    assert_eq!(ask("GET", "/v1/node", "Bearer secret").await.0, 200);
+    assert_eq!(ask("PUT", "/v1/rooms/a", "bearer secret").await.0, 201);
+    let (status, challenge) = ask("GET", "/v1/events", "Bearer secret").await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains("insufficient_scope"));
+}
+
+#[tokio::test]
+async fn address_without_tokens_serves_programs_and_no_pages() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let headers = [
+        ("Origin", "https://evil.example"),
+        ("Content-Type", "text/plain"),
+    ];
+    let path = "/v1/rooms/lunch/messages";
+    let refused = http::send(api.0, "POST", path, &headers, Some("spam")).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("foreign_origin"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn local_socket_serves_the_own_user_without_a_token() {
+    let config = Config::new()
+        .file("tokens", &token("events"))
+        .set("admin", "tokens", "tokens")
+        .set("admin", "socket", "admin.sock");
+    let mut daemon = Daemon::start(config).await;
+    let path = daemon.directory().join("admin.sock");
+    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let request = b"PUT /v1/rooms/a HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 201 Created"), "{answer}");
+    assert!(daemon.terminate().await.success());
+    assert!(!path.exists());
+}

@@ -12,6 +12,7 @@
 //! Every answer that is no success is a [`Problem`].
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod events;
 mod extract;
 mod idempotency;
@@ -33,6 +34,7 @@ use msrp_control::Client;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+pub use access::{Access, Scope, Tokens, TokensError, guard};
 use events::EventLog;
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};

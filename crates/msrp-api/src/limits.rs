@@ -35,6 +35,9 @@ pub const RETRY_AFTER_UNAVAILABLE_S: u64 = 1;
 /// What `Retry-After` says while the node drains, seconds: for a proxy that has no other node.
 pub const RETRY_AFTER_DRAINING_S: u64 = 30;
 
+/// Tokens of one file. A file with more is refused.
+pub const TOKENS_MAX: usize = 1000;
+
 /// Consumers of events at once. One more is 503.
 pub const CONSUMERS_MAX: usize = 256;
 
