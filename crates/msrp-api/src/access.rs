@@ -325,13 +325,7 @@ mod tests {
             check_loopback(&headers).is_ok()
         };
         assert!(of(&[]));
-        for host in [
-            "127.0.0.1:8655",
-            "[::1]:8655",
-            "localhost",
-            "LOCALHOST:1",
-            "::1",
-        ] {
+        for host in ["127.0.0.1:8655", "[::1]:8655", "localhost", "LOCALHOST:1"] {
             assert!(of(&[("host", host)]), "{host}");
         }
         for host in [

@@ -9,7 +9,8 @@
 //!            problem document <- ControlError <-+<------- Reply <---+
 //! ```
 //!
-//! Every answer that is no success is a [`Problem`].
+//! Every answer that is no success is a [`Problem`]. `docs/openapi.json` describes all of it and is
+//! served at `/v1/openapi.json`.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -28,8 +29,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware;
-use axum::routing::{get, patch, post, put};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, patch, post, put};
 use msrp_control::Client;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -88,42 +91,63 @@ impl Api {
         })
     }
 
-    /// The routes below `/v1`, with answers of their own for paths and methods that are not served.
+    /// The routes below `/v1`, with an answer of their own for methods that are not served.
     pub fn router(self: &Arc<Self>) -> Router {
         let keyed = middleware::from_fn_with_state(Arc::clone(self), idempotency::answer_once);
-        Router::new()
-            .route(
-                "/v1/rooms/{room}/participants",
-                get(participant::list).post(participant::add),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}/offer",
-                post(participant::reoffer),
-            )
-            .route("/v1/rooms/{room}/messages", post(message::send))
-            // Only POST is not idempotent by itself.
-            .layer(keyed)
-            .route("/v1/rooms", get(room::list))
-            .route(
-                "/v1/rooms/{room}",
-                put(room::put).get(room::show).delete(room::close),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}",
-                patch(participant::change)
-                    .get(participant::show)
-                    .delete(participant::remove),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}/answer",
-                put(participant::answer),
-            )
-            .route("/v1/events", get(events::open))
-            .route("/v1/node", get(node::show))
-            .route("/v1/node:drain", post(node::drain))
-            .route("/v1/node:undrain", post(node::undrain))
+        let add = |router: Router<Arc<Self>>, (path, methods)| router.route(path, methods);
+        routes()
+            .into_iter()
+            .fold(Router::new(), add)
             .method_not_allowed_fallback(method_not_allowed)
+            .layer(keyed)
             .layer(DefaultBodyLimit::max(limits::BODY_OCTETS_MAX))
             .with_state(Arc::clone(self))
     }
+
+    /// Every path that the API serves.
+    #[must_use]
+    pub fn paths() -> Vec<&'static str> {
+        routes().into_iter().map(|(path, _)| path).collect()
+    }
 }
+
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
+    vec![
+        ("/v1/rooms", get(room::list)),
+        (
+            "/v1/rooms/{room}",
+            put(room::put).get(room::show).delete(room::close),
+        ),
+        (
+            "/v1/rooms/{room}/participants",
+            get(participant::list).post(participant::add),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}",
+            patch(participant::change)
+                .get(participant::show)
+                .delete(participant::remove),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}/answer",
+            put(participant::answer),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}/offer",
+            post(participant::reoffer),
+        ),
+        ("/v1/rooms/{room}/messages", post(message::send)),
+        ("/v1/events", get(events::open)),
+        ("/v1/node", get(node::show)),
+        ("/v1/node:drain", post(node::drain)),
+        ("/v1/node:undrain", post(node::undrain)),
+        ("/v1/openapi.json", get(document)),
+    ]
+}
+
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
+}
+
+/// The OpenAPI document of the API.
+pub const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
