@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use msrp_testkit::http::{self, HttpResponse};
 use msrp_testkit::{Config, Daemon, Draft, Media, MsrpEndpoint, MsrpPeer};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const ROOM: &str = "sip:lunch@localhost";
 const ALICE: &str = "sip:alice@example.com";
@@ -354,4 +356,167 @@ async fn draining_node_says_so_and_when_to_come_back() {
     assert_eq!(node["draining"], json!(false));
     assert_eq!(http::get(api.0, "/readyz").await.status, 200);
     assert_eq!(api.json("PUT", "/v1/rooms/new", Value::Null).await.0, 201);
+}
+
+/// Opens a stream of events and reads past the head of the answer.
+async fn open(api: &As, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(api.0).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    stream
+}
+
+/// The type and the participant of the next server-sent event.
+async fn next_event(stream: &mut TcpStream) -> (String, String, String) {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\n\n") {
+        text.push(stream.read_u8().await.unwrap());
+    }
+    let text = String::from_utf8(text).unwrap();
+    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let data: Value = serde_json::from_str(of("data: ").unwrap()).unwrap();
+    let who = data["participant"].as_str().unwrap_or_default().to_owned();
+    let cursor = of("id: ").unwrap_or_default().to_owned();
+    (of("event: ").unwrap().to_owned(), who, cursor)
+}
+
+#[tokio::test]
+async fn events_tell_the_life_of_a_participant_and_go_on_behind_a_cursor() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let mut events = open(&api, "GET /v1/events HTTP/1.0\r\n\r\n").await;
+    assert_eq!(next_event(&mut events).await.0, "snapshot");
+    assert_eq!(next_event(&mut events).await.0, "snapshot_end");
+    let alice = api.join("alice", ALICE).await;
+    let (kind, who, cursor) = next_event(&mut events).await;
+    assert_eq!(
+        (kind.as_str(), who.as_str()),
+        ("participant_joined", "alice")
+    );
+    assert_eq!(next_event(&mut events).await.0, "participant_bound");
+    alice.ask_nickname("Al", 200).await;
+    assert_eq!(next_event(&mut events).await.0, "nickname_changed");
+    drop((events, alice));
+
+    let path =
+        format!("/v1/events?cursor={cursor}&types=participant_lost,participant_bound&rooms=lunch");
+    let mut events = open(&api, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;
+    assert_eq!(next_event(&mut events).await.0, "participant_bound");
+    assert_eq!(next_event(&mut events).await.0, "participant_lost");
+    let again = format!("GET /v1/events HTTP/1.0\r\nLast-Event-ID: {cursor}\r\n\r\n");
+    let mut events = open(&api, &again).await;
+    assert_eq!(next_event(&mut events).await.0, "participant_bound");
+
+    let mut events = open(&api, "GET /v1/events?cursor=1-1 HTTP/1.0\r\n\r\n").await;
+    assert_eq!(next_event(&mut events).await.0, "gap");
+    assert_eq!(next_event(&mut events).await.0, "snapshot");
+    for path in [
+        "/v1/events?types=nonsense",
+        "/v1/events?cursor=nonsense",
+        "/v1/events?what=1",
+    ] {
+        let refusal = api.refusal("GET", path, Value::Null).await;
+        assert_eq!(refusal, (400, "malformed_query".to_owned(), 400));
+    }
+}
+
+#[tokio::test]
+async fn events_come_as_websocket_messages_as_well() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let request = format!(
+        "GET /v1/events?cursor=latest HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        api.0
+    );
+    let mut events = open(&api, &request).await;
+    let _alice = api.join("alice", ALICE).await;
+    for expected in ["participant_joined", "participant_bound"] {
+        assert_eq!(events.read_u8().await.unwrap(), 0x81, "a whole text frame");
+        let octets = match events.read_u8().await.unwrap() {
+            126 => events.read_u16().await.unwrap(),
+            octets => octets.into(),
+        };
+        let mut text = vec![0; octets.into()];
+        events.read_exact(&mut text).await.unwrap();
+        let event: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(
+            (&event["type"], &event["room"]),
+            (&json!(expected), &json!("lunch"))
+        );
+        assert!(event["cursor"].is_string() && event["time_ms"].is_u64());
+    }
+}
+
+/// A line of a file of tokens, of the token `secret`.
+fn token(scopes: &str) -> String {
+    let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    format!("proxy {scopes} {hash}\n")
+}
+
+#[tokio::test]
+async fn token_opens_what_its_scopes_say() {
+    let tokens = token("read,control");
+    let config = Config::new()
+        .file("tokens", &tokens)
+        .set("admin", "tokens", "tokens");
+    let daemon = Daemon::start(config).await;
+    let address = daemon.admin_addr();
+    let ask = |method: &'static str, path: &'static str, shown: &'static str| async move {
+        let headers = [
+            ("Authorization", shown),
+            ("Content-Type", "application/json"),
+        ];
+        let answer = http::send(address, method, path, &headers, None).await;
+        let challenge = answer.header("WWW-Authenticate").unwrap_or_default();
+        (answer.status, challenge.to_owned())
+    };
+    let plain = "Bearer realm=\"msrpd\"".to_owned();
+    for path in ["/v1/node", "/metrics", "/v1/events", "/v1/nothing"] {
+        assert_eq!(ask("GET", path, "").await, (401, plain.clone()), "{path}");
+        assert_eq!(ask("GET", path, "Bearer wrong").await.0, 401);
+    }
+    assert_eq!(ask("GET", "/livez", "").await.0, 200);
+    assert_eq!(ask("GET", "/readyz", "").await.0, 200);
+    assert_eq!(ask("GET", "/v1/node", "Bearer secret").await.0, 200);
+    assert_eq!(ask("PUT", "/v1/rooms/a", "bearer secret").await.0, 201);
+    let (status, challenge) = ask("GET", "/v1/events", "Bearer secret").await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains("insufficient_scope"));
+}
+
+#[tokio::test]
+async fn address_without_tokens_serves_programs_and_no_pages() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let headers = [
+        ("Origin", "https://evil.example"),
+        ("Content-Type", "text/plain"),
+    ];
+    let path = "/v1/rooms/lunch/messages";
+    let refused = http::send(api.0, "POST", path, &headers, Some("spam")).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("foreign_origin"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn local_socket_serves_the_own_user_without_a_token() {
+    let config = Config::new()
+        .file("tokens", &token("events"))
+        .set("admin", "tokens", "tokens")
+        .set("admin", "socket", "admin.sock");
+    let mut daemon = Daemon::start(config).await;
+    let path = daemon.directory().join("admin.sock");
+    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let request = b"PUT /v1/rooms/a HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 201 Created"), "{answer}");
+    assert!(daemon.terminate().await.success());
+    assert!(!path.exists());
 }

@@ -116,6 +116,12 @@ async fn configuration_with_a_fault_stops_the_start_at_its_line() {
             "admin.bind: ",
             "loopback",
         ),
+        (
+            "[admin]\ntokens = \"bad.toml\"\n",
+            "2:10",
+            "admin.tokens: ",
+            "bad.toml: line 1: expected NAME SCOPES SHA256",
+        ),
     ];
     for (text, place, key, expectation) in cases {
         for command in ["check", "serve"] {
@@ -138,6 +144,11 @@ async fn configuration_that_is_good_is_ok() {
     let output = run(&["check", "--config", "good.toml"], &[("good.toml", text)]).await;
     assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
     assert_eq!(output.stdout, "good.toml: ok\n");
+    let text = "[admin]\nbind = \"0.0.0.0:80\"\nallow_unauthenticated = true\n";
+    let output = run(&["check", "--config", "open.toml"], &[("open.toml", text)]).await;
+    let expected = "open.toml: ok\nadmin: 0.0.0.0:80 serves everybody who reaches it, without \
+                    authentication\n";
+    assert_eq!(output.stdout, expected);
     let output = run(&["check", "--config", "missing.toml"], &[]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stderr.contains("missing.toml"), "{}", output.stderr);

@@ -9,9 +9,12 @@
 //!            problem document <- ControlError <-+<------- Reply <---+
 //! ```
 //!
-//! Every answer that is no success is a [`Problem`].
+//! Every answer that is no success is a [`Problem`]. `docs/openapi.json` describes all of it and is
+//! served at `/v1/openapi.json`.
 #![forbid(unsafe_code)]
 
+mod access;
+pub mod events;
 mod extract;
 mod idempotency;
 pub mod limits;
@@ -26,10 +29,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware;
-use axum::routing::{get, patch, post, put};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, patch, post, put};
 use msrp_control::Client;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
+pub use access::{Access, Scope, Tokens, TokensError, guard};
+use events::EventLog;
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
 
@@ -40,6 +49,10 @@ pub struct ApiConfig {
     pub version: String,
     /// The host part of the address that a room has when none is given.
     pub domain: String,
+    /// Tells this run of the node from every other one, so that cursors of another are known.
+    pub run: u64,
+    /// Events that are kept for consumers that come back.
+    pub events_max: usize,
 }
 
 /// The API of one engine.
@@ -49,55 +62,92 @@ pub struct Api {
     remembered: Remembered,
     /// Held while a participant is read, changed and written.
     changes: tokio::sync::Mutex<()>,
+    log: Arc<EventLog>,
+    consumers: Arc<Semaphore>,
+    feed: JoinHandle<()>,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.feed.abort();
+    }
 }
 
 impl Api {
-    /// The API of the engine behind this client.
+    /// The API of the engine behind this client. Events are kept from now on, by a task of the
+    /// runtime that this is called in.
     #[must_use]
     pub fn new(client: Client, config: ApiConfig) -> Arc<Self> {
+        let log = Arc::new(EventLog::new(config.run, config.events_max));
+        let feed = events::feed(client.clone(), client.subscribe(), Arc::clone(&log));
         Arc::new(Self {
             client,
             config,
             remembered: Remembered::default(),
             changes: tokio::sync::Mutex::default(),
+            log,
+            consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
+            feed: tokio::spawn(feed),
         })
     }
 
-    /// The routes below `/v1`, with answers of their own for paths and methods that are not served.
+    /// The routes below `/v1`, with an answer of their own for methods that are not served.
     pub fn router(self: &Arc<Self>) -> Router {
         let keyed = middleware::from_fn_with_state(Arc::clone(self), idempotency::answer_once);
-        Router::new()
-            .route(
-                "/v1/rooms/{room}/participants",
-                get(participant::list).post(participant::add),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}/offer",
-                post(participant::reoffer),
-            )
-            .route("/v1/rooms/{room}/messages", post(message::send))
-            // Only POST is not idempotent by itself.
-            .layer(keyed)
-            .route("/v1/rooms", get(room::list))
-            .route(
-                "/v1/rooms/{room}",
-                put(room::put).get(room::show).delete(room::close),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}",
-                patch(participant::change)
-                    .get(participant::show)
-                    .delete(participant::remove),
-            )
-            .route(
-                "/v1/rooms/{room}/participants/{participant}/answer",
-                put(participant::answer),
-            )
-            .route("/v1/node", get(node::show))
-            .route("/v1/node:drain", post(node::drain))
-            .route("/v1/node:undrain", post(node::undrain))
+        let add = |router: Router<Arc<Self>>, (path, methods)| router.route(path, methods);
+        routes()
+            .into_iter()
+            .fold(Router::new(), add)
             .method_not_allowed_fallback(method_not_allowed)
+            .layer(keyed)
             .layer(DefaultBodyLimit::max(limits::BODY_OCTETS_MAX))
             .with_state(Arc::clone(self))
     }
+
+    /// Every path that the API serves.
+    #[must_use]
+    pub fn paths() -> Vec<&'static str> {
+        routes().into_iter().map(|(path, _)| path).collect()
+    }
 }
+
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
+    vec![
+        ("/v1/rooms", get(room::list)),
+        (
+            "/v1/rooms/{room}",
+            put(room::put).get(room::show).delete(room::close),
+        ),
+        (
+            "/v1/rooms/{room}/participants",
+            get(participant::list).post(participant::add),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}",
+            patch(participant::change)
+                .get(participant::show)
+                .delete(participant::remove),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}/answer",
+            put(participant::answer),
+        ),
+        (
+            "/v1/rooms/{room}/participants/{participant}/offer",
+            post(participant::reoffer),
+        ),
+        ("/v1/rooms/{room}/messages", post(message::send)),
+        ("/v1/events", get(events::open)),
+        ("/v1/node", get(node::show)),
+        ("/v1/node:drain", post(node::drain)),
+        ("/v1/node:undrain", post(node::undrain)),
+        ("/v1/openapi.json", get(document)),
+    ]
+}
+
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
+}
+
+/// The OpenAPI document of the API.
+pub const DOCUMENT: &str = include_str!("../../../docs/openapi.json");

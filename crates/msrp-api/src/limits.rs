@@ -34,3 +34,30 @@ pub const RETRY_AFTER_UNAVAILABLE_S: u64 = 1;
 
 /// What `Retry-After` says while the node drains, seconds: for a proxy that has no other node.
 pub const RETRY_AFTER_DRAINING_S: u64 = 30;
+
+/// Tokens of one file. A file with more is refused.
+pub const TOKENS_MAX: usize = 1000;
+
+/// Consumers of events at once. One more is 503.
+pub const CONSUMERS_MAX: usize = 256;
+
+/// Events that the log keeps unless it is told otherwise. Older ones are a gap.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// Octets of all events that the log keeps. Older ones are a gap.
+pub const EVENTS_OCTETS_MAX: usize = 32 * 1024 * 1024;
+
+/// Events that a consumer takes from the log at once: what it may keep the writer for.
+pub const READ_EVENTS_MAX: usize = 256;
+
+/// Frames that wait for a consumer's connection. The consumer does not read on meanwhile.
+pub const CONSUMER_FRAMES_MAX: usize = 64;
+
+/// How long a consumer may take nothing. It is cut off then and may come back with its cursor.
+pub const CONSUMER_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// How often a consumer that gets no events is told how far it is.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
+
+/// Wait before the events are subscribed to again when the engine has cut the stream.
+pub const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(100);

@@ -29,11 +29,7 @@ impl PageQuery {
 
 /// Cuts a list of one entry more than was asked for, and tells behind which entry the next page
 /// starts.
-pub(crate) fn cut<T>(
-    entries: &mut Vec<T>,
-    limit: usize,
-    id: impl Fn(&T) -> String,
-) -> Option<String> {
+pub(crate) fn cut<T, K>(entries: &mut Vec<T>, limit: usize, id: impl Fn(&T) -> K) -> Option<K> {
     let has_more = entries.len() > limit;
     entries.truncate(limit);
     entries.last().filter(|_| has_more).map(id)

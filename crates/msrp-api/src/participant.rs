@@ -323,7 +323,7 @@ impl Policy {
 }
 
 impl ParticipantBody {
-    fn new(room: &RoomId, state: ParticipantState) -> Self {
+    pub(crate) fn new(room: &RoomId, state: ParticipantState) -> Self {
         let config = state.config;
         Self {
             room: room.to_string(),

@@ -126,7 +126,10 @@ impl IntoResponse for Problem {
 
 /// The answer to a path that is not served.
 pub async fn not_found(uri: Uri) -> Problem {
-    let detail = format!("Nothing is served at {}.", uri.path());
+    let detail = format!(
+        "Nothing is served at {}; /v1/openapi.json says what is.",
+        uri.path()
+    );
     Problem::new(StatusCode::NOT_FOUND, "no_such_path", 404, detail)
 }
 

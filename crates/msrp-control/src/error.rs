@@ -32,6 +32,22 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, for tables and documents.
+    pub const ALL: [Self; 12] = [
+        Self::RoomExists,
+        Self::NoSuchRoom,
+        Self::ParticipantExists,
+        Self::NoSuchParticipant,
+        Self::WrongState,
+        Self::MalformedSdp,
+        Self::NotAcceptable,
+        Self::MalformedAddress,
+        Self::MalformedContent,
+        Self::Limit,
+        Self::Draining,
+        Self::Unavailable,
+    ];
+
     /// The SIP status with which a focus answers a request that failed for this reason.
     #[must_use]
     pub fn sip_status(self) -> u16 {

@@ -1,9 +1,10 @@
 //! The admin HTTP server: liveness, readiness, metrics, and the API below `/v1`.
 //!
-//! It listens on a loopback address only: it has no authentication. Every answer that is an error
-//! of the caller is a problem document (RFC 9457).
+//! Without tokens it listens on a loopback address only, unless the configuration opens it in as many
+//! words. Every answer that is an error of the caller is a problem document (RFC 9457).
 
 mod exposition;
+mod local_socket;
 pub mod metric;
 mod phase;
 
@@ -16,10 +17,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use msrp_api::{Api, ApiConfig};
+use local_socket::{LocalSocket, SocketFile};
+use msrp_api::{Access, Api, ApiConfig, guard};
 use msrp_control::Client;
 use msrp_control::metrics::Sample;
 pub use phase::Phase;
+
+use crate::config::Admin;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -39,17 +43,20 @@ impl Node {
     /// A node that is starting, with this engine. `domain` is the host part of the addresses that
     /// rooms have when the API is given none.
     pub fn new(client: Client, domain: &str) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_epoch = since_epoch.unwrap_or_default();
         let config = ApiConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: domain.to_owned(),
+            run: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            events_max: msrp_api::limits::EVENTS_MAX,
         };
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             api: Api::new(client.clone(), config),
             client,
             sip: OnceLock::new(),
             phase: std::sync::Mutex::new(Phase::Starting),
-            start_s: since_epoch.map_or(0, |time| time.as_secs()),
+            start_s: since_epoch.as_secs(),
         }
     }
 
@@ -81,23 +88,45 @@ impl Node {
 /// A running admin server. It ends when this is dropped.
 pub struct AdminServer {
     address: SocketAddr,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
+    _socket: Option<SocketFile>,
 }
 
 impl AdminServer {
-    /// Listens on `bind` and answers for `node`.
+    /// Listens as the configuration says and answers for `node`.
     ///
     /// # Errors
-    /// The error of the bind: the operator's fault.
-    pub async fn start(bind: SocketAddr, node: Arc<Node>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(bind).await?;
-        let address = listener.local_addr()?;
+    /// A sentence that says which part of the configuration cannot be used and why: the operator's
+    /// fault.
+    pub async fn start(config: &Admin, node: Arc<Node>) -> Result<Self, String> {
+        let access = access(config)?;
+        let bind = config.bind;
+        let unbound = |e| format!("the admin address {bind} could not be bound: {e}");
+        let listener = TcpListener::bind(bind).await.map_err(unbound)?;
+        let address = listener.local_addr().map_err(unbound)?;
         let router = router(node);
-        let task = tokio::spawn(async move {
+        let (mut tasks, mut file) = (Vec::new(), None);
+        if let Some(path) = &config.socket {
+            let (socket, made) = LocalSocket::bind(path).map_err(|e| {
+                let path = path.display();
+                format!("the admin socket {path} could not be bound: {e}")
+            })?;
+            file = Some(made);
+            let open = guard(router.clone(), Access::Everyone);
+            tasks.push(tokio::spawn(async move {
+                let _ = axum::serve(socket, open).await;
+            }));
+        }
+        let guarded = guard(router, access);
+        tasks.push(tokio::spawn(async move {
             // Ends with the task only: accept errors are retried inside.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { address, task })
+            let _ = axum::serve(listener, guarded).await;
+        }));
+        Ok(Self {
+            address,
+            tasks,
+            _socket: file,
+        })
     }
 
     /// The address that was bound.
@@ -109,7 +138,18 @@ impl AdminServer {
 
 impl Drop for AdminServer {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Who may use the address.
+fn access(config: &Admin) -> Result<Access, String> {
+    match config.read_tokens()? {
+        Some(tokens) => Ok(Access::Tokens(Arc::new(tokens))),
+        None if config.allow_unauthenticated => Ok(Access::Everyone),
+        None => Ok(Access::Loopback),
     }
 }
 

@@ -95,6 +95,9 @@ fn check(file: &Path) -> ExitCode {
         return ExitCode::from(FAILURE);
     }
     println!("{}: ok", file.display());
+    if let Some(explanation) = config.admin.explanation() {
+        println!("{explanation}");
+    }
     ExitCode::SUCCESS
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 use ipnet::IpNet;
+use msrp_api::Tokens;
 use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
@@ -171,8 +172,55 @@ pub struct Limits {
 /// The admin HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
-    /// The address it listens on. A loopback address: there is no authentication.
+    /// The address it listens on. A loopback address, or there are tokens, or
+    /// `allow_unauthenticated` is set.
     pub bind: SocketAddr,
+    /// The file of bearer tokens, relative to the configuration file's directory.
+    pub tokens: Option<PathBuf>,
+    /// A Unix socket to listen on as well, relative to the configuration file's directory.
+    pub socket: Option<PathBuf>,
+    /// Whether everybody who reaches the address may do everything.
+    pub allow_unauthenticated: bool,
+}
+
+impl Admin {
+    /// On this address, without tokens and without a Unix socket.
+    #[must_use]
+    pub fn on(bind: SocketAddr) -> Self {
+        Self {
+            bind,
+            tokens: None,
+            socket: None,
+            allow_unauthenticated: false,
+        }
+    }
+
+    /// The tokens of the file that is named.
+    ///
+    /// # Errors
+    /// A sentence with the file and the line: the operator's fault.
+    pub fn read_tokens(&self) -> Result<Option<Tokens>, String> {
+        let Some(file) = &self.tokens else {
+            return Ok(None);
+        };
+        let name = file.display();
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: {e}"))?;
+        let tokens = Tokens::parse(&text).map_err(|e| format!("{name}: {e}"))?;
+        Ok(Some(tokens))
+    }
+
+    /// What an operator should know about who may use the admin server; `None` when it is as by
+    /// default.
+    #[must_use]
+    pub fn explanation(&self) -> Option<String> {
+        let bind = self.bind;
+        if self.tokens.is_some() {
+            return Some(format!("admin: {bind} asks for a token"));
+        }
+        let open = "serves everybody who reaches it, without authentication";
+        self.allow_unauthenticated
+            .then(|| format!("admin: {bind} {open}"))
+    }
 }
 
 impl Default for Config {
@@ -211,9 +259,7 @@ impl Default for Config {
                 realm: "localhost".to_owned(),
             },
             limits: Limits::default(),
-            admin: Admin {
-                bind: loopback(8655),
-            },
+            admin: Admin::on(loopback(8655)),
         }
     }
 }
@@ -287,6 +333,10 @@ impl Config {
                 &["groups", "directory"],
                 &expected,
             ));
+        }
+        if let Err(fault) = config.admin.read_tokens() {
+            let path = ["admin", "tokens"];
+            return Err(reading::locate(file, &text, &path, &fault));
         }
         Ok(config)
     }

@@ -197,12 +197,11 @@ async fn start_doors(
     engine: &Started,
     node: &Arc<Node>,
 ) -> Result<(SipService, AdminServer), StartFault> {
-    let bind = config.admin.bind;
-    let admin = AdminServer::start(bind, Arc::clone(node))
+    let admin = AdminServer::start(&config.admin, Arc::clone(node))
         .await
-        .map_err(|e| StartFault {
+        .map_err(|reason| StartFault {
             part: Part::Admin,
-            reason: format!("the admin address {bind} could not be bound: {e}"),
+            reason,
         })?;
     let client = Client::new(engine.engine.clone());
     let sip = service::start(sip_config(config), groups, client).await;

@@ -63,9 +63,7 @@ fn config(addresses: DemoAddresses) -> Config {
             bind: bind.to_vec(),
             ..Sip::default()
         },
-        admin: Admin {
-            bind: addresses.admin,
-        },
+        admin: Admin::on(addresses.admin),
         ..Config::default()
     }
 }

@@ -32,6 +32,9 @@ pub async fn serve(config: &Config) -> ExitCode {
         Err(fault) => return refuse(&fault.to_string()),
     };
     daemon.announce();
+    if let Some(explanation) = config.admin.explanation() {
+        tracing::info!(explanation, "who may use the admin server");
+    }
     let signal = tokio::select! {
         signal = signals.next() => signal,
         () = groups.follow(&daemon, &mut for_groups) => "none",

@@ -41,7 +41,9 @@ async fn server() -> (AdminServer, Arc<FakeEngine>, Arc<Node>) {
     let engine = Arc::new(FakeEngine(AtomicBool::new(true)));
     let node = Arc::new(Node::new(Client::new(engine.clone()), "localhost"));
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = AdminServer::start(bind, node.clone()).await.unwrap();
+    let server = AdminServer::start(&Admin::on(bind), node.clone())
+        .await
+        .unwrap();
     (server, engine, node)
 }
 

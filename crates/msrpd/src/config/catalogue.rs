@@ -510,10 +510,39 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "admin.bind",
-        kind: "`ADDRESS:PORT`, loopback",
+        kind: "`ADDRESS:PORT`",
         default: |c| quoted(&c.admin.bind.to_string()),
-        effect: "Where `/livez`, `/readyz` and `/metrics` are served. Port 0 lets the kernel choose.",
-        limit: "An address that is not loopback stops the start: the admin server has no \
-                authentication.",
+        effect: "Where `/livez`, `/readyz`, `/metrics` and the API below `/v1` are served. Port 0 lets the \
+                 kernel choose. On a loopback address without tokens, programs of the machine may do \
+                 everything and pages in browsers nothing.",
+        limit: "An address that is not loopback stops the start, unless there are `admin.tokens` or \
+                `admin.allow_unauthenticated` is set.",
+    },
+    Key {
+        path: "admin.tokens",
+        kind: "file",
+        default: none,
+        effect: "The bearer tokens that open the admin address, one a line: `NAME SCOPES SHA256`. Scopes are \
+                 `read`, `control` and `events`, with commas between; the last field is the SHA-256 of the \
+                 token, as `printf %s TOKEN | sha256sum` writes it. `/livez` and `/readyz` need no token. A \
+                 relative path starts at the directory of the configuration file.",
+        limit: "A file that cannot be used stops the start. A request without a token is answered 401, one \
+                without the scope 403.",
+    },
+    Key {
+        path: "admin.socket",
+        kind: "path",
+        default: none,
+        effect: "A Unix socket that serves the same without a token, to the user of msrpd and to root. A \
+                 relative path starts at the directory of the configuration file.",
+        limit: "A peer of another user is disconnected. A path that is taken stops the start.",
+    },
+    Key {
+        path: "admin.allow_unauthenticated",
+        kind: "boolean",
+        default: |c| number(c.admin.allow_unauthenticated),
+        effect: "Whether everybody who reaches the admin address may do everything, also from other \
+                 machines. For a network that only operators reach.",
+        limit: "Beside `admin.tokens` it stops the start.",
     },
 ];

@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::item::{Item, Source, Table};
 use super::{
-    Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Pager, Policy, Sip,
-    SipBind, conference_factory, exploder, value,
+    Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Pager, Policy,
+    Sip, SipBind, conference_factory, exploder, value,
 };
 
 /// Reads the text of a configuration file.
@@ -60,7 +60,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         read_limits(&table, &mut config.limits)?;
     }
     if let Some(table) = root.table("admin")? {
-        read_admin(&table, &mut config.admin.bind)?;
+        read_admin(&table, &mut config.admin)?;
     }
     if let Some(parent) = file.parent() {
         config.groups.directory = parent.join(&config.groups.directory);
@@ -69,6 +69,10 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
             .certificate
             .iter_mut()
             .flat_map(|(cert, key)| [cert, key]);
+        let admin = [&mut config.admin.tokens, &mut config.admin.socket];
+        for file in admin.into_iter().flatten() {
+            *file = parent.join(&file);
+        }
         for file in files.chain(&mut tls.roots).chain(&mut tls.client_roots) {
             *file = parent.join(&file);
         }
@@ -382,11 +386,25 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
     Ok(())
 }
 
-fn read_admin(table: &Table<'_>, bind: &mut SocketAddr) -> Result<(), ConfigError> {
+fn read_admin(table: &Table<'_>, admin: &mut Admin) -> Result<(), ConfigError> {
+    let file = |name, what| {
+        let item = table.get(name);
+        item.map(|item| item.parsed(what, path)).transpose()
+    };
+    admin.tokens = file("tokens", "the path of a file")?;
+    admin.socket = file("socket", "the path of a socket")?;
+    if let Some(item) = table.get("allow_unauthenticated") {
+        admin.allow_unauthenticated = item.boolean()?;
+        if admin.allow_unauthenticated && admin.tokens.is_some() {
+            return Err(item.refuse("tokens are asked for; leave one of the two out"));
+        }
+    }
     if let Some(item) = table.get("bind") {
-        *bind = address(&item)?;
-        if !bind.ip().is_loopback() {
-            let what = "a loopback address: the admin server has no authentication";
+        admin.bind = address(&item)?;
+        let is_guarded = admin.tokens.is_some() || admin.allow_unauthenticated;
+        if !admin.bind.ip().is_loopback() && !is_guarded {
+            let what = "a loopback address, or tokens = \"FILE\" beside it, or \
+                        allow_unauthenticated = true to serve everybody who reaches it";
             return Err(item.wrong(what));
         }
     }

@@ -95,7 +95,13 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.unbound_s, 6);
     assert_eq!(config.limits.stall_s, 7);
     assert_eq!(config.limits.final_report_s, 8);
-    assert_eq!(config.admin.bind, "[::1]:8655".parse().unwrap());
+    let admin = Admin {
+        bind: "192.0.2.1:8655".parse().unwrap(),
+        tokens: Some(config.groups.directory.with_file_name("tokens")),
+        socket: Some("/run/msrpd/admin.sock".into()),
+        allow_unauthenticated: false,
+    };
+    assert_eq!(config.admin, admin);
 }
 
 #[test]
@@ -346,8 +352,12 @@ fn config_impossible_value_names_line_key_and_expectation() {
         ),
         (
             "admin.bind = \"0.0.0.0:8655\"",
-            "1:14: admin.bind: expected a loopback address: the admin server has no authentication, \
-             found \"0.0.0.0:8655\"",
+            "1:14: admin.bind: expected a loopback address, or tokens = \"FILE\" beside it, or \
+             allow_unauthenticated = true to serve everybody who reaches it, found \"0.0.0.0:8655\"",
+        ),
+        (
+            "[admin]\ntokens = \"t\"\nallow_unauthenticated = true",
+            "3:25: admin.allow_unauthenticated: tokens are asked for; leave one of the two out",
         ),
     ];
     for (text, expected) in table {
@@ -513,5 +523,8 @@ unbound_s = 6
 stall_s = 7
 final_report_s = 8
 [admin]
-bind = "[::1]:8655"
+bind = "192.0.2.1:8655"
+tokens = "tokens"
+socket = "/run/msrpd/admin.sock"
+allow_unauthenticated = false
 "#;
