@@ -229,7 +229,7 @@ async fn methods_that_are_not_served_are_answered() {
         let statuses = [
             ("SUBSCRIBE", 489),
             ("REFER", 400),
-            ("MESSAGE", 405),
+            ("MESSAGE", 400),
             ("PUBLISH", 405),
             ("NOTIFY", 481),
             ("BYE", 481),

@@ -28,6 +28,7 @@ mod invitation;
 mod media;
 mod notifier;
 mod other_methods;
+mod pager;
 mod participant;
 mod policy;
 mod reception;
@@ -52,12 +53,14 @@ use msrp_control::{ControlError, Event, Reply, RoomId};
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::desk::{Asked, Desk, Purpose};
 use crate::focus::other_methods::{answer_gone, answer_outside};
+use crate::focus::pager::Pager;
 use crate::focus::release::ReleaseReason;
 use crate::groups::Groups;
 use crate::ua::{DialogId, Method, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
+pub use pager::PagerPolicy;
 pub use policy::Policy;
 
 /// The controlling function of one node.
@@ -73,6 +76,7 @@ pub struct Focus {
     group_rooms: HashMap<String, RoomId>,
     deadlines: BTreeSet<(u64, RoomId)>,
     deadline_of: HashMap<RoomId, u64>,
+    pager: Pager,
     is_draining: bool,
 }
 
@@ -90,6 +94,7 @@ impl Focus {
     #[must_use]
     pub fn new(policy: Policy, groups: Box<dyn Groups + Send>, seed: [u8; 32]) -> Self {
         Self {
+            pager: Pager::new(&policy.pager),
             policy,
             groups,
             desk: Desk::new(seed),
@@ -129,6 +134,9 @@ impl Focus {
                 transaction,
                 response,
             } => {
+                if self.on_message_answer(now, transaction, &response) {
+                    return;
+                }
                 if let Some((seat, purpose)) = self.desk.transactions.remove(&transaction) {
                     self.with(now, &seat.room, |c, env| {
                         c.on_response(seat.key, purpose, &response, env)
@@ -161,6 +169,9 @@ impl Focus {
 
     /// Takes the name that the SIP engine gave a request.
     pub fn handle_receipt(&mut self, now: u64, receipt: UaReceipt) {
+        if self.on_message_receipt(&receipt) {
+            return;
+        }
         let (UaReceipt::Dialog(call, _)
         | UaReceipt::NoDialog(call)
         | UaReceipt::Transaction(call, _)) = receipt;
@@ -261,6 +272,7 @@ impl Focus {
         for room in due {
             self.with(now, &room, |c, env| c.handle_timeout(env));
         }
+        self.on_message_timeout(now);
     }
 
     /// Ends all conferences and takes no new ones. Participants get BYE, pending callers 503.
@@ -270,12 +282,13 @@ impl Focus {
         for room in rooms {
             self.with(now, &room, |c, env| c.release(ReleaseReason::Shutdown, env));
         }
+        self.finish_messages(now);
     }
 
-    /// Whether no conference and no dialog is left.
+    /// Whether no conference, no dialog and no MESSAGE is left.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.conferences.is_empty() && self.desk.given_up.is_empty()
+        self.conferences.is_empty() && self.desk.given_up.is_empty() && self.pager.is_idle()
     }
 
     /// The next thing to do.
@@ -286,7 +299,8 @@ impl Focus {
     /// When [`Focus::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let conference = self.deadlines.first().map(|(at, _)| *at);
+        conference.into_iter().chain(self.pager.deadline()).min()
     }
 
     /// Takes other groups in the place of those it had. A session of a group that is gone ends; who
@@ -358,7 +372,19 @@ impl Focus {
                     .map(Conference::subscriptions_count)
                     .sum(),
             ),
+            gauge(
+                "msrp_sip_messages_waiting",
+                "MESSAGEs that wait to be sent.",
+                self.pager.waiting_count(),
+            ),
         ];
+        samples.extend(self.pager.answers().iter().map(|(status, value)| Sample {
+            name: "msrp_sip_messages_total",
+            help: "Final answers to MESSAGEs that were sent, by status.",
+            kind: MetricKind::Counter,
+            labels: vec![("code", status.to_string())],
+            value: *value,
+        }));
         samples.extend(
             self.desk
                 .counts
@@ -449,6 +475,9 @@ impl Focus {
                 Some(dialog) => self.on_usage_inside(now, transaction, dialog, request, peer),
                 None => self.on_usage_outside(now, transaction, request, peer),
             };
+        }
+        if request.method == Method::Message {
+            return self.on_message(now, transaction, dialog, request, peer);
         }
         let Some(dialog) = dialog else {
             let answer = answer_outside(&self.policy, request, peer).unwrap_or_else(|refusal| {

@@ -122,3 +122,38 @@ pub const REASON_CHARS_MAX: usize = 256;
 
 /// Nanoseconds of a second.
 pub const NS_PER_S: u64 = 1_000_000_000;
+
+/// Largest body of a MESSAGE over UDP, in octets. Larger: 413, and one of ours goes over TCP or
+/// not at all. Source: RFC 3428 s.8.
+pub const MESSAGE_DATAGRAM_OCTETS_MAX: usize = 1300;
+
+/// Copies of MESSAGEs that wait to be sent. A MESSAGE with more: 503. Source: ours; a hundred lists
+/// of the usual maximum.
+pub const PAGER_COPIES_MAX: usize = 100_000;
+
+/// Octets of MESSAGEs whose copies wait to be sent. A MESSAGE with more: 503. Source: ours.
+pub const PAGER_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// MESSAGEs of ours without an answer. Further ones wait. Source: ours; a tenth of the
+/// transactions that the SIP engine keeps.
+pub const PAGER_OUTSTANDING_MAX: usize = 12_000;
+
+/// How much of its pace the sending of MESSAGEs may catch up at once, in nanoseconds. Source: ours.
+pub const PAGER_BURST_NS: u64 = 50_000_000;
+
+/// MESSAGEs whose notifications are expected. At the bound the oldest that gathers no more is
+/// forgotten; without one the MESSAGE gets 503. Source: ours.
+pub const COLLECTIONS_MAX: usize = 10_000;
+
+/// How long it is remembered who gets the notifications of a MESSAGE after they were gathered, in
+/// nanoseconds. Later ones follow their own header fields. Source: ours; a phone that was off over
+/// night.
+pub const COLLECTION_NS_MAX: u64 = 24 * 3600 * NS_PER_S;
+
+/// Octets of notifications in one aggregate. More: several aggregates. Source: ours; what fits well
+/// into one MESSAGE over TCP.
+pub const AGGREGATE_OCTETS_MAX: usize = 128 * 1024;
+
+/// Longest Message-ID of a message that asks for notifications, in octets. A longer one: 400.
+/// Source: ours.
+pub const IMDN_ID_OCTETS_MAX: usize = 256;

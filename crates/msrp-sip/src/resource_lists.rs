@@ -1,7 +1,8 @@
 //! Lists of addresses in a request.
 //!
 //! # Spec
-//! RFC 4826 s.3, RFC 5366 s.4; AMB-48, AMB-49. `copyControl` has no effect on invitations.
+//! RFC 4826 s.3, RFC 5366 s.4; AMB-48, AMB-49. `copyControl` has no effect on invitations;
+//! MESSAGEs follow it.
 
 use crate::address::{AddressError, Uri};
 use crate::limits::RESOURCE_LIST_ENTRIES_MAX;
@@ -58,6 +59,41 @@ pub enum ListError {
 /// # Spec
 /// RFC 4826 s.3.2; AMB-49.
 pub fn parse(octets: &[u8]) -> Result<Vec<Entry>, ListError> {
+    let entries = parse_marked(octets)?;
+    Ok(entries.into_iter().map(|marked| marked.entry).collect())
+}
+
+/// Whether recipients of a MESSAGE are shown to each other. The higher goes before the lower when
+/// an address is named twice.
+///
+/// # Spec
+/// RFC 5364 s.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CopyControl {
+    /// Shown to nobody; so are addresses without a mark.
+    Bcc,
+    /// Shown as one who gets a copy.
+    Cc,
+    /// Shown as one who is meant.
+    To,
+}
+
+/// An address of a list with the marks of its writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marked {
+    /// The address.
+    pub(crate) entry: Entry,
+    /// Who may see it.
+    pub(crate) copy_control: CopyControl,
+    /// Whether it is shown without its address.
+    pub(crate) is_anonymized: bool,
+}
+
+/// As [`parse`], with the marks of RFC 5364.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_marked(octets: &[u8]) -> Result<Vec<Marked>, ListError> {
     let text = std::str::from_utf8(octets).map_err(|_| ListError::Encoding)?;
     let root = Element::parse(text)?;
     if !root.is(NAMESPACE, "resource-lists") {
@@ -71,13 +107,19 @@ pub fn parse(octets: &[u8]) -> Result<Vec<Entry>, ListError> {
 }
 
 /// The depth is bounded by the reader of the document.
-fn read_list(list: &Element, entries: &mut Vec<Entry>) -> Result<(), ListError> {
+fn read_list(list: &Element, entries: &mut Vec<Marked>) -> Result<(), ListError> {
     for child in list.children.iter().filter(|c| c.namespace == NAMESPACE) {
         match child.name.as_str() {
             "entry" if entries.len() >= RESOURCE_LIST_ENTRIES_MAX => {
                 return Err(ListError::TooMany);
             }
-            "entry" => entries.push(read_entry(child)?),
+            "entry" => entries.push(Marked {
+                entry: read_entry(child)?,
+                copy_control: read_copy_control(child),
+                is_anonymized: child
+                    .attribute("anonymize")
+                    .is_some_and(|v| matches!(v.trim(), "true" | "1")),
+            }),
             "list" => read_list(child, entries)?,
             "external" | "entry-ref" => return Err(ListError::Reference(child.line)),
             _ => {}
@@ -100,6 +142,16 @@ fn read_entry(element: &Element) -> Result<Entry, ListError> {
         display_name: display_name(element),
         replaces,
     })
+}
+
+/// # Spec
+/// AMB-48: an unknown value shows the address to nobody.
+fn read_copy_control(element: &Element) -> CopyControl {
+    match element.attribute("copyControl").map(str::trim) {
+        Some("to") => CopyControl::To,
+        Some("cc") => CopyControl::Cc,
+        Some(_) | None => CopyControl::Bcc,
+    }
 }
 
 /// The `display-name` inside an entry, of the resource-lists namespace.

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
-use crate::focus::{CommandId, Focus, Output, Policy, SOFTWARE};
+use crate::focus::{CommandId, Focus, Output, PagerPolicy, Policy, SOFTWARE};
 use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
@@ -45,6 +45,11 @@ pub struct SipConfig {
     pub trusted_peers: Vec<IpNet>,
     /// The conference-factory addresses.
     pub conference_factory: Vec<String>,
+    /// Addresses beside them to which a MESSAGE with a list may go.
+    pub exploder: Vec<String>,
+    /// What concerns MESSAGEs to several recipients; [`SipConfig::exploder`] takes the place of its
+    /// addresses.
+    pub pager: PagerPolicy,
     /// Session interval that we ask for, in seconds; at least 90.
     pub session_expires_s: u32,
     /// Smallest session interval that we accept, in seconds; at least 90.
@@ -81,6 +86,8 @@ impl SipConfig {
             tls: TlsFiles::default(),
             trusted_peers: Vec::new(),
             conference_factory: vec![format!("sip:conference-factory@{domain}")],
+            exploder: vec![format!("sip:exploder@{domain}")],
+            pager: policy.pager.clone(),
             session_expires_s: policy.session_expires_s,
             min_se_s: policy.min_se_s,
             anonymity: policy.anonymity,
@@ -143,6 +150,14 @@ impl SipConfig {
             message_octets_max: self.message_octets_max,
             auto_release: self.auto_release,
             relay_ringing: self.relay_ringing,
+            pager: PagerPolicy {
+                exploder: self
+                    .exploder
+                    .iter()
+                    .map(factory)
+                    .collect::<Result<_, _>>()?,
+                ..self.pager.clone()
+            },
             ..Policy::new(self.domain.clone())
         })
     }
@@ -152,8 +167,8 @@ impl SipConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A conference-factory address cannot be read.
-    #[error("the conference factory {text:?} cannot be used: {error}")]
+    /// The address of a conference factory or exploder cannot be read.
+    #[error("the conference factory or exploder {text:?} cannot be used: {error}")]
     Factory {
         /// As configured.
         text: String,

@@ -35,6 +35,8 @@ pub struct Config {
     pub groups: Groups,
     /// Rules of ad-hoc sessions, and what rooms of all kinds do.
     pub policy: Policy,
+    /// Pager mode: MESSAGEs to several recipients.
+    pub pager: Pager,
     /// The MSRP relay.
     pub relay: Relay,
     /// Bounds.
@@ -112,6 +114,23 @@ pub struct Policy {
     pub strict_report_types: bool,
 }
 
+/// Pager mode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pager {
+    /// Addresses beside the conference factories to which a MESSAGE with a list may go.
+    pub exploder: Vec<String>,
+    /// Whether a MESSAGE may bring its own list of recipients.
+    pub lists: bool,
+    /// Whether recipients are shown those that the list marks `to` and `cc`.
+    pub recipient_history: bool,
+    /// Most MESSAGEs sent in a second.
+    pub messages_per_s: u32,
+    /// How long delivery notifications are gathered, seconds; 0 means not at all.
+    pub notification_wait_s: u32,
+    /// How often that wait starts again.
+    pub notification_restarts: u32,
+}
+
 /// The MSRP relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relay {
@@ -174,6 +193,7 @@ impl Default for Config {
                 interim_reports: false,
                 strict_report_types: false,
             },
+            pager: Pager::default(),
             relay: Relay {
                 realm: "localhost".to_owned(),
             },
@@ -205,6 +225,19 @@ impl Default for Sip {
             conference_factory: vec![conference_factory("localhost")],
             session_expires_s: 1800,
             min_se_s: MIN_SE_S,
+        }
+    }
+}
+
+impl Default for Pager {
+    fn default() -> Self {
+        Self {
+            exploder: vec![exploder("localhost")],
+            lists: true,
+            recipient_history: true,
+            messages_per_s: 500,
+            notification_wait_s: 30,
+            notification_restarts: 3,
         }
     }
 }
@@ -258,6 +291,11 @@ impl Config {
 /// The default conference factory of a domain.
 fn conference_factory(domain: &str) -> String {
     format!("sip:conference-factory@{domain}")
+}
+
+/// The default exploder of a domain.
+fn exploder(domain: &str) -> String {
+    format!("sip:exploder@{domain}")
 }
 
 fn loopback(port: u16) -> SocketAddr {

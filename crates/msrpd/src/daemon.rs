@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use msrp_control::Client;
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, StartError, Started};
+use msrp_sip::focus::PagerPolicy;
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
@@ -247,6 +248,8 @@ fn sip_config(config: &Config) -> SipConfig {
         tls: config.sip.tls.clone(),
         trusted_peers: config.sip.trusted_peers.clone(),
         conference_factory: config.sip.conference_factory.clone(),
+        exploder: config.pager.exploder.clone(),
+        pager: pager_policy(config),
         session_expires_s: config.sip.session_expires_s,
         min_se_s: config.sip.min_se_s,
         anonymity: config.policy.anonymity,
@@ -257,6 +260,18 @@ fn sip_config(config: &Config) -> SipConfig {
         session_max_s: u64::from(limits.session_max_s),
         message_octets_max: Some(limits.message_octets_max),
         ..SipConfig::new(config.domain.clone())
+    }
+}
+
+fn pager_policy(config: &Config) -> PagerPolicy {
+    PagerPolicy {
+        lists: config.pager.lists,
+        recipients_max: usize::try_from(config.limits.pager_recipients_max).unwrap_or(usize::MAX),
+        messages_per_s: config.pager.messages_per_s,
+        recipient_history: config.pager.recipient_history,
+        notification_wait_s: u64::from(config.pager.notification_wait_s),
+        notification_restarts: config.pager.notification_restarts,
+        ..PagerPolicy::default()
     }
 }
 

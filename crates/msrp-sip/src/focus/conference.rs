@@ -16,6 +16,7 @@ mod dialog;
 mod engine;
 mod events;
 mod following;
+mod paging;
 mod referral;
 mod refresh;
 mod reoffer;

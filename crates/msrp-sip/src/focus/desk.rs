@@ -72,6 +72,13 @@ pub enum UaAction {
         /// The answer.
         answer: Answer,
     },
+    /// [`SipUa::send`].
+    Send {
+        /// Comes back in the receipt.
+        call: CallId,
+        /// The request.
+        request: Box<OutRequest>,
+    },
     /// [`SipUa::forget`].
     Forget {
         /// The dialog.
@@ -95,7 +102,7 @@ pub enum UaReceipt {
     Dialog(CallId, DialogId),
     /// A subscription has no dialog: the engine does not do subscriptions.
     NoDialog(CallId),
-    /// A request inside a dialog has this transaction.
+    /// A request inside a dialog, or outside of any, has this transaction.
     Transaction(CallId, TxnId),
 }
 
@@ -127,6 +134,7 @@ impl UaAction {
                 }
                 Some(dialog.map_or(UaReceipt::NoDialog(call), |d| UaReceipt::Dialog(call, d)))
             }
+            Self::Send { call, request } => Some(UaReceipt::Transaction(call, ua.send(*request))),
             Self::Forget { dialog } => {
                 ua.forget(dialog);
                 None
@@ -308,6 +316,17 @@ impl Desk {
             call,
             request: Box::new(request),
         }));
+    }
+
+    /// Sends a request outside of any dialog. The receipt and the answer are the caller's.
+    pub(crate) fn send(&mut self, request: OutRequest) -> CallId {
+        let call = CallId(self.next_call);
+        self.next_call = self.next_call.wrapping_add(1);
+        self.outputs.push_back(Output::Ua(UaAction::Send {
+            call,
+            request: Box::new(request),
+        }));
+        call
     }
 
     /// Gives an INVITE of ours up. Its final response still comes, and a 2xx is followed by BYE.

@@ -11,7 +11,7 @@ pub const SOFTWARE: &str = concat!("IM-serv/OMA1.0 msrpd/", env!("CARGO_PKG_VERS
 
 /// What is really served.
 pub(crate) const ALLOW: &str =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY, MESSAGE";
 
 /// Bodies that an INVITE may have.
 pub(crate) const ACCEPT: &str = "application/sdp, multipart/mixed, application/resource-lists+xml";

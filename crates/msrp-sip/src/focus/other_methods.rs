@@ -16,11 +16,8 @@ pub(crate) fn answer_outside(
     request: &Request,
     peer: Peer,
 ) -> Result<Answer, Refusal> {
-    match request.method {
-        Method::Message | Method::Publish => {
-            Caller::read(policy, &request.headers, peer)?;
-        }
-        _ => {}
+    if request.method == Method::Publish {
+        Caller::read(policy, &request.headers, peer)?;
     }
     check_extensions(&request.headers)?;
     Ok(answer_plain(&request.method))
@@ -49,7 +46,7 @@ pub(crate) fn answer_plain(method: &Method) -> Answer {
         headers.push("Allow-Events", ALLOW_EVENTS);
         headers.push(
             "Supported",
-            "timer, recipient-list-invite, multiple-refer, norefersub",
+            "timer, recipient-list-invite, recipient-list-message, multiple-refer, norefersub",
         );
     }
     Answer {

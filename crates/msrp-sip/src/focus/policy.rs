@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::address::Uri;
+use crate::focus::pager::PagerPolicy;
 use crate::ua::Transport;
 
 /// The operator's decisions, fixed while the focus lives.
@@ -48,6 +49,8 @@ pub struct Policy {
     pub group_remaining: usize,
     /// Whether the caller hears that an invitee rings.
     pub relay_ringing: bool,
+    /// What concerns MESSAGEs to several recipients.
+    pub pager: PagerPolicy,
 }
 
 impl Policy {
@@ -77,6 +80,7 @@ impl Policy {
             adhoc_remaining: 1,
             group_remaining: 0,
             relay_ringing: true,
+            pager: PagerPolicy::default(),
         }
     }
 

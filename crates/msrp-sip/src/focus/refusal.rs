@@ -37,6 +37,12 @@ pub(crate) enum Refusal {
     InitiationForbidden,
     /// The group does not let the caller join.
     JoinForbidden,
+    /// The sender may not write to these recipients.
+    MessageForbidden,
+    /// MESSAGEs with lists are not served.
+    ListsForbidden,
+    /// A MESSAGE over UDP is too large for it.
+    TooLargeForUdp,
     /// The caller may not come back to this session.
     RejoinForbidden,
     /// The asker may not do what it asks for.
@@ -134,6 +140,15 @@ impl Refusal {
                 warned(403, "initiation_forbidden", "127 Service not authorised")
             }
             Self::JoinForbidden => warned(403, "join_forbidden", "127 Service not authorised"),
+            Self::MessageForbidden => {
+                warned(403, "message_forbidden", "127 Service not authorised")
+            }
+            Self::ListsForbidden => warned(420, "lists_forbidden", "122 Function not allowed"),
+            Self::TooLargeForUdp => warned(
+                413,
+                "too_large_for_udp",
+                "A MESSAGE with more than 1300 octets has to come over TCP or TLS",
+            ),
             Self::RejoinForbidden => warned(403, "rejoin_forbidden", "122 Function not allowed"),
             Self::FunctionForbidden => {
                 warned(403, "function_forbidden", "122 Function not allowed")
@@ -183,6 +198,7 @@ impl Refusal {
         }
         let mut body = None;
         match self {
+            Self::ListsForbidden => headers.push("Unsupported", "recipient-list-message"),
             Self::BadExtension(names) => headers.push("Unsupported", names),
             Self::IntervalTooSmall => headers.push("Min-SE", policy.min_se_s.to_string()),
             Self::CallerIsFocus(Some(group)) => {

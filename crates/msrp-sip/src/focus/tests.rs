@@ -7,6 +7,7 @@ mod group;
 mod group_change;
 mod leaving;
 mod names;
+mod pager;
 mod referral;
 mod refresh;
 mod refusals;

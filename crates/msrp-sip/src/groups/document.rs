@@ -48,7 +48,10 @@ fn read_group(element: &Element) -> Result<Group, XmlError> {
                 group.participants_max = Some(read_number(child)?)
             }
             (COMMON_POLICY, "ruleset") => group.rules = Some(read_rules(child)?),
-            (EXTENSIONS, "supported-services") => group.supports_im = supports_im(child),
+            (EXTENSIONS, "supported-services") => {
+                group.supports_im = supports(child, "message-session");
+                group.supports_pager = supports(child, "pager-mode-message");
+            }
             (EXTENSIONS, "subject") => group.subject = read_text(child),
             (EXTENSIONS, "session-active-policy") => {
                 group.active_policy = read_active_policy(child)?
@@ -191,14 +194,14 @@ fn read_active_policy(element: &Element) -> Result<ActivePolicy, XmlError> {
 
 /// # Spec
 /// AMB-43.
-fn supports_im(element: &Element) -> bool {
+fn supports(element: &Element, media: &str) -> bool {
     if let Some(all) = element.child(EXTENSIONS, "all-services-except") {
         return !all.children.iter().any(is_im_service);
     }
     let services = element.children.iter().filter(|c| is_im_service(c));
     services.into_iter().any(|s| {
         s.child(EXTENSIONS, "group-media")
-            .is_none_or(allows_message_session)
+            .is_none_or(|list| allows_media(list, media))
     })
 }
 
@@ -220,9 +223,13 @@ fn is_im_service(element: &Element) -> bool {
 }
 
 fn allows_message_session(media_list: &Element) -> bool {
+    allows_media(media_list, "message-session")
+}
+
+fn allows_media(media_list: &Element, media: &str) -> bool {
     match media_list.child(EXTENSIONS, "all-media-except") {
-        Some(all) => all.child(EXTENSIONS, "message-session").is_none(),
-        None => media_list.child(EXTENSIONS, "message-session").is_some(),
+        Some(all) => all.child(EXTENSIONS, media).is_none(),
+        None => media_list.child(EXTENSIONS, media).is_some(),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Group {
     pub rules: Option<Vec<Rule>>,
     /// Whether the group may be used for message sessions.
     pub supports_im: bool,
+    /// Whether the group may be used for single messages.
+    pub supports_pager: bool,
     /// Whether the session ends when its originator leaves. `None` leaves it to the operator.
     pub auto_release: Option<bool>,
     /// How long a session may run.
@@ -63,6 +65,7 @@ impl Group {
             participants_max: None,
             rules: None,
             supports_im: true,
+            supports_pager: true,
             auto_release: None,
             active_policy: ActivePolicy::default(),
             is_age_restricted: false,

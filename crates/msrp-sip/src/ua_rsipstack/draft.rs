@@ -179,7 +179,10 @@ pub(super) fn free_headers(headers: &Headers, in_request: bool) -> Vec<sip::Head
     headers
         .iter()
         .filter(|(name, _)| super::head::is_token(name))
-        .filter(|(name, _)| !ENGINE.iter().any(|e| e.eq_ignore_ascii_case(name)))
+        .filter(|(name, _)| {
+            let is_own = ENGINE.iter().any(|e| e.eq_ignore_ascii_case(name));
+            !is_own || (in_request && name.eq_ignore_ascii_case("Server"))
+        })
         .filter(|(name, _)| !(in_request && name.eq_ignore_ascii_case("User-Agent")))
         .map(|(name, value)| sip::Header::Other(name.to_owned(), clean(value)))
         .collect()

@@ -85,6 +85,16 @@ const SIP: &[Metric] = &[
         "Requests that were refused, by `reason`.",
         Kind::Counter,
     ),
+    (
+        "msrp_sip_messages_waiting",
+        "MESSAGEs that wait to be sent.",
+        Kind::Gauge,
+    ),
+    (
+        "msrp_sip_messages_total",
+        "Final answers to MESSAGEs that were sent, by status (`code`).",
+        Kind::Counter,
+    ),
 ];
 
 const HEAD: &str = "\

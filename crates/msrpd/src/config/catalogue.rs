@@ -352,6 +352,51 @@ pub const KEYS: &[Key] = &[
         limit: "A report that is kept is counted as skipped.",
     },
     Key {
+        path: "pager.exploder",
+        kind: "array of SIP URIs",
+        default: |c| quoted_list(&c.pager.exploder),
+        effect: "The URIs to which a MESSAGE with a list of recipients may go (RFC 5365), beside those of \
+                 `sip.conference_factory`. With another `domain` the default has that domain.",
+        limit: "A MESSAGE to another URI that is no group and no session is answered 404.",
+    },
+    Key {
+        path: "pager.lists",
+        kind: "boolean",
+        default: |c| number(c.pager.lists),
+        effect: "Whether a MESSAGE may bring its own list of recipients. Groups and sessions take MESSAGEs \
+                 in either case.",
+        limit: "Without lists such a MESSAGE is answered 420.",
+    },
+    Key {
+        path: "pager.recipient_history",
+        kind: "boolean",
+        default: |c| number(c.pager.recipient_history),
+        effect: "Whether each recipient is shown the others that the list marks `to` and `cc` (RFC 5364).",
+        limit: "-",
+    },
+    Key {
+        path: "pager.messages_per_s",
+        kind: "MESSAGEs in a second, 1 to 1000000",
+        default: |c| number(c.pager.messages_per_s),
+        effect: "How many MESSAGEs leave in a second at most, copies and notifications together.",
+        limit: "Further ones wait. Above 100000 waiting, or 64 MiB, a new MESSAGE is answered 503.",
+    },
+    Key {
+        path: "pager.notification_wait_s",
+        kind: "seconds",
+        default: |c| number(c.pager.notification_wait_s),
+        effect: "How long the delivery notifications of one message are gathered before its sender is \
+                 told (timer Ts2). 0 passes each on when it comes.",
+        limit: "What has come is told together. Later ones are passed on alone.",
+    },
+    Key {
+        path: "pager.notification_restarts",
+        kind: "count, at most 1000",
+        default: |c| number(c.pager.notification_restarts),
+        effect: "How often that wait starts again while notifications are outstanding.",
+        limit: "-",
+    },
+    Key {
         path: "relay.realm",
         kind: "host name",
         default: |c| quoted(&c.relay.realm),
@@ -377,7 +422,7 @@ pub const KEYS: &[Key] = &[
         kind: "count",
         default: |c| number(c.limits.pager_recipients_max),
         effect: "Most recipients of one pager-mode message.",
-        limit: "Without effect in this version: pager mode is not served.",
+        limit: "A MESSAGE with more recipients is answered 486.",
     },
     Key {
         path: "limits.connections_max",

@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::item::{Item, Source, Table};
 use super::{
-    Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Policy, Sip, SipBind,
-    conference_factory, value,
+    Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Pager, Policy, Sip,
+    SipBind, conference_factory, exploder, value,
 };
 
 /// Reads the text of a configuration file.
@@ -32,6 +32,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         config.domain = host(&item)?;
         config.relay.realm.clone_from(&config.domain);
         config.sip.conference_factory = vec![conference_factory(&config.domain)];
+        config.pager.exploder = vec![exploder(&config.domain)];
     }
     if let Some(table) = root.table("io")? {
         read_io(&table, &mut config.io)?;
@@ -47,6 +48,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     if let Some(table) = root.table("policy")? {
         read_policy(&table, &mut config.policy)?;
+    }
+    if let Some(table) = root.table("pager")? {
+        read_pager(&table, &mut config.pager)?;
     }
     if let Some(table) = root.table("relay")? {
         read_relay(&table, &mut config.relay.realm)?;
@@ -183,14 +187,16 @@ fn read_sip(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {
         sip.trusted_peers = items.iter().map(network).collect::<Result<_, _>>()?;
     }
     if let Some(item) = table.get("conference_factory") {
-        let items = item.list("an array of SIP URIs")?;
-        let uri = |item: &Item<'_>| {
-            let what = "a URI such as \"sip:conference-factory@localhost\"";
-            item.parsed(what, |t| value::is_user_uri(t).then(|| t.to_owned()))
-        };
-        sip.conference_factory = items.iter().map(uri).collect::<Result<_, _>>()?;
+        sip.conference_factory = user_uris(&item, "sip:conference-factory@localhost")?;
     }
     read_session_timer(table, sip)
+}
+
+fn user_uris(item: &Item<'_>, example: &str) -> Result<Vec<String>, ConfigError> {
+    let items = item.list("an array of SIP URIs")?;
+    let what = format!("a URI such as \"{example}\"");
+    let uri = |item: &Item<'_>| item.parsed(&what, |t| value::is_user_uri(t).then(|| t.to_owned()));
+    items.iter().map(uri).collect()
 }
 
 fn read_tls(table: &Table<'_>, tls: &mut TlsFiles) -> Result<(), ConfigError> {
@@ -284,6 +290,28 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     Ok(())
 }
 
+fn read_pager(table: &Table<'_>, pager: &mut Pager) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("exploder") {
+        pager.exploder = user_uris(&item, "sip:exploder@localhost")?;
+    }
+    if let Some(item) = table.get("lists") {
+        pager.lists = item.boolean()?;
+    }
+    if let Some(item) = table.get("recipient_history") {
+        pager.recipient_history = item.boolean()?;
+    }
+    if let Some(item) = table.get("messages_per_s") {
+        pager.messages_per_s = item.number(1, PACE_MAX)?;
+    }
+    if let Some(item) = table.get("notification_wait_s") {
+        pager.notification_wait_s = item.number(0, SECONDS_MAX)?;
+    }
+    if let Some(item) = table.get("notification_restarts") {
+        pager.notification_restarts = item.number(0, RESTARTS_MAX)?;
+    }
+    Ok(())
+}
+
 fn read_relay(table: &Table<'_>, realm: &mut String) -> Result<(), ConfigError> {
     if let Some(item) = table.get("realm") {
         *realm = host(&item)?;
@@ -363,6 +391,10 @@ const TRANSPORT: &str = "\"tcp\", \"tls\", \"ws\" or \"wss\"";
 const SHARDS_MAX: usize = 1024;
 /// Largest count that a limit may be.
 const COUNT_MAX: u32 = 100_000_000;
+/// Most MESSAGEs in a second.
+const PACE_MAX: u32 = 1_000_000;
+/// Most restarts of a wait.
+const RESTARTS_MAX: u32 = 1000;
 /// Longest time that a key may be: one year, in seconds.
 const SECONDS_MAX: u32 = 31_536_000;
 /// Longest message that a limit may allow: 2^60 octets.

@@ -71,6 +71,17 @@ fn config_all_keys_are_read() {
             strict_report_types: true,
         }
     );
+    assert_eq!(
+        config.pager,
+        Pager {
+            exploder: vec!["sip:list@im.example".into()],
+            lists: false,
+            recipient_history: false,
+            messages_per_s: 9,
+            notification_wait_s: 0,
+            notification_restarts: 10,
+        }
+    );
     assert_eq!(config.relay.realm, "relay.example");
     assert_eq!(config.limits.adhoc_participants_max, 1);
     assert_eq!(config.limits.pager_recipients_max, 2);
@@ -163,12 +174,12 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, relay, limits, admin"
+         policy, pager, relay, limits, admin"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, relay, limits, admin"
+         policy, pager, relay, limits, admin"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
@@ -462,6 +473,13 @@ nicknames = false
 private_refusal_status = 428
 interim_reports = true
 strict_report_types = true
+[pager]
+exploder = ["sip:list@im.example"]
+lists = false
+recipient_history = false
+messages_per_s = 9
+notification_wait_s = 0
+notification_restarts = 10
 [relay]
 realm = "relay.example"
 users = ""

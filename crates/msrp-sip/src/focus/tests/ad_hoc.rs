@@ -89,7 +89,7 @@ fn invitation_has_the_fields_of_a_focus_and_no_list() {
         ("Supported", "timer"),
         (
             "Allow",
-            "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, SUBSCRIBE, NOTIFY, MESSAGE",
         ),
     ];
     for (name, value) in expected {

@@ -39,7 +39,7 @@ impl Known {
                 }
                 Sent::Accept(dialog) => self.watching.push(dialog),
                 Sent::Forget(dialog) => self.watching.retain(|d| *d != dialog),
-                Sent::Answer(..) | Sent::Cancel(_) => {}
+                Sent::Answer(..) | Sent::Cancel(_) | Sent::Message(..) => {}
             }
         }
     }

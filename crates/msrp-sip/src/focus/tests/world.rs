@@ -18,6 +18,7 @@ use crate::ua::{
 pub(super) enum Sent {
     Answer(TxnId, Answer),
     Invite(DialogId, OutRequest),
+    Message(TxnId, OutRequest),
     Cancel(DialogId),
     Request(DialogId, TxnId, Method, Headers, Option<Body>),
     Bye(DialogId, TxnId, Headers),
@@ -87,8 +88,10 @@ impl SipUa for FakeUa {
         transaction
     }
 
-    fn send(&mut self, _request: OutRequest) -> TxnId {
-        TxnId(self.next())
+    fn send(&mut self, request: OutRequest) -> TxnId {
+        let transaction = TxnId(self.next());
+        self.sent.push(Sent::Message(transaction, request));
+        transaction
     }
 
     fn bye(&mut self, dialog: DialogId, headers: Headers) -> TxnId {
@@ -672,7 +675,7 @@ impl World {
         })
     }
 
-    fn take<T>(&mut self, pick: impl Fn(&Sent) -> Option<T>) -> Vec<T> {
+    pub(super) fn take<T>(&mut self, pick: impl Fn(&Sent) -> Option<T>) -> Vec<T> {
         let picked = self.sent.iter().filter_map(&pick).collect();
         self.sent.retain(|s| pick(s).is_none());
         picked
@@ -768,6 +771,9 @@ impl World {
                     }
                     Sent::Cancel(dialog) => self.respond(dialog, 487, Headers::new(), None),
                     Sent::Request(_, transaction, Method::Notify, ..) => {
+                        self.finish_request(transaction, 200, Headers::new());
+                    }
+                    Sent::Message(transaction, _) => {
                         self.finish_request(transaction, 200, Headers::new());
                     }
                     Sent::Answer(..)

@@ -264,10 +264,15 @@ impl Engine {
             return self.go_back(outgoing);
         };
         let is_large = outgoing.draft.octets() > DATAGRAM_REQUEST_OCTETS_MAX;
+        // Content never goes over a path without congestion control (RFC 3428 s.8).
+        let is_content = is_large && outgoing.draft.method == Method::Message;
+        if is_content && target.transport == Some(Transport::Udp) {
+            return self.fail(outgoing.purpose, 503, Origin::Transport);
+        }
         if is_large && target.transport.is_none() && self.paths.has_udp() {
             let smaller = target.clone();
             target.transport = Some(Transport::Tcp);
-            outgoing.smaller = Some(Target {
+            outgoing.smaller = (!is_content).then_some(Target {
                 transport: Some(Transport::Udp),
                 ..smaller
             });

@@ -1,0 +1,97 @@
+//! Pager mode: one MESSAGE in, one MESSAGE to each recipient out.
+//!
+//! ```text
+//!   MESSAGE --> checks --> 202
+//!                 `--> Explosion --> queue --pace--> copy --> answer of the recipient
+//!                          |           ^                        | failure
+//!                          v           |                        v
+//!   notification --> Collection <------+------------------------'
+//!                          `--- aggregate, or one alone, to the sender
+//! ```
+//! All MESSAGEs go through one queue with one pace. An address that has not answered the last one
+//! gets no other until it has; what is for it waits apart.
+//!
+//! # Spec
+//! PGR-8.3.1, PGR-8.3.2; RFC 3428 s.8, RFC 5365 s.7, RFC 5438 s.8; AMB-12, AMB-48, AMB-50 to
+//! AMB-52.
+
+mod collection;
+mod door;
+mod explosion;
+mod history;
+mod imdn;
+mod notices;
+mod payload;
+mod policy;
+mod queue;
+mod rate;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::focus::desk::CallId;
+use crate::focus::pager::collection::Collection;
+use crate::focus::pager::queue::{Item, Queue};
+use crate::ua::TxnId;
+
+pub(crate) use explosion::Recipient;
+pub use policy::PagerPolicy;
+
+/// Everything that pager mode keeps.
+#[derive(Debug)]
+pub(crate) struct Pager {
+    queue: Queue,
+    calls: HashMap<CallId, Item>,
+    transactions: HashMap<TxnId, Item>,
+    collections: BTreeMap<u64, Collection>,
+    next_collection: u64,
+    /// The collection of a message, by its name and the sender that recipients see.
+    by_message: HashMap<(String, String), u64>,
+    /// When Ts2 of a collection ends.
+    deadlines: BTreeSet<(u64, u64)>,
+    /// When a collection that only forwards may be forgotten.
+    fading: BTreeSet<(u64, u64)>,
+    /// Answers to MESSAGEs of ours, by status.
+    answers: BTreeMap<u16, u64>,
+}
+
+impl Pager {
+    pub(crate) fn new(policy: &PagerPolicy) -> Self {
+        Self {
+            queue: Queue::new(policy.messages_per_s),
+            calls: HashMap::new(),
+            transactions: HashMap::new(),
+            collections: BTreeMap::new(),
+            next_collection: 0,
+            by_message: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            fading: BTreeSet::new(),
+            answers: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nothing waits to be sent or answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.outstanding() == 0
+    }
+
+    /// When it wants to be looked at.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let sends = self.queue.next_ns(self.outstanding());
+        let ends = self.deadlines.first().map(|(at, _)| *at);
+        sends.into_iter().chain(ends).min()
+    }
+
+    /// The MESSAGEs that wait to be sent.
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Answers to MESSAGEs of ours, by status.
+    pub(crate) fn answers(&self) -> &BTreeMap<u16, u64> {
+        &self.answers
+    }
+
+    fn outstanding(&self) -> usize {
+        self.calls.len().saturating_add(self.transactions.len())
+    }
+}

@@ -1,0 +1,172 @@
+//! The MESSAGEs that wait to be sent.
+//!
+//! Copies are kept as numbers into what they are copies of, and written when they go: a MESSAGE to
+//! a thousand recipients is held once.
+//!
+//! # Spec
+//! RFC 3428 s.8: one MESSAGE to an address at a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::address::Uri;
+use crate::focus::pager::explosion::{Explosion, Recipient};
+use crate::focus::pager::rate::Rate;
+use crate::limits::{PAGER_COPIES_MAX, PAGER_OCTETS_MAX, PAGER_OUTSTANDING_MAX};
+use crate::ua::OutRequest;
+
+/// One MESSAGE to send, or that was sent.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A copy, by the number of its recipient.
+    Copy(Arc<Explosion>, usize),
+    /// A MESSAGE of our own to this address.
+    Own(String, Box<OutRequest>),
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    ready: VecDeque<Item>,
+    /// Those that waited for an answer which has come; their address stays theirs.
+    freed: VecDeque<Item>,
+    /// Addresses that owe an answer, and what waits for it.
+    busy: HashMap<String, VecDeque<Item>>,
+    held_count: usize,
+    octets: usize,
+    rate: Rate,
+}
+
+impl Item {
+    /// The recipient of a copy.
+    pub(crate) fn recipient(&self) -> Option<&Recipient> {
+        match self {
+            Self::Copy(explosion, place) => explosion.recipients.get(*place),
+            Self::Own(..) => None,
+        }
+    }
+
+    /// The request to send.
+    pub(crate) fn request(&self) -> Option<OutRequest> {
+        match self {
+            Self::Copy(explosion, _) => Some(explosion.copy(self.recipient()?)),
+            Self::Own(_, request) => Some(request.as_ref().clone()),
+        }
+    }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Copy(..) => self.recipient().map(|r| r.uri.key()),
+            Self::Own(address, _) => Uri::parse(address).ok().map(|uri| uri.key()),
+        }
+        .unwrap_or_default()
+    }
+
+    fn own_octets(&self) -> usize {
+        match self {
+            Self::Copy(..) => 0,
+            Self::Own(_, request) => request.body.as_ref().map_or(0, |b| b.octets.len()),
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(per_s: u32) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            freed: VecDeque::new(),
+            busy: HashMap::new(),
+            held_count: 0,
+            octets: 0,
+            rate: Rate::new(per_s),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ready
+            .len()
+            .saturating_add(self.freed.len())
+            .saturating_add(self.held_count)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether so many MESSAGEs with so many octets find room.
+    pub(crate) fn has_room(&self, count: usize, octets: usize) -> bool {
+        self.len().saturating_add(count) <= PAGER_COPIES_MAX
+            && self.octets.saturating_add(octets) <= PAGER_OCTETS_MAX
+    }
+
+    /// Takes all copies of a MESSAGE.
+    pub(crate) fn push_copies(&mut self, explosion: Explosion) {
+        self.octets = self.octets.saturating_add(explosion.octets());
+        let explosion = Arc::new(explosion);
+        let places = 0..explosion.recipients.len();
+        self.ready
+            .extend(places.map(|place| Item::Copy(explosion.clone(), place)));
+    }
+
+    /// Takes a MESSAGE of our own.
+    pub(crate) fn push_own(&mut self, address: String, request: OutRequest) {
+        let item = Item::Own(address, Box::new(request));
+        self.octets = self.octets.saturating_add(item.own_octets());
+        self.ready.push_back(item);
+    }
+
+    /// The next MESSAGE that may leave now.
+    pub(crate) fn next(&mut self, now: u64, outstanding: usize) -> Option<Item> {
+        if outstanding >= PAGER_OUTSTANDING_MAX {
+            return None;
+        }
+        if !self.freed.is_empty() {
+            return self
+                .rate
+                .take(now)
+                .then(|| self.freed.pop_front())
+                .flatten();
+        }
+        while let Some(item) = self.ready.pop_front() {
+            let key = item.key();
+            if let Some(held) = self.busy.get_mut(&key) {
+                held.push_back(item);
+                self.held_count = self.held_count.saturating_add(1);
+                continue;
+            }
+            if !self.rate.take(now) {
+                self.ready.push_front(item);
+                return None;
+            }
+            self.busy.insert(key, VecDeque::new());
+            return Some(item);
+        }
+        None
+    }
+
+    /// A MESSAGE was answered: the next one to its address may go.
+    pub(crate) fn answered(&mut self, item: Item) {
+        let key = item.key();
+        match self.busy.get_mut(&key).and_then(VecDeque::pop_front) {
+            Some(next) => {
+                self.held_count = self.held_count.saturating_sub(1);
+                self.freed.push_back(next);
+            }
+            None => {
+                self.busy.remove(&key);
+            }
+        }
+        let freed = match item {
+            Item::Copy(explosion, _) => Arc::into_inner(explosion).map_or(0, |e| e.octets()),
+            own @ Item::Own(..) => own.own_octets(),
+        };
+        self.octets = self.octets.saturating_sub(freed);
+    }
+
+    /// When the next MESSAGE may leave; `None` while none can.
+    pub(crate) fn next_ns(&self, outstanding: usize) -> Option<u64> {
+        let has_some = !self.ready.is_empty() || !self.freed.is_empty();
+        let may_send = has_some && outstanding < PAGER_OUTSTANDING_MAX;
+        may_send.then(|| self.rate.next_ns())
+    }
+}
