@@ -378,13 +378,7 @@ impl Focus {
                 self.pager.waiting_count(),
             ),
         ];
-        samples.extend(self.pager.answers().iter().map(|(status, value)| Sample {
-            name: "msrp_sip_messages_total",
-            help: "Final answers to MESSAGEs that were sent, by status.",
-            kind: MetricKind::Counter,
-            labels: vec![("code", status.to_string())],
-            value: *value,
-        }));
+        samples.extend(self.pager.samples());
         samples.extend(
             self.desk
                 .counts

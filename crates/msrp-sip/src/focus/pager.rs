@@ -28,6 +28,8 @@ mod rate;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use msrp_control::metrics::{Kind, Sample};
+
 use crate::focus::desk::CallId;
 use crate::focus::pager::collection::Collection;
 use crate::focus::pager::queue::{Item, Queue};
@@ -50,8 +52,8 @@ pub(crate) struct Pager {
     deadlines: BTreeSet<(u64, u64)>,
     /// When a collection that only forwards may be forgotten.
     fading: BTreeSet<(u64, u64)>,
-    /// Answers to MESSAGEs of ours, by status.
-    answers: BTreeMap<u16, u64>,
+    taken_count: u64,
+    failed_count: u64,
 }
 
 impl Pager {
@@ -65,7 +67,8 @@ impl Pager {
             by_message: HashMap::new(),
             deadlines: BTreeSet::new(),
             fading: BTreeSet::new(),
-            answers: BTreeMap::new(),
+            taken_count: 0,
+            failed_count: 0,
         }
     }
 
@@ -86,9 +89,27 @@ impl Pager {
         self.queue.len()
     }
 
-    /// Answers to MESSAGEs of ours, by status.
-    pub(crate) fn answers(&self) -> &BTreeMap<u16, u64> {
-        &self.answers
+    /// What became of the MESSAGEs that were sent.
+    pub(crate) fn samples(&self) -> [Sample; 2] {
+        let counter = |name, help, value| Sample {
+            name,
+            help,
+            kind: Kind::Counter,
+            labels: Vec::new(),
+            value,
+        };
+        [
+            counter(
+                "msrp_sip_messages_taken_total",
+                "MESSAGEs that were sent and answered with a 2xx.",
+                self.taken_count,
+            ),
+            counter(
+                "msrp_sip_messages_failed_total",
+                "MESSAGEs that were not taken, or could not be sent.",
+                self.failed_count,
+            ),
+        ]
     }
 
     fn outstanding(&self) -> usize {

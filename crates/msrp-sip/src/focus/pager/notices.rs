@@ -123,9 +123,10 @@ impl Focus {
         let Some(item) = self.pager.transactions.remove(&transaction) else {
             return false;
         };
-        let count = self.pager.answers.entry(response.status).or_default();
-        *count = count.saturating_add(1);
-        if response.status >= 300 {
+        if response.status < 300 {
+            self.pager.taken_count = self.pager.taken_count.saturating_add(1);
+        } else {
+            self.pager.failed_count = self.pager.failed_count.saturating_add(1);
             self.on_message_failure(now, &item, response.status);
         }
         self.pager.queue.answered(item);
