@@ -22,6 +22,8 @@ pub(crate) enum Item {
     Copy(Arc<Explosion>, usize),
     /// A MESSAGE of our own to this address.
     Own(String, Box<OutRequest>),
+    /// The same with several notifications of a collection, which can go one by one too.
+    Aggregate(String, Box<OutRequest>, u64, Vec<String>),
 }
 
 /// The queue.
@@ -42,7 +44,7 @@ impl Item {
     pub(crate) fn recipient(&self) -> Option<&Recipient> {
         match self {
             Self::Copy(explosion, place) => explosion.recipients.get(*place),
-            Self::Own(..) => None,
+            Self::Own(..) | Self::Aggregate(..) => None,
         }
     }
 
@@ -50,14 +52,18 @@ impl Item {
     pub(crate) fn request(&self) -> Option<OutRequest> {
         match self {
             Self::Copy(explosion, _) => Some(explosion.copy(self.recipient()?)),
-            Self::Own(_, request) => Some(request.as_ref().clone()),
+            Self::Own(_, request) | Self::Aggregate(_, request, ..) => {
+                Some(request.as_ref().clone())
+            }
         }
     }
 
     fn key(&self) -> String {
         match self {
             Self::Copy(..) => self.recipient().map(|r| r.uri.key()),
-            Self::Own(address, _) => Uri::parse(address).ok().map(|uri| uri.key()),
+            Self::Own(address, _) | Self::Aggregate(address, ..) => {
+                Uri::parse(address).ok().map(|uri| uri.key())
+            }
         }
         .unwrap_or_default()
     }
@@ -65,7 +71,9 @@ impl Item {
     fn own_octets(&self) -> usize {
         match self {
             Self::Copy(..) => 0,
-            Self::Own(_, request) => request.body.as_ref().map_or(0, |b| b.octets.len()),
+            Self::Own(_, request) | Self::Aggregate(_, request, ..) => {
+                request.body.as_ref().map_or(0, |b| b.octets.len())
+            }
         }
     }
 }
@@ -109,8 +117,7 @@ impl Queue {
     }
 
     /// Takes a MESSAGE of our own.
-    pub(crate) fn push_own(&mut self, address: String, request: OutRequest) {
-        let item = Item::Own(address, Box::new(request));
+    pub(crate) fn push_own(&mut self, item: Item) {
         self.octets = self.octets.saturating_add(item.own_octets());
         self.ready.push_back(item);
     }
@@ -158,7 +165,7 @@ impl Queue {
         }
         let freed = match item {
             Item::Copy(explosion, _) => Arc::into_inner(explosion).map_or(0, |e| e.octets()),
-            own @ Item::Own(..) => own.own_octets(),
+            own @ (Item::Own(..) | Item::Aggregate(..)) => own.own_octets(),
         };
         self.octets = self.octets.saturating_sub(freed);
     }

@@ -5,7 +5,8 @@ use crate::focus::{PagerPolicy, Policy, SOFTWARE};
 use crate::groups::{Group, Rights, Rule};
 use crate::limits::NS_PER_S;
 use crate::ua::{
-    Answer, Body, Headers, Method, OutRequest, Peer, Request, Transport, TxnId, UaEvent,
+    Answer, Body, Headers, Method, Origin, OutRequest, Peer, Request, Response, Transport, TxnId,
+    UaEvent,
 };
 
 const GROUP: &str = "sip:team@im.example";
@@ -709,4 +710,36 @@ fn shutdown_tells_what_is_known_and_takes_nothing_new() {
             .status,
         503
     );
+}
+
+#[test]
+fn aggregate_that_finds_no_way_goes_one_by_one() {
+    let mut world = World::new();
+    let body = asking_list("m1", "positive-delivery", &["bob", "carol"]);
+    world.message(FACTORY, caller("alice"), body);
+    world.answered(200);
+    for user in ["bob", "carol"] {
+        let body = notification("m1", user, "delivery", "delivered");
+        world.message(FACTORY, caller(user), body);
+    }
+    let (transaction, _) = world.messages().remove(0);
+    let response = Response {
+        status: 503,
+        reason: String::new(),
+        headers: Headers::new(),
+        body: None,
+        origin: Origin::Transport,
+    };
+    world.ua(UaEvent::Response {
+        transaction,
+        response,
+    });
+    for user in ["bob", "carol"] {
+        let told = world.answered(200);
+        assert_eq!(told.len(), 1);
+        assert!(text(&told[0]).contains(user));
+        assert!(!text(&told[0]).contains("multipart"));
+    }
+    assert!(world.messages().is_empty());
+    world.finish();
 }
