@@ -60,7 +60,7 @@ use crate::ua::{DialogId, Method, Peer, Request, Response, TxnId, UaEvent};
 
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
-pub use pager::PagerPolicy;
+pub use pager::{PagerPolicy, SystemContent, SystemMessage, SystemMessageError};
 pub use policy::Policy;
 
 /// The controlling function of one node.

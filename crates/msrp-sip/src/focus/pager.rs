@@ -12,7 +12,7 @@
 //! gets no other until it has; what is for it waits apart.
 //!
 //! # Spec
-//! PGR-8.3.1, PGR-8.3.2; RFC 3428 s.8, RFC 5365 s.7, RFC 5438 s.8; AMB-12, AMB-48, AMB-50 to
+//! PGR-8.3.1, PGR-8.3.2, SYS-5.4; RFC 3428 s.8, RFC 5365 s.7, RFC 5438 s.8; AMB-12, AMB-48, AMB-50 to
 //! AMB-52.
 
 mod collection;
@@ -25,6 +25,7 @@ mod payload;
 mod policy;
 mod queue;
 mod rate;
+mod system_message;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,6 +38,7 @@ use crate::ua::TxnId;
 
 pub(crate) use explosion::Recipient;
 pub use policy::PagerPolicy;
+pub use system_message::{SystemContent, SystemMessage, SystemMessageError};
 
 /// Everything that pager mode keeps.
 #[derive(Debug)]

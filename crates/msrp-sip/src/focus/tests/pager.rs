@@ -1,7 +1,9 @@
 //! MESSAGEs to lists, groups and sessions, and what their senders are told.
 
 use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, uri};
-use crate::focus::{PagerPolicy, Policy, SOFTWARE};
+use crate::focus::{
+    PagerPolicy, Policy, SOFTWARE, SystemContent, SystemMessage, SystemMessageError,
+};
 use crate::groups::{Group, Rights, Rule};
 use crate::limits::NS_PER_S;
 use crate::ua::{
@@ -742,4 +744,112 @@ fn aggregate_that_finds_no_way_goes_one_by_one() {
     }
     assert!(world.messages().is_empty());
     world.finish();
+}
+
+fn notice(content: SystemContent, wants_answer: bool) -> SystemMessage {
+    let recipients = [
+        "sip:bob@example.com",
+        "tel:+15550100",
+        "sip:bob@example.com",
+    ];
+    SystemMessage {
+        recipients: recipients.into_iter().map(uri).collect(),
+        content,
+        wants_answer,
+    }
+}
+
+// covers: SYS-5.4-01, SYS-5.4-02, SYS-5.4-04, SYS-5.4-05, SYS-5.4-06
+#[test]
+fn system_message_goes_to_each_user_in_the_servers_name() {
+    let mut world = World::new();
+    let message = notice(SystemContent::Inline(plain("Maintenance at noon")), false);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    let copies = world.answered(200);
+    let uris: Vec<&str> = copies.iter().map(|c| c.uri.as_str()).collect();
+    assert_eq!(uris, ["sip:bob@example.com", "tel:+15550100"]);
+    for copy in copies {
+        assert_eq!(copy.method, Method::Message);
+        assert_eq!(copy.from, "<sip:im.example>");
+        assert_eq!(
+            copy.headers.first("P-Asserted-Identity"),
+            Some("<sip:im.example>")
+        );
+        let accept = copy.headers.first("Accept-Contact").unwrap();
+        assert!(
+            accept
+                .split(';')
+                .any(|t| t == "+g.oma.sip-im.system-message")
+        );
+        assert_eq!(copy.headers.first("Server"), Some(SOFTWARE));
+        assert_eq!(copy.body, Some(plain("Maintenance at noon")));
+    }
+    world.finish();
+}
+
+// covers: SYS-5.4-03
+#[test]
+fn large_or_answered_system_message_points_at_a_document() {
+    let mut world = World::new();
+    let large = SystemContent::Inline(plain(&"x".repeat(1301)));
+    let small = SystemContent::Inline(plain("Agree?"));
+    for message in [notice(large, false), notice(small, true)] {
+        let sent = world.focus.send_system_message(world.now, &message);
+        assert_eq!(sent, Err(SystemMessageError::NeedsDocument));
+    }
+    let url = "https://im.example/terms?x=1".to_owned();
+    let message = notice(SystemContent::Document(url), true);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    for copy in world.answered(200) {
+        let body = copy.body.as_ref().unwrap();
+        assert_eq!(
+            body.content_type,
+            "message/external-body; access-type=\"URL\"; URL=\"https://im.example/terms?x=1\""
+        );
+        assert_eq!(
+            text(&copy),
+            "Content-Type: text/html\r\nContent-Disposition: render\r\n\r\n"
+        );
+    }
+}
+
+#[test]
+fn system_message_that_cannot_be_sent_says_why() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            recipients_max: 1,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let hello = || SystemContent::Inline(plain("Hello"));
+    let nobody = SystemMessage {
+        recipients: Vec::new(),
+        ..notice(hello(), false)
+    };
+    let one = |content| SystemMessage {
+        recipients: vec![uri("sip:bob@example.com")],
+        ..notice(content, false)
+    };
+    let file = SystemContent::Document("file:///etc/passwd".into());
+    let quoted = SystemContent::Document("http://h/\";x=\"".into());
+    for (message, expected) in [
+        (nobody, SystemMessageError::NoRecipient),
+        (
+            notice(hello(), false),
+            SystemMessageError::TooManyRecipients,
+        ),
+        (one(file), SystemMessageError::Url),
+        (one(quoted), SystemMessageError::Url),
+    ] {
+        let sent = world.focus.send_system_message(world.now, &message);
+        assert_eq!(sent, Err(expected));
+    }
+    world.focus.begin_shutdown(world.now);
+    let sent = world.focus.send_system_message(world.now, &one(hello()));
+    assert_eq!(sent, Err(SystemMessageError::Draining));
+    world.settle();
+    assert!(world.messages().is_empty());
 }
