@@ -8,7 +8,7 @@
 //!   notification --> Collection <------+------------------------'
 //!                          `--- aggregate, or one alone, to the sender
 //! ```
-//! All MESSAGEs go through one queue with one pace. An address that has not answered the last one
+//! All MESSAGEs go through one queue with one pace, in which senders take turns. An address that has not answered the last one
 //! gets no other until it has; what is for it waits apart.
 //!
 //! # Spec
@@ -26,6 +26,7 @@ mod policy;
 mod queue;
 mod rate;
 mod system_message;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -95,7 +95,7 @@ impl Focus {
         }
         tracing::info!(recipients = count, "system message sent");
         let explosion = Explosion::of_server(&self.policy.domain, piece, recipients);
-        self.pager.queue.push_copies(explosion);
+        self.pager.queue.push_copies(&self.policy.domain, explosion);
         self.send_messages(now);
         Ok(count)
     }

@@ -1,6 +1,6 @@
 //! MESSAGEs to lists, groups and sessions, and what their senders are told.
 
-use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, uri};
+use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, sdp, uri};
 use crate::focus::{
     PagerPolicy, Policy, SOFTWARE, SystemContent, SystemMessage, SystemMessageError,
 };
@@ -852,4 +852,56 @@ fn system_message_that_cannot_be_sent_says_why() {
     assert_eq!(sent, Err(SystemMessageError::Draining));
     world.settle();
     assert!(world.messages().is_empty());
+}
+
+#[test]
+fn short_list_does_not_wait_for_a_long_one() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            messages_per_s: 10,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let many: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(
+        world.message(FACTORY, caller("alice"), list(&many)).status,
+        202
+    );
+    assert_eq!(
+        world
+            .message(FACTORY, caller("carol"), list(&["x", "y"]))
+            .status,
+        202
+    );
+    let mut order = Vec::new();
+    while order.len() < 22 {
+        order.extend(world.answered(200).into_iter().map(|copy| copy.uri));
+        if order.len() < 22 {
+            world.wait();
+        }
+    }
+    let place = |user: &str| {
+        order
+            .iter()
+            .position(|u| *u == format!("sip:{user}@example.com"))
+    };
+    assert!(place("y") < place("u5"), "{order:?}");
+    assert!(place("u18") < place("u19"));
+    world.finish();
+}
+
+#[test]
+fn message_to_a_session_of_one_is_accepted_and_keeps_nothing() {
+    let mut world = World::with(policy(), [team()]);
+    let call = world.invite(GROUP, caller("alice"), sdp("alice"));
+    world.acknowledge(call);
+    let session = format!("sip:{}@im.example", world.room());
+    for _ in 0..3 {
+        let answer = world.message(&session, caller("alice"), plain("Anybody?"));
+        assert_eq!(answer.status, 202);
+    }
+    assert!(world.messages().is_empty());
+    world.finish();
 }
