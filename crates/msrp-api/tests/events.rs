@@ -31,6 +31,7 @@ impl Node {
                 name: "lo".to_owned(),
                 bind: "127.0.0.1:0".parse().unwrap(),
                 advertise: None,
+                transport: Default::default(),
             }],
             limits: EngineLimits::default(),
             ask_recipients: false,

@@ -61,7 +61,7 @@ use crate::ua::{DialogId, Method, Peer, Request, Response, TxnId, UaEvent};
 pub use conference_info::OwnMark;
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
-pub use pager::PagerPolicy;
+pub use pager::{PagerPolicy, SystemContent, SystemMessage, SystemMessageError};
 pub use policy::{AdHocRight, Policy};
 
 /// The controlling function of one node.
@@ -397,13 +397,7 @@ impl Focus {
                 self.pager.waiting_count(),
             ),
         ];
-        samples.extend(self.pager.answers().iter().map(|(status, value)| Sample {
-            name: "msrp_sip_messages_total",
-            help: "Final answers to MESSAGEs that were sent, by status.",
-            kind: MetricKind::Counter,
-            labels: vec![("code", status.to_string())],
-            value: *value,
-        }));
+        samples.extend(self.pager.samples());
         samples.extend(
             self.desk
                 .counts

@@ -160,3 +160,7 @@ pub const AGGREGATE_OCTETS_MAX: usize = 128 * 1024;
 /// Longest Message-ID of a message that asks for notifications, in octets. A longer one: 400.
 /// Source: ours.
 pub const IMDN_ID_OCTETS_MAX: usize = 256;
+
+/// Longest URL of a document that a message of the server names, in octets. A longer one is not
+/// sent. Source: ours.
+pub const DOCUMENT_URL_OCTETS_MAX: usize = 1024;

@@ -21,7 +21,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
-use crate::focus::{AdHocRight, CommandId, Focus, Output, OwnMark, PagerPolicy, Policy, SOFTWARE};
+use crate::focus::{
+    AdHocRight, CommandId, Focus, Output, OwnMark, PagerPolicy, Policy, SOFTWARE, SystemMessage,
+    SystemMessageError,
+};
 use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
@@ -218,6 +221,11 @@ pub struct SipService {
 enum Order {
     /// Take other groups, then say so.
     SetGroups(Box<dyn Groups + Send>, oneshot::Sender<()>),
+    /// Send a message of the server.
+    SystemMessage(
+        SystemMessage,
+        oneshot::Sender<Result<usize, SystemMessageError>>,
+    ),
     /// End all conferences, then the task.
     Shutdown,
 }
@@ -310,6 +318,23 @@ impl SipService {
             let _ = is_done.await;
         }
     }
+
+    /// Sends a message of the server to users; see [`Focus::send_system_message`]. Returns the
+    /// number of recipients, before the first has it.
+    ///
+    /// # Errors
+    /// [`SystemMessageError`]; nothing was sent.
+    pub async fn send_system_message(
+        &self,
+        message: SystemMessage,
+    ) -> Result<usize, SystemMessageError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order::SystemMessage(message, reply);
+        if self.orders.send(order).is_err() {
+            return Err(SystemMessageError::Draining);
+        }
+        answer.await.unwrap_or(Err(SystemMessageError::Draining))
+    }
 }
 
 type Answered = (CommandId, Result<Reply, ControlError>);
@@ -373,6 +398,10 @@ impl<U: SipUa> Driver<U> {
                         self.with_focus(|focus, now| focus.set_groups(now, groups));
                         let _ = done.send(());
                     }
+                    Some(Order::SystemMessage(message, reply)) => self.with_focus(|focus, now| {
+                        // Nobody may wait for the answer any more.
+                        let _ = reply.send(focus.send_system_message(now, &message));
+                    }),
                     Some(Order::Shutdown) | None => {
                         self.is_ending = true;
                         self.with_focus(|focus, now| focus.begin_shutdown(now));

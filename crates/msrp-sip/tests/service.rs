@@ -17,6 +17,7 @@ use msrp_control::{
     ReplySender, RoomId,
 };
 use msrp_sip::address::Uri;
+use msrp_sip::focus::{SOFTWARE, SystemContent, SystemMessage};
 use msrp_sip::groups::{Group, StaticGroups};
 use msrp_sip::service::{self, SipConfig, SipService, StartError};
 use msrp_sip::ua::{
@@ -461,4 +462,56 @@ async fn service_invitations_go_through_the_outbound_proxy() {
     net.service.shutdown(Duration::from_secs(20)).await;
     net.client.handle.shutdown().await;
     proxy.handle.shutdown().await;
+}
+
+// covers: SYS-5.4-01, SYS-5.4-04, SYS-5.4-08
+#[tokio::test]
+async fn system_message_goes_through_the_proxy_to_each_user() {
+    let mut proxy = client(None).await;
+    let (_, address) = proxy.addresses[0];
+    let net = Net::start_behind(Some(format!("sip:{address};transport=tcp;lr"))).await;
+    let users = ["sip:bob@elsewhere.invalid", "tel:+15550100"];
+    let message = SystemMessage {
+        recipients: users.map(|u| Uri::parse(u).unwrap()).to_vec(),
+        content: SystemContent::Inline(Body {
+            content_type: "text/plain".into(),
+            octets: b"Maintenance at noon".to_vec(),
+        }),
+        wants_answer: false,
+    };
+    assert_eq!(net.service.send_system_message(message).await, Ok(2));
+    let mut reached = Vec::new();
+    while reached.len() < 2 {
+        let event = tokio::time::timeout(Duration::from_secs(20), proxy.events.recv());
+        let Some(UaEvent::Request {
+            transaction,
+            dialog: None,
+            request,
+            ..
+        }) = event.await.unwrap()
+        else {
+            panic!("no message came");
+        };
+        assert_eq!(request.method, Method::Message);
+        assert!(
+            request
+                .headers
+                .first("Route")
+                .unwrap()
+                .contains(&address.to_string())
+        );
+        for name in ["Server", "User-Agent"] {
+            assert_eq!(request.headers.first(name), Some(SOFTWARE));
+        }
+        reached.push(request.uri);
+        let ok = Answer {
+            status: 200,
+            reason: None,
+            headers: Headers::new(),
+            body: None,
+        };
+        proxy.handle.answer(transaction, ok);
+    }
+    assert_eq!(reached, users);
+    net.service.shutdown(Duration::from_secs(5)).await;
 }

@@ -8,11 +8,11 @@
 //!   notification --> Collection <------+------------------------'
 //!                          `--- aggregate, or one alone, to the sender
 //! ```
-//! All MESSAGEs go through one queue with one pace. An address that has not answered the last one
+//! All MESSAGEs go through one queue with one pace, in which senders take turns. An address that has not answered the last one
 //! gets no other until it has; what is for it waits apart.
 //!
 //! # Spec
-//! PGR-8.3.1, PGR-8.3.2; RFC 3428 s.8, RFC 5365 s.7, RFC 5438 s.8; AMB-12, AMB-48, AMB-50 to
+//! PGR-8.3.1, PGR-8.3.2, SYS-5.4; RFC 3428 s.8, RFC 5365 s.7, RFC 5438 s.8; AMB-12, AMB-48, AMB-50 to
 //! AMB-52.
 
 mod collection;
@@ -25,8 +25,12 @@ mod payload;
 mod policy;
 mod queue;
 mod rate;
+mod system_message;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use msrp_control::metrics::{Kind, Sample};
 
 use crate::focus::desk::CallId;
 use crate::focus::pager::collection::Collection;
@@ -35,6 +39,7 @@ use crate::ua::TxnId;
 
 pub(crate) use explosion::Recipient;
 pub use policy::PagerPolicy;
+pub use system_message::{SystemContent, SystemMessage, SystemMessageError};
 
 /// Everything that pager mode keeps.
 #[derive(Debug)]
@@ -50,8 +55,8 @@ pub(crate) struct Pager {
     deadlines: BTreeSet<(u64, u64)>,
     /// When a collection that only forwards may be forgotten.
     fading: BTreeSet<(u64, u64)>,
-    /// Answers to MESSAGEs of ours, by status.
-    answers: BTreeMap<u16, u64>,
+    taken_count: u64,
+    failed_count: u64,
 }
 
 impl Pager {
@@ -65,7 +70,8 @@ impl Pager {
             by_message: HashMap::new(),
             deadlines: BTreeSet::new(),
             fading: BTreeSet::new(),
-            answers: BTreeMap::new(),
+            taken_count: 0,
+            failed_count: 0,
         }
     }
 
@@ -86,9 +92,27 @@ impl Pager {
         self.queue.len()
     }
 
-    /// Answers to MESSAGEs of ours, by status.
-    pub(crate) fn answers(&self) -> &BTreeMap<u16, u64> {
-        &self.answers
+    /// What became of the MESSAGEs that were sent.
+    pub(crate) fn samples(&self) -> [Sample; 2] {
+        let counter = |name, help, value| Sample {
+            name,
+            help,
+            kind: Kind::Counter,
+            labels: Vec::new(),
+            value,
+        };
+        [
+            counter(
+                "msrp_sip_messages_taken_total",
+                "MESSAGEs that were sent and answered with a 2xx.",
+                self.taken_count,
+            ),
+            counter(
+                "msrp_sip_messages_failed_total",
+                "MESSAGEs that were not taken, or could not be sent.",
+                self.failed_count,
+            ),
+        ]
     }
 
     fn outstanding(&self) -> usize {

@@ -91,8 +91,13 @@ const SIP: &[Metric] = &[
         Kind::Gauge,
     ),
     (
-        "msrp_sip_messages_total",
-        "Final answers to MESSAGEs that were sent, by status (`code`).",
+        "msrp_sip_messages_taken_total",
+        "MESSAGEs that were sent and answered with a 2xx.",
+        Kind::Counter,
+    ),
+    (
+        "msrp_sip_messages_failed_total",
+        "MESSAGEs that were not taken, or could not be sent.",
         Kind::Counter,
     ),
 ];

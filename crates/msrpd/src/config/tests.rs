@@ -189,7 +189,7 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, relay, limits, admin"
+         policy, pager, relay, limits, admin"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),

@@ -251,7 +251,7 @@ impl Focus {
             octets = explosion.octets(),
             "message accepted"
         );
-        self.pager.queue.push_copies(explosion);
+        self.pager.queue.push_copies(caller.address(), explosion);
         Ok(())
     }
 }

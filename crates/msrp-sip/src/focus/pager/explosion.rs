@@ -78,6 +78,30 @@ impl Explosion {
         }
     }
 
+    /// The copies of a message of the server of this domain.
+    ///
+    /// # Spec
+    /// SYS-5.4-02, SYS-5.4-05, SYS-5.4-06.
+    pub(crate) fn of_server(domain: &str, piece: Piece, recipients: Vec<Recipient>) -> Self {
+        let own = format!("<sip:{domain}>");
+        Self {
+            fields: Headers::new()
+                .with(
+                    "Accept-Contact",
+                    "*;+g.oma.sip-im;+g.oma.sip-im.system-message",
+                )
+                .with("Server", SOFTWARE)
+                .with("P-Asserted-Identity", &own),
+            recipients,
+            collection: None,
+            returns_to: None,
+            pieces: vec![piece],
+            boundary: String::new(),
+            from: own,
+            is_hidden: false,
+        }
+    }
+
     /// The octets that it holds until its last copy went.
     pub(crate) fn octets(&self) -> usize {
         self.pieces.iter().map(|p| p.octets.len()).sum()

@@ -17,7 +17,7 @@ use crate::focus::pager::payload::{Piece, compose};
 use crate::focus::pager::queue::Item;
 use crate::focus::refusal::Refusal;
 use crate::limits::{AGGREGATE_OCTETS_MAX, COLLECTIONS_MAX};
-use crate::ua::{Headers, Method, OutRequest, Request, Response, TxnId};
+use crate::ua::{Headers, Method, Origin, OutRequest, Request, Response, TxnId};
 
 impl Pager {
     /// Begins to gather; forgets the oldest that only forwards when there are too many.
@@ -123,10 +123,11 @@ impl Focus {
         let Some(item) = self.pager.transactions.remove(&transaction) else {
             return false;
         };
-        let count = self.pager.answers.entry(response.status).or_default();
-        *count = count.saturating_add(1);
-        if response.status >= 300 {
-            self.on_message_failure(now, &item, response.status);
+        if response.status < 300 {
+            self.pager.taken_count = self.pager.taken_count.saturating_add(1);
+        } else {
+            self.pager.failed_count = self.pager.failed_count.saturating_add(1);
+            self.on_message_failure(now, &item, response);
         }
         self.pager.queue.answered(item);
         self.send_messages(now);
@@ -135,13 +136,24 @@ impl Focus {
 
     /// # Spec
     /// PGR-8.3.1.4; AMB-52.
-    fn on_message_failure(&mut self, now: u64, item: &Item, status: u16) {
-        let Item::Copy(explosion, _) = item else {
-            tracing::warn!(
-                status,
-                "a notification did not reach the sender of its message"
-            );
-            return;
+    fn on_message_failure(&mut self, now: u64, item: &Item, response: &Response) {
+        let status = response.status;
+        let explosion = match item {
+            Item::Copy(explosion, _) => explosion,
+            // What is too large for UDP, where there is nothing else, goes in small parts.
+            Item::Aggregate(_, _, id, documents) if response.origin == Origin::Transport => {
+                for document in documents {
+                    self.tell(*id, vec![document.clone()]);
+                }
+                return;
+            }
+            Item::Own(..) | Item::Aggregate(..) => {
+                tracing::warn!(
+                    status,
+                    "a notification did not reach the sender of its message"
+                );
+                return;
+            }
         };
         tracing::info!(status, "a copy of a message was not taken");
         let (Some(id), Some(recipient)) = (explosion.collection, item.recipient()) else {
@@ -234,7 +246,8 @@ impl Focus {
             caller.from.display_name.as_deref(),
             caller.from.uri.as_str(),
         );
-        self.push_own(to, from, headers, piece);
+        let request = own_request(&to, from, headers, piece);
+        self.pager.queue.push_own(Item::Own(to, Box::new(request)));
         Ok(())
     }
 
@@ -263,22 +276,14 @@ impl Focus {
                 .with("Accept-Contact", "*;+g.oma.sip-im")
                 .with("Server", SOFTWARE)
                 .with("P-Asserted-Identity", &own);
-            self.push_own(back.sender.clone(), own.clone(), headers, &piece);
+            let to = back.sender.clone();
+            let request = Box::new(own_request(&to, own.clone(), headers, &piece));
+            self.pager.queue.push_own(if part.len() > 1 {
+                Item::Aggregate(to, request, id, part)
+            } else {
+                Item::Own(to, request)
+            });
         }
-    }
-
-    fn push_own(&mut self, to: String, from: String, headers: Headers, piece: &Piece) {
-        let (_, body) = compose(std::slice::from_ref(piece), "");
-        let request = OutRequest {
-            method: Method::Message,
-            uri: to.clone(),
-            from,
-            to: format!("<{to}>"),
-            contact: None,
-            headers,
-            body: Some(body),
-        };
-        self.pager.queue.push_own(to, request);
     }
 
     /// Ends the gathering whose time is over, and sends what may leave.
@@ -302,6 +307,20 @@ impl Focus {
             self.tell(id, stored.unwrap_or_default());
         }
         self.send_messages(now);
+    }
+}
+
+/// A MESSAGE of our own.
+fn own_request(to: &str, from: String, headers: Headers, piece: &Piece) -> OutRequest {
+    let (_, body) = compose(std::slice::from_ref(piece), "");
+    OutRequest {
+        method: Method::Message,
+        uri: to.to_owned(),
+        from,
+        to: format!("<{to}>"),
+        contact: None,
+        headers,
+        body: Some(body),
     }
 }
 

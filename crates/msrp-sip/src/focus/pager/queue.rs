@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::address::Uri;
 use crate::focus::pager::explosion::{Explosion, Recipient};
 use crate::focus::pager::rate::Rate;
+use crate::focus::pager::turns::Turns;
 use crate::limits::{PAGER_COPIES_MAX, PAGER_OCTETS_MAX, PAGER_OUTSTANDING_MAX};
 use crate::ua::OutRequest;
 
@@ -22,12 +23,14 @@ pub(crate) enum Item {
     Copy(Arc<Explosion>, usize),
     /// A MESSAGE of our own to this address.
     Own(String, Box<OutRequest>),
+    /// The same with several notifications of a collection, which can go one by one too.
+    Aggregate(String, Box<OutRequest>, u64, Vec<String>),
 }
 
 /// The queue.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    ready: VecDeque<Item>,
+    ready: Turns<Item>,
     /// Those that waited for an answer which has come; their address stays theirs.
     freed: VecDeque<Item>,
     /// Addresses that owe an answer, and what waits for it.
@@ -42,7 +45,7 @@ impl Item {
     pub(crate) fn recipient(&self) -> Option<&Recipient> {
         match self {
             Self::Copy(explosion, place) => explosion.recipients.get(*place),
-            Self::Own(..) => None,
+            Self::Own(..) | Self::Aggregate(..) => None,
         }
     }
 
@@ -50,14 +53,18 @@ impl Item {
     pub(crate) fn request(&self) -> Option<OutRequest> {
         match self {
             Self::Copy(explosion, _) => Some(explosion.copy(self.recipient()?)),
-            Self::Own(_, request) => Some(request.as_ref().clone()),
+            Self::Own(_, request) | Self::Aggregate(_, request, ..) => {
+                Some(request.as_ref().clone())
+            }
         }
     }
 
     fn key(&self) -> String {
         match self {
             Self::Copy(..) => self.recipient().map(|r| r.uri.key()),
-            Self::Own(address, _) => Uri::parse(address).ok().map(|uri| uri.key()),
+            Self::Own(address, _) | Self::Aggregate(address, ..) => {
+                Uri::parse(address).ok().map(|uri| uri.key())
+            }
         }
         .unwrap_or_default()
     }
@@ -65,7 +72,9 @@ impl Item {
     fn own_octets(&self) -> usize {
         match self {
             Self::Copy(..) => 0,
-            Self::Own(_, request) => request.body.as_ref().map_or(0, |b| b.octets.len()),
+            Self::Own(_, request) | Self::Aggregate(_, request, ..) => {
+                request.body.as_ref().map_or(0, |b| b.octets.len())
+            }
         }
     }
 }
@@ -73,7 +82,7 @@ impl Item {
 impl Queue {
     pub(crate) fn new(per_s: u32) -> Self {
         Self {
-            ready: VecDeque::new(),
+            ready: Turns::new(),
             freed: VecDeque::new(),
             busy: HashMap::new(),
             held_count: 0,
@@ -99,20 +108,24 @@ impl Queue {
             && self.octets.saturating_add(octets) <= PAGER_OCTETS_MAX
     }
 
-    /// Takes all copies of a MESSAGE.
-    pub(crate) fn push_copies(&mut self, explosion: Explosion) {
+    /// Takes all copies of a MESSAGE of this sender.
+    pub(crate) fn push_copies(&mut self, sender: &str, explosion: Explosion) {
+        if explosion.recipients.is_empty() {
+            return;
+        }
         self.octets = self.octets.saturating_add(explosion.octets());
         let explosion = Arc::new(explosion);
-        let places = 0..explosion.recipients.len();
-        self.ready
-            .extend(places.map(|place| Item::Copy(explosion.clone(), place)));
+        for place in 0..explosion.recipients.len() {
+            self.ready
+                .push(sender, Item::Copy(explosion.clone(), place));
+        }
     }
 
-    /// Takes a MESSAGE of our own.
-    pub(crate) fn push_own(&mut self, address: String, request: OutRequest) {
-        let item = Item::Own(address, Box::new(request));
+    /// Takes a MESSAGE of our own. Those to one address are one sender's.
+    pub(crate) fn push_own(&mut self, item: Item) {
         self.octets = self.octets.saturating_add(item.own_octets());
-        self.ready.push_back(item);
+        let sender = format!("to {}", item.key());
+        self.ready.push(&sender, item);
     }
 
     /// The next MESSAGE that may leave now.
@@ -120,24 +133,21 @@ impl Queue {
         if outstanding >= PAGER_OUTSTANDING_MAX {
             return None;
         }
-        if !self.freed.is_empty() {
-            return self
-                .rate
-                .take(now)
-                .then(|| self.freed.pop_front())
-                .flatten();
+        if now < self.rate.next_ns() {
+            return None;
         }
-        while let Some(item) = self.ready.pop_front() {
+        if let Some(item) = self.freed.pop_front() {
+            self.rate.take(now);
+            return Some(item);
+        }
+        while let Some(item) = self.ready.pop() {
             let key = item.key();
             if let Some(held) = self.busy.get_mut(&key) {
                 held.push_back(item);
                 self.held_count = self.held_count.saturating_add(1);
                 continue;
             }
-            if !self.rate.take(now) {
-                self.ready.push_front(item);
-                return None;
-            }
+            self.rate.take(now);
             self.busy.insert(key, VecDeque::new());
             return Some(item);
         }
@@ -158,14 +168,14 @@ impl Queue {
         }
         let freed = match item {
             Item::Copy(explosion, _) => Arc::into_inner(explosion).map_or(0, |e| e.octets()),
-            own @ Item::Own(..) => own.own_octets(),
+            own @ (Item::Own(..) | Item::Aggregate(..)) => own.own_octets(),
         };
         self.octets = self.octets.saturating_sub(freed);
     }
 
     /// When the next MESSAGE may leave; `None` while none can.
     pub(crate) fn next_ns(&self, outstanding: usize) -> Option<u64> {
-        let has_some = !self.ready.is_empty() || !self.freed.is_empty();
+        let has_some = self.ready.len() > 0 || !self.freed.is_empty();
         let may_send = has_some && outstanding < PAGER_OUTSTANDING_MAX;
         may_send.then(|| self.rate.next_ns())
     }

@@ -1,11 +1,14 @@
 //! MESSAGEs to lists, groups and sessions, and what their senders are told.
 
-use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, uri};
-use crate::focus::{PagerPolicy, Policy, SOFTWARE};
+use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, sdp, uri};
+use crate::focus::{
+    PagerPolicy, Policy, SOFTWARE, SystemContent, SystemMessage, SystemMessageError,
+};
 use crate::groups::{Group, Rights, Rule};
 use crate::limits::NS_PER_S;
 use crate::ua::{
-    Answer, Body, Headers, Method, OutRequest, Peer, Request, Transport, TxnId, UaEvent,
+    Answer, Body, Headers, Method, Origin, OutRequest, Peer, Request, Response, Transport, TxnId,
+    UaEvent,
 };
 
 const GROUP: &str = "sip:team@im.example";
@@ -709,4 +712,196 @@ fn shutdown_tells_what_is_known_and_takes_nothing_new() {
             .status,
         503
     );
+}
+
+#[test]
+fn aggregate_that_finds_no_way_goes_one_by_one() {
+    let mut world = World::new();
+    let body = asking_list("m1", "positive-delivery", &["bob", "carol"]);
+    world.message(FACTORY, caller("alice"), body);
+    world.answered(200);
+    for user in ["bob", "carol"] {
+        let body = notification("m1", user, "delivery", "delivered");
+        world.message(FACTORY, caller(user), body);
+    }
+    let (transaction, _) = world.messages().remove(0);
+    let response = Response {
+        status: 503,
+        reason: String::new(),
+        headers: Headers::new(),
+        body: None,
+        origin: Origin::Transport,
+    };
+    world.ua(UaEvent::Response {
+        transaction,
+        response,
+    });
+    for user in ["bob", "carol"] {
+        let told = world.answered(200);
+        assert_eq!(told.len(), 1);
+        assert!(text(&told[0]).contains(user));
+        assert!(!text(&told[0]).contains("multipart"));
+    }
+    assert!(world.messages().is_empty());
+    world.finish();
+}
+
+fn notice(content: SystemContent, wants_answer: bool) -> SystemMessage {
+    let recipients = [
+        "sip:bob@example.com",
+        "tel:+15550100",
+        "sip:bob@example.com",
+    ];
+    SystemMessage {
+        recipients: recipients.into_iter().map(uri).collect(),
+        content,
+        wants_answer,
+    }
+}
+
+// covers: SYS-5.4-01, SYS-5.4-02, SYS-5.4-04, SYS-5.4-05, SYS-5.4-06
+#[test]
+fn system_message_goes_to_each_user_in_the_servers_name() {
+    let mut world = World::new();
+    let message = notice(SystemContent::Inline(plain("Maintenance at noon")), false);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    let copies = world.answered(200);
+    let uris: Vec<&str> = copies.iter().map(|c| c.uri.as_str()).collect();
+    assert_eq!(uris, ["sip:bob@example.com", "tel:+15550100"]);
+    for copy in copies {
+        assert_eq!(copy.method, Method::Message);
+        assert_eq!(copy.from, "<sip:im.example>");
+        assert_eq!(
+            copy.headers.first("P-Asserted-Identity"),
+            Some("<sip:im.example>")
+        );
+        let accept = copy.headers.first("Accept-Contact").unwrap();
+        assert!(
+            accept
+                .split(';')
+                .any(|t| t == "+g.oma.sip-im.system-message")
+        );
+        assert_eq!(copy.headers.first("Server"), Some(SOFTWARE));
+        assert_eq!(copy.body, Some(plain("Maintenance at noon")));
+    }
+    world.finish();
+}
+
+// covers: SYS-5.4-03
+#[test]
+fn large_or_answered_system_message_points_at_a_document() {
+    let mut world = World::new();
+    let large = SystemContent::Inline(plain(&"x".repeat(1301)));
+    let small = SystemContent::Inline(plain("Agree?"));
+    for message in [notice(large, false), notice(small, true)] {
+        let sent = world.focus.send_system_message(world.now, &message);
+        assert_eq!(sent, Err(SystemMessageError::NeedsDocument));
+    }
+    let url = "https://im.example/terms?x=1".to_owned();
+    let message = notice(SystemContent::Document(url), true);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    for copy in world.answered(200) {
+        let body = copy.body.as_ref().unwrap();
+        assert_eq!(
+            body.content_type,
+            "message/external-body; access-type=\"URL\"; URL=\"https://im.example/terms?x=1\""
+        );
+        assert_eq!(
+            text(&copy),
+            "Content-Type: text/html\r\nContent-Disposition: render\r\n\r\n"
+        );
+    }
+}
+
+#[test]
+fn system_message_that_cannot_be_sent_says_why() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            recipients_max: 1,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let hello = || SystemContent::Inline(plain("Hello"));
+    let nobody = SystemMessage {
+        recipients: Vec::new(),
+        ..notice(hello(), false)
+    };
+    let one = |content| SystemMessage {
+        recipients: vec![uri("sip:bob@example.com")],
+        ..notice(content, false)
+    };
+    let file = SystemContent::Document("file:///etc/passwd".into());
+    let quoted = SystemContent::Document("http://h/\";x=\"".into());
+    for (message, expected) in [
+        (nobody, SystemMessageError::NoRecipient),
+        (
+            notice(hello(), false),
+            SystemMessageError::TooManyRecipients,
+        ),
+        (one(file), SystemMessageError::Url),
+        (one(quoted), SystemMessageError::Url),
+    ] {
+        let sent = world.focus.send_system_message(world.now, &message);
+        assert_eq!(sent, Err(expected));
+    }
+    world.focus.begin_shutdown(world.now);
+    let sent = world.focus.send_system_message(world.now, &one(hello()));
+    assert_eq!(sent, Err(SystemMessageError::Draining));
+    world.settle();
+    assert!(world.messages().is_empty());
+}
+
+#[test]
+fn short_list_does_not_wait_for_a_long_one() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            messages_per_s: 10,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let many: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(
+        world.message(FACTORY, caller("alice"), list(&many)).status,
+        202
+    );
+    assert_eq!(
+        world
+            .message(FACTORY, caller("carol"), list(&["x", "y"]))
+            .status,
+        202
+    );
+    let mut order = Vec::new();
+    while order.len() < 22 {
+        order.extend(world.answered(200).into_iter().map(|copy| copy.uri));
+        if order.len() < 22 {
+            world.wait();
+        }
+    }
+    let place = |user: &str| {
+        order
+            .iter()
+            .position(|u| *u == format!("sip:{user}@example.com"))
+    };
+    assert!(place("y") < place("u5"), "{order:?}");
+    assert!(place("u18") < place("u19"));
+    world.finish();
+}
+
+#[test]
+fn message_to_a_session_of_one_is_accepted_and_keeps_nothing() {
+    let mut world = World::with(policy(), [team()]);
+    let call = world.invite(GROUP, caller("alice"), sdp("alice"));
+    world.acknowledge(call);
+    let session = format!("sip:{}@im.example", world.room());
+    for _ in 0..3 {
+        let answer = world.message(&session, caller("alice"), plain("Anybody?"));
+        assert_eq!(answer.status, 202);
+    }
+    assert!(world.messages().is_empty());
+    world.finish();
 }
