@@ -7,7 +7,7 @@ use std::io::Write as _;
 use crate::byte_range::ByteRange;
 use crate::content_type::ContentType;
 use crate::end_line::{ContinuationFlag, EndLine};
-use crate::header::{HeaderLine, RelayedHeaders};
+use crate::header::{Field, HeaderLine, Headers, RelayedHeaders};
 use crate::ident::{MessageId, TransactionId};
 use crate::method::Method;
 use crate::path::PathValue;
@@ -52,6 +52,46 @@ pub fn start_line(out: &mut Vec<u8>, tid: TransactionId, method: &Method) {
     out.extend_from_slice(tid.as_bytes());
     out.push(b' ');
     out.extend_from_slice(method.as_str().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `MSRP tid status comment`. Control characters in the comment become spaces.
+pub fn status_line(
+    out: &mut Vec<u8>,
+    tid: TransactionId,
+    status: StatusCode,
+    comment: Option<&str>,
+) {
+    out.extend_from_slice(b"MSRP ");
+    out.extend_from_slice(tid.as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(&status.digits());
+    self::comment(out, comment);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// One header line with a value of ours. Control characters in it become spaces.
+pub fn text_field(out: &mut Vec<u8>, name: &'static str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(b':');
+    comment(out, Some(value));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The header lines of a request or response that were read before, all but its paths: what a relay hands on unchanged.
+///
+/// # Spec
+/// RFC 4976 s.6.4.2, s.6.4.3.
+pub fn lines_behind_paths(out: &mut Vec<u8>, headers: Headers<'_>) {
+    for line in headers {
+        if !matches!(line.field(), Field::ToPath | Field::FromPath) {
+            header_line(out, &line);
+        }
+    }
+}
+
+/// The blank line between the header section and the body.
+pub fn blank_line(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
@@ -114,12 +154,7 @@ pub fn response(
     to: impl PathValue,
     from: impl PathValue,
 ) {
-    out.extend_from_slice(b"MSRP ");
-    out.extend_from_slice(tid.as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(&status.digits());
-    self::comment(out, comment);
-    out.extend_from_slice(b"\r\n");
+    status_line(out, tid, status, comment);
     paths(out, to, from);
     end_line(out, tid, ContinuationFlag::Last);
 }

@@ -285,3 +285,25 @@ proptest! {
         prop_assert_eq!(ByteRange::parse(range.to_string().as_bytes()), Ok(range));
     }
 }
+
+#[test]
+fn lines_behind_paths_are_handed_on_without_the_paths() {
+    let input =
+        b"MSRP a786hjs2 NICKNAME\r\nTo-Path: msrp://a:1/b;tcp\r\nFrom-Path: msrp://c:1/d;tcp\r\n\
+                  Use-Nickname: \"x\"\r\nX-Other:  y \r\n-------a786hjs2$\r\n";
+    let mut decoder = Decoder::new(Limits::default());
+    let step = decoder.decode(input).unwrap();
+    let Some(Event::Request(head)) = step.event else {
+        panic!("{step:?}");
+    };
+    let mut out = Vec::new();
+    encode::lines_behind_paths(&mut out, head.headers());
+    assert_eq!(out, b"Use-Nickname: \"x\"\r\nX-Other: y\r\n");
+}
+
+#[test]
+fn text_field_with_control_characters_stays_one_line() {
+    let mut out = Vec::new();
+    encode::text_field(&mut out, "Expires", "9\r\nX: y");
+    assert_eq!(out, b"Expires: 9  X: y\r\n");
+}
