@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::mix::Mix;
+use crate::part::Part;
 use crate::schedule::Spacing;
 
 /// Puts load on an MSRP switch or conference server and verifies every copy of every message.
@@ -92,6 +93,22 @@ pub struct Cli {
     /// Use the MSRP sessions of this file instead of joining by SIP.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["room", "rooms", "participants", "prefix"])]
     pub sessions: Option<PathBuf>,
+    /// Pairs instead of rooms: the two MSRP sessions of each pair are in this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sessions", "room", "rooms", "participants", "prefix"])]
+    pub pairs: Option<PathBuf>,
+    /// Pairs over this relay, which gives URIs by AUTH (RFC 4976).
+    #[arg(long, value_name = "URI", requires = "relay_users",
+        conflicts_with_all = ["pairs", "sessions", "room", "rooms", "participants", "prefix", "part"])]
+    pub relay: Option<String>,
+    /// Who may use the relay: a file with NAME:PASSWORD on each line. Participants take them in turn.
+    #[arg(long, value_name = "FILE", requires = "relay")]
+    pub relay_users: Option<PathBuf>,
+    /// How many pairs use the relay.
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "relay")]
+    pub relay_pairs: u32,
+    /// Take this part of the list of --sessions or --pairs only: 1/3, 2/3 and 3/3 on three machines.
+    #[arg(long, value_name = "I/N")]
+    pub part: Option<Part>,
     /// Raise the rate from --rate on until goodput falls behind the offered load or p99 exceeds --p99-max.
     #[arg(long, conflicts_with = "window")]
     pub step: bool,

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use msrp_wire::MsrpPathBuf;
 use ring_io::Waker;
 
 use crate::account::{Counts, Ledger};
@@ -44,6 +45,8 @@ pub struct Seat {
 pub enum Command {
     /// Connect and bind this session. [`Event::Up`] or [`Event::Lost`] follows.
     Attach(Box<Seat>),
+    /// Send what this participant says this way. The first time it is bound by that: [`Event::Up`] follows.
+    Route(u32, Box<MsrpPathBuf>),
     /// Run this stage.
     Begin(Stage),
     /// Send [`Event::Interval`].
@@ -59,6 +62,8 @@ pub enum Command {
 pub enum Event {
     /// A session is bound.
     Up(u32),
+    /// A relay gave a participant these URIs, at first or when they were asked for again.
+    Granted(u32, Box<MsrpPathBuf>),
     /// A session ended: number and reason.
     Lost(u32, String),
     /// Latencies of copies since the last tick.
@@ -155,8 +160,18 @@ impl Engine {
 
     /// Gives a participant to its thread.
     pub fn attach(&self, seat: Seat) {
-        let thread = &self.threads[seat.number as usize % self.threads.len()];
+        let thread = self.thread_of(seat.number);
         thread.tell(Command::Attach(Box::new(seat)));
+    }
+
+    /// Tells a participant which way its messages go.
+    pub fn route(&self, number: u32, way: MsrpPathBuf) {
+        let thread = self.thread_of(number);
+        thread.tell(Command::Route(number, Box::new(way)));
+    }
+
+    fn thread_of(&self, number: u32) -> &Thread {
+        &self.threads[number as usize % self.threads.len()]
     }
 
     /// Tells all threads the same.

@@ -19,20 +19,24 @@
 //! | how a copy is checked | [`assembly`], [`tracker`] |
 //! | the account | [`account`] |
 //! | sockets and the data path | [`engine`] |
-//! | joining | [`sip`], [`sessions`] |
+//! | joining | [`sip`], [`sessions`], [`pairs`], [`authorization`] |
 //! | a run from start to end | [`run`], [`summary`] |
 
 #![forbid(unsafe_code)]
 
 pub mod account;
 pub mod assembly;
+pub mod authorization;
 pub mod cli;
 pub mod clock;
 pub mod content;
 pub mod engine;
 pub mod latency;
 pub mod limits;
+pub mod local_uri;
 pub mod mix;
+pub mod pairs;
+pub mod part;
 pub mod pattern;
 pub mod plan;
 pub mod process;

@@ -10,6 +10,7 @@ use crate::cli::{Backend, Cli, SipTransport, YesNo};
 use crate::content::SIZE_MIN;
 use crate::limits::{PARTICIPANTS_MAX, SIZE_MAX};
 use crate::mix::Mix;
+use crate::pairs::{self, Pair};
 use crate::sessions::{self, Session};
 use crate::stage::Pace;
 
@@ -136,10 +137,7 @@ impl Plan {
     /// # Errors
     /// A sentence that says what to change.
     pub fn of(cli: &Cli, run: u32) -> Result<Self, String> {
-        let (entrance, rooms) = match &cli.sessions {
-            Some(file) => listed(cli, sessions::read(file)?)?,
-            None => by_sip(cli)?,
-        };
+        let (entrance, rooms) = entrance(cli)?;
         let participants: usize = rooms.iter().map(|room| room.identities.len()).sum();
         if participants > PARTICIPANTS_MAX as usize {
             return Err(format!(
@@ -216,6 +214,27 @@ impl Room {
     }
 }
 
+fn entrance(cli: &Cli) -> Result<(Entrance, Vec<Room>), String> {
+    if let Some(file) = &cli.sessions {
+        return listed(cli, sessions::read(file)?);
+    }
+    if let Some(file) = &cli.pairs {
+        let pairs = pairs::read(file)?;
+        let mine = match cli.part {
+            Some(part) => part.of_list(pairs),
+            None => pairs,
+        };
+        return paired(cli, mine);
+    }
+    if let Some((relay, users)) = cli.relay.as_ref().zip(cli.relay_users.as_ref()) {
+        return paired(cli, pairs::over_relay(relay, users, cli.relay_pairs)?);
+    }
+    if cli.part.is_some() {
+        return Err("--part needs a list to divide: --sessions or --pairs".to_owned());
+    }
+    by_sip(cli)
+}
+
 fn by_sip(cli: &Cli) -> Result<(Entrance, Vec<Room>), String> {
     let entrance = SipEntrance {
         server: cli.server,
@@ -241,23 +260,50 @@ fn by_sip(cli: &Cli) -> Result<(Entrance, Vec<Room>), String> {
 }
 
 fn listed(cli: &Cli, list: Vec<sessions::Listed>) -> Result<(Entrance, Vec<Room>), String> {
-    let mut rooms: Vec<(String, u32, Vec<String>)> = Vec::new();
-    let mut listed = Vec::new();
-    for (number, entry) in (0_u32..).zip(list) {
-        match rooms.last_mut().filter(|(uri, _, _)| *uri == entry.room) {
-            Some((_, _, identities)) => identities.push(entry.identity),
-            None => rooms.push((entry.room, number, vec![entry.identity])),
+    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
+    for entry in list {
+        let member = (entry.identity, entry.session);
+        match groups.last_mut().filter(|(uri, _)| *uri == entry.room) {
+            Some((_, members)) => members.push(member),
+            None => groups.push((entry.room, vec![member])),
         }
-        listed.push(entry.session);
     }
-    let rooms = rooms
-        .into_iter()
-        .map(|(uri, first, identities)| room(cli, uri, first, identities))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mine = match cli.part {
+        Some(part) => part.of_rooms(groups),
+        None => groups,
+    };
+    numbered(cli, mine)
+}
+
+/// Each pair is a room of two.
+fn paired(cli: &Cli, list: Vec<Pair>) -> Result<(Entrance, Vec<Room>), String> {
+    let groups = list.into_iter().enumerate().map(|(pair, sessions)| {
+        let names = ["a", "b"].map(|leg| format!("sip:{pair}{leg}@{PAIRS_HOST}"));
+        let members = names.into_iter().zip(sessions).collect();
+        (format!("sip:pair{pair}@{PAIRS_HOST}"), members)
+    });
+    numbered(cli, groups.collect())
+}
+
+/// A participant whose session is there already: its URI and the session.
+type Member = (String, Session);
+
+fn numbered(
+    cli: &Cli,
+    groups: Vec<(String, Vec<Member>)>,
+) -> Result<(Entrance, Vec<Room>), String> {
+    let (mut rooms, mut sessions, mut first) = (Vec::new(), Vec::new(), 0_u32);
+    for (uri, members) in groups {
+        let (identities, some): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        let room = room(cli, uri, first, identities)?;
+        first = first.saturating_add(u32::try_from(some.len()).unwrap_or(u32::MAX));
+        sessions.extend(some);
+        rooms.push(room);
+    }
     if rooms.is_empty() {
-        return Err("the session list is empty".to_owned());
+        return Err("there is nobody in the list, or in this part of it".to_owned());
     }
-    Ok((Entrance::Listed(listed), rooms))
+    Ok((Entrance::Listed(sessions), rooms))
 }
 
 fn room(cli: &Cli, uri: String, first: u32, identities: Vec<String>) -> Result<Room, String> {
@@ -313,7 +359,7 @@ fn load(cli: &Cli, run: u32) -> Result<Load, String> {
             Backend::Uring => Want::Uring,
             Backend::Epoll => Want::Epoll,
         },
-        seed: cli.seed,
+        seed: cli.part.map_or(cli.seed, |part| part.seed(cli.seed)),
         run,
         per_connection: cli.per_connection.max(1) as usize,
     })
@@ -353,6 +399,8 @@ fn more_than(name: &str, value: f64, least: f64) -> Result<f64, String> {
     }
 }
 
+/// The domain of participants of pairs, who have no URIs of their own. Source: RFC 2606 s.2.
+const PAIRS_HOST: &str = "pairs.invalid";
 const TEXT_OCTETS: u32 = 200;
 const FILE_OCTETS: u32 = 1024 * 1024;
 /// Up to this size a chunk need not be interruptible. Source: RFC 4975 s.5.1.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use msrp_wire::MsrpPathBuf;
 use rand_core::{OsRng, TryRngCore};
 
 use crate::account::{Account, Counts, Ledger};
@@ -13,6 +14,7 @@ use crate::clock::{Clock, nanoseconds};
 use crate::engine::{Command, Engine, Event, Seat};
 use crate::latency::Latencies;
 use crate::limits::JOIN_TIME_MAX;
+use crate::pairs;
 use crate::plan::{Entrance, Plan, Room};
 use crate::process::Usage;
 use crate::sessions::Session;
@@ -73,6 +75,8 @@ struct Run<'a> {
     /// By number of participant: whether the server ended its dialog.
     is_ended: Vec<bool>,
     lost_count: usize,
+    /// By number of participant: the URIs that its relay gave it.
+    use_paths: Vec<Option<MsrpPathBuf>>,
 }
 
 /// How a wait for one thing ended.
@@ -103,6 +107,7 @@ impl<'a> Run<'a> {
             sip,
             is_ended: vec![false; plan.participants()],
             lost_count: 0,
+            use_paths: vec![None; plan.participants()],
         };
         if let Err(reason) = run.enter() {
             run.leave();
@@ -378,16 +383,50 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn hear(&self, wait: Duration) -> Heard {
+    fn hear(&mut self, wait: Duration) -> Heard {
         match self.engine.events().recv_timeout(wait) {
             Ok(Event::Up(_)) => Heard::Up,
             Ok(Event::Lost(number, reason)) => Heard::Lost(number, reason),
+            Ok(Event::Granted(number, use_path)) => match self.on_granted(number, *use_path) {
+                Ok(()) => Heard::Nothing,
+                Err(reason) => Heard::Other(Event::Failed(reason)),
+            },
             Ok(other) => Heard::Other(other),
             Err(RecvTimeoutError::Timeout) => Heard::Nothing,
             Err(RecvTimeoutError::Disconnected) => {
                 Heard::Other(Event::Failed("the load threads have ended".to_owned()))
             }
         }
+    }
+
+    /// Notes what a relay gave to a participant. When both of a pair have something, each is told its way to the other,
+    /// the first time and whenever one of the two gets other URIs.
+    fn on_granted(&mut self, number: u32, use_path: MsrpPathBuf) -> Result<(), String> {
+        let Entrance::Listed(sessions) = &self.plan.entrance else {
+            return Ok(());
+        };
+        if let Some(known) = self.use_paths.get_mut(number as usize) {
+            if known.as_ref().is_some_and(|k| k.raw() == use_path.raw()) {
+                return Ok(());
+            }
+            *known = Some(use_path);
+        }
+        // Pairs are numbered through: 0 and 1 belong together, 2 and 3, and so on.
+        let (one, two) = (number & !1, number | 1);
+        for (own, peer) in [(one, two), (two, one)] {
+            let paths = (self.use_path(own), self.use_path(peer));
+            if let (Some(mine), Some(theirs)) = paths
+                && let Some(session) = sessions.get(peer as usize)
+            {
+                let way = pairs::way(mine, theirs, &session.local)?;
+                self.engine.route(own, way);
+            }
+        }
+        Ok(())
+    }
+
+    fn use_path(&self, number: u32) -> Option<&MsrpPathBuf> {
+        self.use_paths.get(number as usize)?.as_ref()
     }
 
     fn on_lost(&mut self, number: u32, reason: &str) {

@@ -11,9 +11,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
 use serde::Deserialize;
+
+use crate::authorization::RelayUser;
 
 /// One session, ready to be bound by its first request.
 #[derive(Debug, Clone)]
@@ -24,6 +27,17 @@ pub struct Session {
     pub remote: MsrpPathBuf,
     /// Where to connect to.
     pub connect: SocketAddr,
+    /// How it is bound.
+    pub binding: Binding,
+}
+
+/// How a session is bound to its connection.
+#[derive(Debug, Clone)]
+pub enum Binding {
+    /// By a SEND without a body.
+    Send,
+    /// By AUTH to this relay; the way to the peer is known afterwards.
+    Auth(Arc<RelayUser>, MsrpUriBuf),
 }
 
 impl Session {
@@ -66,6 +80,33 @@ struct Entry {
     connect: SocketAddr,
 }
 
+/// What a file says of one session.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Leg {
+    local_uri: String,
+    remote_path: String,
+    connect: SocketAddr,
+}
+
+impl Leg {
+    /// The session, bound by a SEND.
+    ///
+    /// # Errors
+    /// A sentence: which URI is illegal.
+    pub(crate) fn session(self) -> Result<Session, String> {
+        let local = MsrpUriBuf::parse(&self.local_uri).map_err(|e| format!("local_uri: {e}"))?;
+        let remote =
+            MsrpPathBuf::parse(&self.remote_path).map_err(|e| format!("remote_path: {e}"))?;
+        Ok(Session {
+            local,
+            remote,
+            connect: self.connect,
+            binding: Binding::Send,
+        })
+    }
+}
+
 /// Reads a session list. Participants of one room come out together, in the order of the file.
 ///
 /// # Errors
@@ -86,16 +127,15 @@ fn parse(text: &str) -> Result<Vec<Listed>, String> {
 }
 
 fn listed(entry: Entry) -> Result<Listed, String> {
-    let local = MsrpUriBuf::parse(&entry.local_uri).map_err(|e| format!("local_uri: {e}"))?;
-    let remote = MsrpPathBuf::parse(&entry.remote_path).map_err(|e| format!("remote_path: {e}"))?;
+    let leg = Leg {
+        local_uri: entry.local_uri,
+        remote_path: entry.remote_path,
+        connect: entry.connect,
+    };
     Ok(Listed {
         room: entry.room,
         identity: entry.identity,
-        session: Session {
-            local,
-            remote,
-            connect: entry.connect,
-        },
+        session: leg.session()?,
     })
 }
 

@@ -9,7 +9,7 @@
 //! answered as they come.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use msrp_sip::ua::{
     TxnId, UaEvent,
 };
 use msrp_sip::ua_rsipstack::{self, Ua, UaConfig, UaHandle, UaLimits};
-use msrp_wire::{Host, Ident, MsrpPathBuf, MsrpUriBuf, Scheme};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf};
 use rand_core::{OsRng, TryRngCore};
 use tokio::net::lookup_host;
 use tokio::runtime::Runtime;
@@ -27,8 +27,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{JOINING_MAX, LEAVE_TIME_MAX};
+use crate::local_uri;
 use crate::plan::{Room, SipEntrance};
-use crate::sessions::Session;
+use crate::sessions::{Binding, Session};
 
 /// What joining tells, by number of participant.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ impl Sip {
 }
 
 async fn start_ua(entrance: SipEntrance) -> Result<Ua, String> {
-    let own = own_address(entrance.server).map_err(|e| e.to_string())?;
+    let own = local_uri::own_address(entrance.server).map_err(|e| e.to_string())?;
     let (server, transport) = (entrance.server, entrance.transport);
     let config = UaConfig {
         bind: vec![(transport, SocketAddr::new(own, 0))],
@@ -103,18 +104,6 @@ async fn start_ua(entrance: SipEntrance) -> Result<Ua, String> {
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.map_err(|e| e.to_string())
-}
-
-/// The address of this host from which packets to the server leave.
-fn own_address(server: SocketAddr) -> std::io::Result<IpAddr> {
-    let any: IpAddr = match server {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    // Connecting a UDP socket sends nothing; it only chooses the way.
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect(server)?;
-    Ok(socket.local_addr()?.ip())
 }
 
 /// All participants, as one task sees them.
@@ -301,22 +290,10 @@ impl Agent {
 
 /// The media of a participant that opens the connection itself, with a session URI of its own.
 fn own_media(address: IpAddr) -> Result<Local, String> {
-    let mut octets = [0; 16];
-    OsRng
-        .try_fill_bytes(&mut octets)
-        .map_err(|e| e.to_string())?;
-    let bits = u128::from_le_bytes(octets);
-    let session = Ident::from_random(bits);
-    let host = match address {
-        IpAddr::V4(v4) => Host::V4(v4),
-        IpAddr::V6(v6) => Host::V6(v6),
-    };
-    let port = Some(DISCARD_PORT);
-    let transport = msrp_wire::Transport::Tcp;
-    let path = MsrpUriBuf::compose(Scheme::Msrp, host, port, Some(session.as_str()), transport);
-    let path = path.map_err(|e| e.to_string())?;
-    let number = u64::from(u32::try_from(bits >> 96).unwrap_or_default());
-    let mut local = Local::new((address.to_string(), DISCARD_PORT), path, number);
+    let path = local_uri::draw(address)?;
+    let number = OsRng.try_next_u32().map_err(|e| e.to_string())?;
+    let number = u64::from(number);
+    let mut local = Local::new((address.to_string(), local_uri::DISCARD_PORT), path, number);
     local.accept_types = vec!["message/cpim".to_owned()];
     local.accept_wrapped_types = vec!["*".to_owned()];
     local.setup = Setup::Active;
@@ -343,6 +320,7 @@ async fn read_answer(response: &Response, local: MsrpUriBuf) -> Result<Session, 
         .map_err(|e| e.to_string())?;
     Ok(Session {
         local,
+        binding: Binding::Send,
         remote: remote.map_err(|e| e.to_string())?,
         connect: addresses
             .next()
@@ -412,8 +390,6 @@ const FEATURE_TAG: &str = "+g.oma.sip-im";
 const USER_AGENT: &str = concat!("IM-client/OMA1.0 msrpload/", env!("CARGO_PKG_VERSION"));
 /// The methods that are answered.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
-/// The port of a side to which nobody connects. Source: RFC 4145 s.4.1.
-const DISCARD_PORT: u16 = 9;
 /// Longest time between two joins.
 const GAP_MAX_S: f64 = 60.0;
 /// How far joins may make up for a pause.

@@ -1,9 +1,11 @@
 //! One participant: its session, and both directions of it.
 
+use std::sync::Arc;
+
 use msrp_wire::encode::{self, SendTail};
 use msrp_wire::{
-    Body, ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, RequestHead,
-    ResponseHead, SuccessReport, TransactionId,
+    Body, ByteRange, ContinuationFlag, FailureReport, Method, MsrpPathBuf, RelayedHeaders,
+    RequestHead, ResponseHead, SuccessReport, TransactionId,
 };
 
 use super::Seat;
@@ -12,6 +14,8 @@ use super::desk::Desk;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::account::Ledger;
+use crate::authorization::{Authorization, Grant, Verdict};
+use crate::sessions::Binding;
 
 /// One participant.
 pub(super) struct Leg {
@@ -23,13 +27,16 @@ pub(super) struct Leg {
     /// Whether it waits for its turn to write on the connection.
     pub(super) is_queued: bool,
     inbox: Inbox,
+    /// The URI that a relay gives, when the session goes over one.
+    authorization: Option<Authorization>,
 }
 
 /// How far a session is.
 ///
 /// ```text
-///   Connecting --connected--> Binding --2xx--> Up
-///        \-----------------------\--------------\----> Lost
+///   Connecting --connected--> Binding --2xx----------------------> Up
+///        |  \--over a relay--> Authorizing --URIs of both known---^ |
+///        '--------------------------'------------------------------'---> Lost
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
@@ -37,6 +44,8 @@ pub(super) enum State {
     Connecting,
     /// The first request waits for its answer.
     Binding(TransactionId),
+    /// The relay is asked for a URI, or the other one of the pair has none yet.
+    Authorizing,
     /// In the room.
     Up,
     /// Over before the end of the run: why.
@@ -44,18 +53,32 @@ pub(super) enum State {
 }
 
 /// What input led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
     /// The session is bound.
     Bound,
     /// The first request was refused with this status.
     Refused(u16),
+    /// The relay has to be asked with credentials.
+    Challenged,
+    /// The relay gave URIs.
+    Granted(Grant),
+    /// The relay gives no URI: why.
+    Denied(String),
 }
 
 impl Leg {
     pub(super) fn new(seat: Seat, connection: usize, desk: &Desk) -> Self {
+        let authorization = match &seat.session.binding {
+            Binding::Send => None,
+            Binding::Auth(user, relay) => {
+                let (user, relay) = (Arc::clone(user), relay.clone());
+                Some(Authorization::new(user, relay, seat.session.local.clone()))
+            }
+        };
         Self {
             inbox: Inbox::new(&seat, desk),
+            authorization,
             seat,
             connection,
             state: State::Connecting,
@@ -69,11 +92,40 @@ impl Leg {
         self.state == State::Up
     }
 
-    /// Writes the request that binds the session to the connection: a SEND without a body.
+    /// Writes the request that binds the session to the connection: AUTH to a relay, or a SEND without a body.
+    ///
+    /// # Errors
+    /// A sentence: the challenge of the relay cannot be answered.
     ///
     /// # Spec
-    /// RFC 4975 s.5.4.
-    pub(super) fn bind(&mut self, out: &mut Out, desk: &mut Desk) {
+    /// RFC 4975 s.5.4, RFC 4976 s.5.1.
+    pub(super) fn bind(&mut self, out: &mut Out, desk: &mut Desk) -> Result<(), String> {
+        if self.authorization.is_some() {
+            self.state = State::Authorizing;
+            return self.authorize(out, desk);
+        }
+        self.bind_by_send(out, desk);
+        Ok(())
+    }
+
+    /// Asks the relay for a URI, or for the one that is there to be kept.
+    ///
+    /// # Errors
+    /// A sentence: the challenge of the relay cannot be answered.
+    pub(super) fn authorize(&mut self, out: &mut Out, desk: &mut Desk) -> Result<(), String> {
+        match &mut self.authorization {
+            Some(authorization) => authorization.request(out.tail(), desk.draw_transaction_id()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends over these URIs from now on. `true` when the session can be used only now.
+    pub(super) fn route(&mut self, way: MsrpPathBuf) -> bool {
+        self.seat.session.remote = way;
+        self.state == State::Authorizing
+    }
+
+    fn bind_by_send(&mut self, out: &mut Out, desk: &mut Desk) {
         let tid = desk.draw_transaction_id();
         let tail = SendTail {
             message_id: desk.draw_message_id(),
@@ -117,6 +169,14 @@ impl Leg {
         head: &ResponseHead<'_>,
         desk: &mut Desk,
     ) -> Option<Change> {
+        let awaiting = self.authorization.as_mut();
+        if let Some(authorization) = awaiting.filter(|a| a.awaits(head.transaction_id)) {
+            return Some(match authorization.handle_response(head) {
+                Verdict::Challenged => Change::Challenged,
+                Verdict::Granted(grant) => Change::Granted(grant),
+                Verdict::Refused(reason) => Change::Denied(reason),
+            });
+        }
         match self.state {
             State::Binding(tid) if tid == head.transaction_id => Some(bound(head)),
             _ => {
@@ -141,7 +201,9 @@ impl Leg {
             lost: match self.state {
                 State::Lost(reason) => Some(reason),
                 State::Up => None,
-                State::Connecting | State::Binding(_) => Some("was never in the room".to_owned()),
+                State::Connecting | State::Binding(_) | State::Authorizing => {
+                    Some("was never in the room".to_owned())
+                }
             },
             from_room,
             from_private,

@@ -15,13 +15,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use msrp_wire::MsrpPathBuf;
 use ring_io::{Config, ConnKey, Io, Kind, Read, SendOp, SendOutcome, Waker};
 
 use super::connection::Connection;
 use super::desk::Desk;
 use super::leg::{Change, Leg, State};
 use super::{Command, Event, Finish, Progress, Seat};
-use crate::clock::Clock;
+use crate::authorization::Grant;
+use crate::clock::{Clock, nanoseconds};
 use crate::limits::OUT_OCTETS_SOFT;
 use crate::plan::Role;
 use crate::process;
@@ -103,6 +105,8 @@ enum Timer {
     Send(usize),
     /// A slow reader may read again.
     Read(usize),
+    /// A relay has to be asked again, before it forgets the participant.
+    Refresh(usize),
     /// Warm-up is over.
     Measure,
     /// The stage is over.
@@ -188,6 +192,7 @@ impl Worker {
     fn on_command(&mut self, command: Command) -> bool {
         match command {
             Command::Attach(seat) => self.attach(*seat),
+            Command::Route(number, way) => self.route(number, *way),
             Command::Begin(stage) => self.begin(stage),
             Command::Tick => {
                 let interval = self.desk.figures.interval.clone();
@@ -261,8 +266,44 @@ impl Worker {
     fn bind(&mut self, index: usize) {
         let leg = &mut self.legs[index];
         let at = leg.connection;
-        leg.bind(&mut self.connections[at].out, &mut self.desk);
-        self.mark(at);
+        match leg.bind(&mut self.connections[at].out, &mut self.desk) {
+            Ok(()) => self.mark(at),
+            Err(reason) => self.lose(index, reason),
+        }
+    }
+
+    /// Asks the relay of a session again.
+    fn authorize(&mut self, index: usize) {
+        let leg = &mut self.legs[index];
+        if matches!(leg.state, State::Lost(_)) {
+            return;
+        }
+        let at = leg.connection;
+        match leg.authorize(&mut self.connections[at].out, &mut self.desk) {
+            Ok(()) => self.mark(at),
+            Err(reason) => self.lose(index, reason),
+        }
+    }
+
+    fn on_granted(&mut self, index: usize, grant: Grant) {
+        if let Some(expires) = grant.expires {
+            let due = self.desk.now_ns + nanoseconds(expires) / REFRESH_OF * REFRESH_AT;
+            self.timers.push(Reverse((due, Timer::Refresh(index))));
+        }
+        let number = self.legs[index].seat.number;
+        self.tell(Event::Granted(number, Box::new(grant.use_path)));
+    }
+
+    fn route(&mut self, number: u32, way: MsrpPathBuf) {
+        // Sessions that are there already are attached in the order of their numbers.
+        let found = self
+            .legs
+            .binary_search_by_key(&number, |leg| leg.seat.number);
+        if let Ok(index) = found
+            && self.legs[index].route(way)
+        {
+            self.on_bound(index);
+        }
     }
 
     fn begin(&mut self, stage: Stage) {
@@ -312,6 +353,9 @@ impl Worker {
         for (index, change) in changes.drain(..) {
             match change {
                 Change::Bound => self.on_bound(index),
+                Change::Challenged => self.authorize(index),
+                Change::Granted(grant) => self.on_granted(index, grant),
+                Change::Denied(reason) => self.lose(index, reason),
                 Change::Refused(status) => {
                     self.lose(index, format!("the session was refused with {status}"));
                 }
@@ -375,6 +419,7 @@ impl Worker {
                         self.io.read(key, Read::Once);
                     }
                 }
+                Timer::Refresh(index) => self.authorize(index),
                 Timer::Measure => self.cpu_at_measure = process::thread_cpu(),
                 Timer::EndStage => self.end_stage(),
             }
@@ -531,4 +576,7 @@ impl Worker {
 const WAIT_MAX: Duration = Duration::from_millis(20);
 /// Octets that wait for a socket above which it is not read: answers must not pile up without end.
 const REST_OCTETS: usize = 16 * OUT_OCTETS_SOFT;
+/// A URI of a relay is asked for again when three of four parts of its time are over.
+const REFRESH_AT: u64 = 3;
+const REFRESH_OF: u64 = 4;
 const NS_PER_S: u64 = 1_000_000_000;
