@@ -431,6 +431,35 @@ mod tests {
         }
     }
 
+    // covers: PGR-8.3.1.1-03
+    #[test]
+    fn media_of_a_group_say_whether_it_takes_single_messages() {
+        let service = "<oxe:service enabler=\"org.openmobilealliance:IM\">";
+        for (text, expected) in [
+            (EXAMPLE.to_owned(), false),
+            (
+                EXAMPLE.replace("<oxe:message-session/>", "<oxe:pager-mode-message/>"),
+                true,
+            ),
+            (
+                EXAMPLE.replace(
+                    "<oxe:message-session/>",
+                    "<oxe:all-media-except><oxe:message-session/></oxe:all-media-except>",
+                ),
+                true,
+            ),
+            (
+                EXAMPLE.replace(
+                    service,
+                    "<oxe:service enabler=\"org.openmobilealliance:PoC\">",
+                ),
+                false,
+            ),
+        ] {
+            assert_eq!(parse(&text).unwrap()[0].supports_pager, expected, "{text}");
+        }
+    }
+
     #[test]
     fn unknown_condition_never_matches() {
         let text = EXAMPLE.replace(

@@ -14,7 +14,7 @@ use crate::focus::pager::collection::{Collection, ReturnAddress};
 use crate::focus::pager::explosion::{Behalf, Explosion, Recipient};
 use crate::focus::pager::history::{self, ANONYMOUS};
 use crate::focus::pager::imdn;
-use crate::focus::pager::payload::{Payload, Piece};
+use crate::focus::pager::payload::{BodyPart, Payload};
 use crate::focus::refusal::Refusal;
 use crate::groups::{Caller as GroupCaller, Group};
 use crate::limits::MESSAGE_DATAGRAM_OCTETS_MAX;
@@ -80,10 +80,10 @@ impl Focus {
             AddressError::Scheme => Refusal::UnknownScheme,
             _ => Refusal::UnknownAddress,
         })?;
-        if let [piece] = payload.pieces.as_slice()
-            && let Some(notification) = imdn::Notification::read(piece)?
+        if let [part] = payload.parts.as_slice()
+            && let Some(notification) = imdn::Notification::read(part)?
         {
-            return self.on_notification(now, &target, &caller, request, piece, &notification);
+            return self.on_notification(now, &target, &caller, request, part, &notification);
         }
         let addressed = self.address(&target, &caller, &payload)?;
         if caller.is_anonymous && !addressed.allows_anonymity {
@@ -92,7 +92,7 @@ impl Focus {
         if addressed.recipients.len() > self.policy.pager.recipients_max {
             return Err(Refusal::TooManyParticipants);
         }
-        self.explode(now, &target, &caller, request, payload.pieces, addressed)
+        self.explode(now, &target, &caller, request, payload.parts, addressed)
     }
 
     /// Inside the dialog of a participant the sender is known.
@@ -193,16 +193,16 @@ impl Focus {
         target: &Uri,
         caller: &Caller,
         request: &Request,
-        mut pieces: Vec<Piece>,
+        mut parts: Vec<BodyPart>,
         addressed: Addressed,
     ) -> Result<(), Refusal> {
-        let wrapped = pieces.iter().find(|p| p.is_wrapped()).cloned();
+        let wrapped = parts.iter().find(|p| p.is_wrapped()).cloned();
         let wish = match &wrapped {
-            Some(piece) => imdn::Request::read(piece)?,
+            Some(part) => imdn::Request::read(part)?,
             None => None,
         };
         if let Some(text) = addressed.history {
-            pieces.push(Piece {
+            parts.push(BodyPart {
                 content_type: crate::focus::admission::LIST.to_owned(),
                 fields: Headers::new().with(
                     "Content-Disposition",
@@ -215,7 +215,7 @@ impl Focus {
             caller,
             addressed.behalf,
             &request.headers,
-            pieces,
+            parts,
             addressed.recipients,
             self.desk.draw_name(),
         );

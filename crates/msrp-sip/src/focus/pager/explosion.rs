@@ -8,7 +8,7 @@ use crate::focus::admission::Caller;
 use crate::focus::headers::SOFTWARE;
 use crate::focus::pager::history::{ANONYMOUS, without_method};
 use crate::focus::pager::imdn::{Readdress, readdress};
-use crate::focus::pager::payload::{Piece, compose};
+use crate::focus::pager::payload::{BodyPart, compose};
 use crate::ua::{Headers, Method, OutRequest};
 
 /// One who gets a copy.
@@ -39,8 +39,8 @@ pub(crate) struct Explosion {
     /// The address of ours to which notifications go, when any were asked for.
     pub(crate) returns_to: Option<String>,
     /// What it carries.
-    pub(crate) pieces: Vec<Piece>,
-    /// Parts the pieces of the copies.
+    pub(crate) parts: Vec<BodyPart>,
+    /// Parts the parts of the copies.
     pub(crate) boundary: String,
     from: String,
     fields: Headers,
@@ -53,7 +53,7 @@ impl Explosion {
         caller: &Caller,
         behalf: Behalf,
         given: &Headers,
-        pieces: Vec<Piece>,
+        parts: Vec<BodyPart>,
         recipients: Vec<Recipient>,
         boundary: String,
     ) -> Self {
@@ -71,7 +71,7 @@ impl Explosion {
             recipients,
             collection: None,
             returns_to: None,
-            pieces,
+            parts,
             boundary,
             from,
             is_hidden,
@@ -82,7 +82,7 @@ impl Explosion {
     ///
     /// # Spec
     /// SYS-5.4-02, SYS-5.4-05, SYS-5.4-06.
-    pub(crate) fn of_server(domain: &str, piece: Piece, recipients: Vec<Recipient>) -> Self {
+    pub(crate) fn of_server(domain: &str, part: BodyPart, recipients: Vec<Recipient>) -> Self {
         let own = format!("<sip:{domain}>");
         Self {
             fields: Headers::new()
@@ -95,7 +95,7 @@ impl Explosion {
             recipients,
             collection: None,
             returns_to: None,
-            pieces: vec![piece],
+            parts: vec![part],
             boundary: String::new(),
             from: own,
             is_hidden: false,
@@ -104,7 +104,7 @@ impl Explosion {
 
     /// The octets that it holds until its last copy went.
     pub(crate) fn octets(&self) -> usize {
-        self.pieces.iter().map(|p| p.octets.len()).sum()
+        self.parts.iter().map(|p| p.octets.len()).sum()
     }
 
     /// The copy for a recipient.
@@ -114,8 +114,8 @@ impl Explosion {
     pub(crate) fn copy(&self, recipient: &Recipient) -> OutRequest {
         let uri = without_method(&recipient.uri);
         let (of_body, body) = match self.readdressed(&uri) {
-            Some(pieces) => compose(&pieces, &self.boundary),
-            None => compose(&self.pieces, &self.boundary),
+            Some(parts) => compose(&parts, &self.boundary),
+            None => compose(&self.parts, &self.boundary),
         };
         let mut headers = self.fields.clone();
         for (name, value) in of_body.iter() {
@@ -132,8 +132,8 @@ impl Explosion {
         }
     }
 
-    /// The pieces for this recipient, when they are not the same for all.
-    fn readdressed(&self, uri: &str) -> Option<Vec<Piece>> {
+    /// The parts for this recipient, when they are not the same for all.
+    fn readdressed(&self, uri: &str) -> Option<Vec<BodyPart>> {
         if self.returns_to.is_none() && !self.is_hidden {
             return None;
         }
@@ -141,14 +141,14 @@ impl Explosion {
             hides_sender: self.is_hidden,
             recipient: self.returns_to.as_deref().map(|own| (uri, own)),
         };
-        let written = |piece: &Piece| {
-            if piece.is_wrapped() {
-                readdress(piece, change)
+        let written = |part: &BodyPart| {
+            if part.is_wrapped() {
+                readdress(part, change)
             } else {
-                piece.clone()
+                part.clone()
             }
         };
-        Some(self.pieces.iter().map(written).collect())
+        Some(self.parts.iter().map(written).collect())
     }
 }
 

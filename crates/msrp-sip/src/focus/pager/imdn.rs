@@ -7,7 +7,7 @@ use msrp_wire::cpim::{Parsed, Wrapper};
 use quick_xml::escape::escape;
 
 use crate::focus::pager::history::ANONYMOUS;
-use crate::focus::pager::payload::Piece;
+use crate::focus::pager::payload::BodyPart;
 use crate::focus::refusal::Refusal;
 use crate::limits::IMDN_ID_OCTETS_MAX;
 use crate::multipart::media_type;
@@ -35,8 +35,8 @@ impl Request {
     ///
     /// # Spec
     /// RFC 5438 s.6.2, s.6.3.
-    pub(crate) fn read(piece: &Piece) -> Result<Option<Self>, Refusal> {
-        let wrapper = parse(piece)?;
+    pub(crate) fn read(part: &BodyPart) -> Result<Option<Self>, Refusal> {
+        let wrapper = parse(part)?;
         let Some(wish) = wrapper.other(IMDN, "Disposition-Notification") else {
             return Ok(None);
         };
@@ -82,15 +82,15 @@ pub(crate) struct Notification {
 }
 
 impl Notification {
-    /// Reads a notification; `None` when the piece is something else.
+    /// Reads a notification; `None` when the part is something else.
     ///
     /// # Errors
     /// [`Refusal::MalformedBody`] -> 400.
-    pub(crate) fn read(piece: &Piece) -> Result<Option<Self>, Refusal> {
-        if !piece.is_wrapped() {
+    pub(crate) fn read(part: &BodyPart) -> Result<Option<Self>, Refusal> {
+        if !part.is_wrapped() {
             return Ok(None);
         }
-        let wrapper = parse(piece)?;
+        let wrapper = parse(part)?;
         let is_imdn = wrapper
             .content_type
             .and_then(|t| std::str::from_utf8(t).ok())
@@ -98,8 +98,8 @@ impl Notification {
         if !is_imdn {
             return Ok(None);
         }
-        let begin = wrapper.inner_body_offset.unwrap_or(piece.octets.len());
-        let content = piece.octets.get(begin..).unwrap_or_default();
+        let begin = wrapper.inner_body_offset.unwrap_or(part.octets.len());
+        let content = part.octets.get(begin..).unwrap_or_default();
         let document = std::str::from_utf8(content)
             .map_err(|_| malformed("The notification is not UTF-8"))?
             .trim();
@@ -177,7 +177,7 @@ fn write(
 ///
 /// # Spec
 /// RFC 5438 s.8.3.
-pub(crate) fn wrap(documents: &[String], from: &str, to: &str, name: &str) -> Piece {
+pub(crate) fn wrap(documents: &[String], from: &str, to: &str, name: &str) -> BodyPart {
     let mut text = format!(
         "From: <{from}>\r\nTo: <{to}>\r\nNS: imdn <{IMDN}>\r\nimdn.Message-ID: {name}\r\n\r\n"
     );
@@ -200,7 +200,7 @@ pub(crate) fn wrap(documents: &[String], from: &str, to: &str, name: &str) -> Pi
             text.push_str(&format!("--{name}--\r\n"));
         }
     }
-    Piece {
+    BodyPart {
         content_type: CPIM.to_owned(),
         fields: Headers::new(),
         octets: text.into_bytes(),
@@ -220,13 +220,13 @@ pub(crate) struct Readdress<'a> {
 ///
 /// # Spec
 /// RFC 5438 s.6.4, s.6.5, s.8.
-pub(crate) fn readdress(piece: &Piece, change: Readdress<'_>) -> Piece {
-    let Ok(wrapper) = parse(piece) else {
-        return piece.clone();
+pub(crate) fn readdress(part: &BodyPart, change: Readdress<'_>) -> BodyPart {
+    let Ok(wrapper) = parse(part) else {
+        return part.clone();
     };
-    let (head, rest) = piece
+    let (head, rest) = part
         .octets
-        .split_at(wrapper.head_octets.min(piece.octets.len()));
+        .split_at(wrapper.head_octets.min(part.octets.len()));
     let head = String::from_utf8_lossy(head);
     let wish = wrapper.other(IMDN, "Disposition-Notification");
     let prefix = match wish.and_then(|w| w.prefix) {
@@ -266,15 +266,15 @@ pub(crate) fn readdress(piece: &Piece, change: Readdress<'_>) -> Piece {
     }
     let mut octets = text.into_bytes();
     octets.extend_from_slice(rest);
-    Piece {
+    BodyPart {
         octets,
-        ..piece.clone()
+        ..part.clone()
     }
 }
 
 /// The address in the CPIM header From.
-pub(crate) fn sender(piece: &Piece) -> Option<String> {
-    Some(parse(piece).ok()?.from.uri.to_owned())
+pub(crate) fn sender(part: &BodyPart) -> Option<String> {
+    Some(parse(part).ok()?.from.uri.to_owned())
 }
 
 /// Takes our address off the way of a notification. The way that is left, and the message without
@@ -282,8 +282,8 @@ pub(crate) fn sender(piece: &Piece) -> Option<String> {
 ///
 /// # Spec
 /// RFC 5438 s.8.
-pub(crate) fn next_hop(piece: &Piece) -> Option<(String, Piece)> {
-    let wrapper = parse(piece).ok()?;
+pub(crate) fn next_hop(part: &BodyPart) -> Option<(String, BodyPart)> {
+    let wrapper = parse(part).ok()?;
     let mut ways = wrapper
         .other
         .iter()
@@ -298,9 +298,9 @@ pub(crate) fn next_hop(piece: &Piece) -> Option<(String, Piece)> {
         Some(prefix) => format!("{prefix}.{}", own.name),
         None => own.name.to_owned(),
     };
-    let (head, rest) = piece
+    let (head, rest) = part
         .octets
-        .split_at(wrapper.head_octets.min(piece.octets.len()));
+        .split_at(wrapper.head_octets.min(part.octets.len()));
     let head = String::from_utf8_lossy(head);
     let mut is_taken = false;
     let kept = head.split_inclusive('\n').filter(|line| {
@@ -312,15 +312,15 @@ pub(crate) fn next_hop(piece: &Piece) -> Option<(String, Piece)> {
     octets.extend_from_slice(rest);
     Some((
         next,
-        Piece {
+        BodyPart {
             octets,
-            ..piece.clone()
+            ..part.clone()
         },
     ))
 }
 
-fn parse(piece: &Piece) -> Result<Parsed<'_>, Refusal> {
-    Wrapper::parse(&piece.octets).map_err(|_| malformed("The CPIM message cannot be read"))
+fn parse(part: &BodyPart) -> Result<Parsed<'_>, Refusal> {
+    Wrapper::parse(&part.octets).map_err(|_| malformed("The CPIM message cannot be read"))
 }
 
 fn malformed(text: &str) -> Refusal {
@@ -344,8 +344,8 @@ const KINDS: [&str; 3] = [DELIVERY, "display-notification", "processing-notifica
 mod tests {
     use super::*;
 
-    fn piece(text: &str) -> Piece {
-        Piece {
+    fn part(text: &str) -> BodyPart {
+        BodyPart {
             content_type: "Message/CPIM".into(),
             fields: Headers::new(),
             octets: text.replace('\n', "\r\n").into_bytes(),
@@ -354,8 +354,8 @@ mod tests {
 
     const ASKING: &str = "From: Alice <im:alice@example.com>\nTo: List <sip:list@im.example>\ncc: <im:x@h>\nDateTime: 2026-11-21T10:00:00Z\nNS: n <urn:ietf:params:imdn>\nn.Message-ID: 34jk324j\nn.Disposition-Notification: positive-delivery, Negative-Delivery\n\nContent-type: text/plain\n\nTo: be\n";
 
-    fn notification(kind: &str, status: &str) -> Piece {
-        piece(&format!(
+    fn notification(kind: &str, status: &str) -> BodyPart {
+        part(&format!(
             "From: <im:bob@example.com>\nTo: <im:alice@example.com>\nNS: imdn <urn:ietf:params:imdn>\n\
              imdn.IMDN-Route: <sip:list@im.example>\nimdn.IMDN-Route: \"N\" <sip:next@h>\nimdn.Message-ID: 1\n\n\
              Content-type: message/imdn+xml\nContent-Disposition: notification\n\n\
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn wish_is_read_under_any_prefix() {
-        let request = Request::read(&piece(ASKING)).unwrap().unwrap();
+        let request = Request::read(&part(ASKING)).unwrap().unwrap();
         assert_eq!(
             request,
             Request {
@@ -378,9 +378,9 @@ mod tests {
             }
         );
         let display = ASKING.replace("positive-delivery, Negative-Delivery", "display");
-        assert_eq!(Request::read(&piece(&display)), Ok(None));
+        assert_eq!(Request::read(&part(&display)), Ok(None));
         let other = ASKING.replace("urn:ietf:params:imdn", "urn:other");
-        assert_eq!(Request::read(&piece(&other)), Ok(None));
+        assert_eq!(Request::read(&part(&other)), Ok(None));
     }
 
     #[test]
@@ -390,7 +390,7 @@ mod tests {
             ASKING.replace("34jk324j", &"x".repeat(300)),
             "no header".to_owned(),
         ] {
-            let read = Request::read(&piece(&text));
+            let read = Request::read(&part(&text));
             assert!(matches!(read, Err(Refusal::MalformedBody(_))), "{read:?}");
         }
     }
@@ -401,7 +401,7 @@ mod tests {
             hides_sender: true,
             recipient: Some(("sip:bob@example.com", "sip:list@im.example")),
         };
-        let text = String::from_utf8(readdress(&piece(ASKING), change).octets).unwrap();
+        let text = String::from_utf8(readdress(&part(ASKING), change).octets).unwrap();
         let expected = "From: <sip:anonymous@anonymous.invalid>\nTo: <sip:bob@example.com>\nDateTime: 2026-11-21T10:00:00Z\nNS: n <urn:ietf:params:imdn>\nn.Message-ID: 34jk324j\nn.IMDN-Record-Route: <sip:list@im.example>\nn.Original-To: <sip:list@im.example>\nn.Disposition-Notification: positive-delivery, Negative-Delivery\n\nContent-type: text/plain\n\nTo: be\n";
         assert_eq!(text.replace("\r\n", "\n"), expected);
     }
@@ -416,7 +416,7 @@ mod tests {
             hides_sender: false,
             recipient: Some(("sip:bob@example.com", "sip:list@im.example")),
         };
-        let text = String::from_utf8(readdress(&piece(&text), change).octets).unwrap();
+        let text = String::from_utf8(readdress(&part(&text), change).octets).unwrap();
         let own = text.find("Record-Route: <sip:list@im.example>").unwrap();
         assert!(own < text.find("Record-Route: <sip:first@h>").unwrap());
         assert_eq!(text.matches("Original-To").count(), 1);
@@ -435,7 +435,7 @@ mod tests {
         assert!(read.nameless.contains("<delivered/>"));
         let display = Notification::read(&notification("display-notification", "displayed"));
         assert!(!display.unwrap().unwrap().is_delivery);
-        assert_eq!(Notification::read(&piece(ASKING)), Ok(None));
+        assert_eq!(Notification::read(&part(ASKING)), Ok(None));
     }
 
     #[test]
@@ -447,7 +447,7 @@ mod tests {
                 .unwrap()
                 .replace("\r\n", "\n")
                 .replace(what, by);
-            let read = Notification::read(&piece(&broken));
+            let read = Notification::read(&part(&broken));
             assert!(
                 matches!(read, Err(Refusal::MalformedBody(_))),
                 "{what}: {read:?}"
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn own_notifications_are_read_again() {
-        let request = Request::read(&piece(ASKING)).unwrap().unwrap();
+        let request = Request::read(&part(ASKING)).unwrap().unwrap();
         let document = failed(&request, Some("sip:a&b@h"));
         assert!(document.contains("<recipient-uri>sip:a&amp;b@h</recipient-uri>"));
         let wrapped = wrap(
@@ -477,5 +477,41 @@ mod tests {
         let (last, left) = next_hop(&left).unwrap();
         assert_eq!(last, "im:alice@example.com");
         assert_eq!(next_hop(&left), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn imdn_mutated_message_never_panics(at in 0usize..900, octet: u8, cut in 0usize..900) {
+            for part in [part(ASKING), notification("delivery-notification", "failed")] {
+                let mut part = part;
+                let length = part.octets.len();
+                part.octets[at % length] = octet;
+                part.octets.truncate(cut.max(1));
+                let _ = (Request::read(&part), Notification::read(&part), next_hop(&part), sender(&part));
+                let change = Readdress {
+                    hides_sender: true,
+                    recipient: Some(("sip:b@h", "sip:l@h")),
+                };
+                let _ = readdress(&part, change);
+            }
+        }
+
+        #[test]
+        fn readdressed_wrapper_is_read_again(user in "[a-z]{1,8}", text in "[ -~]{0,40}") {
+            let octets = [ASKING.replace('\n', "\r\n").into_bytes(), text.into_bytes()].concat();
+            let before = BodyPart { octets, ..part("") };
+            let uri = format!("sip:{user}@h");
+            let change = Readdress {
+                hides_sender: false,
+                recipient: Some((&uri, "sip:l@h")),
+            };
+            let after = readdress(&before, change);
+            let (old, new) = (parse(&before).unwrap(), parse(&after).unwrap());
+            assert_eq!(new.to[0].uri, uri);
+            assert_eq!(new.to.len(), 1);
+            assert_eq!(old.from.uri, new.from.uri);
+            assert_eq!(before.octets[old.head_octets..], after.octets[new.head_octets..]);
+            assert_eq!(Request::read(&before), Request::read(&after));
+        }
     }
 }

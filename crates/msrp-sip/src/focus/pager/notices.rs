@@ -13,7 +13,7 @@ use crate::focus::headers::SOFTWARE;
 use crate::focus::pager::Pager;
 use crate::focus::pager::collection::{Collection, Verdict};
 use crate::focus::pager::imdn::{self, Notification};
-use crate::focus::pager::payload::{Piece, compose};
+use crate::focus::pager::payload::{BodyPart, compose};
 use crate::focus::pager::queue::Item;
 use crate::focus::refusal::Refusal;
 use crate::limits::{AGGREGATE_OCTETS_MAX, COLLECTIONS_MAX};
@@ -175,7 +175,7 @@ impl Focus {
         target: &Uri,
         caller: &Caller,
         request: &Request,
-        piece: &Piece,
+        part: &BodyPart,
         notification: &Notification,
     ) -> Result<(), Refusal> {
         if !self.policy.owns(target) {
@@ -183,7 +183,7 @@ impl Focus {
         }
         let name = (notification.message_id.clone(), notification.to.clone());
         let Some(id) = self.pager.by_message.get(&name).copied() else {
-            return self.forward_by_route(caller, request, piece);
+            return self.forward_by_route(caller, request, part);
         };
         let verdict = self.pager.with(id, |c| {
             c.on_notification(now, &caller.addresses, notification)
@@ -198,7 +198,7 @@ impl Focus {
                     .collections
                     .get(&id)
                     .map(|c| c.back.sender.clone());
-                let passed = imdn::next_hop(piece).map_or_else(|| piece.clone(), |(_, p)| p);
+                let passed = imdn::next_hop(part).map_or_else(|| part.clone(), |(_, p)| p);
                 return self.forward(to.unwrap_or_default(), caller, request, &passed);
             }
         }
@@ -210,9 +210,9 @@ impl Focus {
         &mut self,
         caller: &Caller,
         request: &Request,
-        piece: &Piece,
+        part: &BodyPart,
     ) -> Result<(), Refusal> {
-        let (to, passed) = imdn::next_hop(piece).ok_or(Refusal::UnknownAddress)?;
+        let (to, passed) = imdn::next_hop(part).ok_or(Refusal::UnknownAddress)?;
         // CPIM names users by im addresses too; those of SIP have the same form.
         let to = to
             .strip_prefix("im:")
@@ -229,9 +229,9 @@ impl Focus {
         to: String,
         caller: &Caller,
         request: &Request,
-        piece: &Piece,
+        part: &BodyPart,
     ) -> Result<(), Refusal> {
-        if !self.pager.queue.has_room(1, piece.octets.len()) {
+        if !self.pager.queue.has_room(1, part.octets.len()) {
             return Err(Refusal::Overloaded);
         }
         let mut headers = Headers::new()
@@ -246,7 +246,7 @@ impl Focus {
             caller.from.display_name.as_deref(),
             caller.from.uri.as_str(),
         );
-        let request = own_request(&to, from, headers, piece);
+        let request = own_request(&to, from, headers, part);
         self.pager.queue.push_own(Item::Own(to, Box::new(request)));
         Ok(())
     }
@@ -263,23 +263,23 @@ impl Focus {
         let mut documents = documents.into_iter().peekable();
         while documents.peek().is_some() {
             let mut octets = 0_usize;
-            let mut part = Vec::new();
+            let mut batch = Vec::new();
             while let Some(document) = documents.next_if(|d| {
-                part.is_empty() || octets.saturating_add(d.len()) <= AGGREGATE_OCTETS_MAX
+                batch.is_empty() || octets.saturating_add(d.len()) <= AGGREGATE_OCTETS_MAX
             }) {
                 octets = octets.saturating_add(document.len());
-                part.push(document);
+                batch.push(document);
             }
             let name = self.desk.draw_name();
-            let piece = imdn::wrap(&part, &back.own, &back.wrapped_sender, &name);
+            let part = imdn::wrap(&batch, &back.own, &back.wrapped_sender, &name);
             let headers = Headers::new()
                 .with("Accept-Contact", "*;+g.oma.sip-im")
                 .with("Server", SOFTWARE)
                 .with("P-Asserted-Identity", &own);
             let to = back.sender.clone();
-            let request = Box::new(own_request(&to, own.clone(), headers, &piece));
-            self.pager.queue.push_own(if part.len() > 1 {
-                Item::Aggregate(to, request, id, part)
+            let request = Box::new(own_request(&to, own.clone(), headers, &part));
+            self.pager.queue.push_own(if batch.len() > 1 {
+                Item::Aggregate(to, request, id, batch)
             } else {
                 Item::Own(to, request)
             });
@@ -311,8 +311,8 @@ impl Focus {
 }
 
 /// A MESSAGE of our own.
-fn own_request(to: &str, from: String, headers: Headers, piece: &Piece) -> OutRequest {
-    let (_, body) = compose(std::slice::from_ref(piece), "");
+fn own_request(to: &str, from: String, headers: Headers, part: &BodyPart) -> OutRequest {
+    let (_, body) = compose(std::slice::from_ref(part), "");
     OutRequest {
         method: Method::Message,
         uri: to.to_owned(),

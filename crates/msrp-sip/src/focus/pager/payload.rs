@@ -17,7 +17,7 @@ use crate::ua::{Body, Headers, Request};
 
 /// One part of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct BodyPart {
     /// The Content-Type value.
     pub(crate) content_type: String,
     /// The other header fields that describe the content.
@@ -30,7 +30,7 @@ pub(crate) struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Payload {
     /// What is meant for the recipients; not empty.
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) parts: Vec<BodyPart>,
     /// The list of recipients, when there is one.
     pub(crate) list: Option<Vec<u8>>,
 }
@@ -55,38 +55,38 @@ impl Payload {
         if body.octets.len() > BODY_OCTETS_MAX {
             return Err(malformed("The body is too large"));
         }
-        let whole = Piece {
+        let whole = BodyPart {
             content_type: body.content_type.clone(),
             fields: content_fields(request.headers.iter()),
             octets: body.octets.clone(),
         };
-        let pieces = if media_type(&body.content_type) == MIXED {
+        let parts = if media_type(&body.content_type) == MIXED {
             divide(body)?
         } else {
             vec![whole.clone()]
         };
-        let (mut lists, pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(Piece::is_list);
+        let (mut lists, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(BodyPart::is_list);
         if lists.len() > 1 {
             return Err(malformed("The MESSAGE has several resource lists"));
         }
         let Some(list) = lists.pop() else {
             // Without a list the body passes as it is, boundary and all.
             return Ok(Self {
-                pieces: vec![whole],
+                parts: vec![whole],
                 list: None,
             });
         };
-        if pieces.is_empty() {
+        if parts.is_empty() {
             return Err(malformed("The MESSAGE has nothing but its resource list"));
         }
         Ok(Self {
-            pieces,
+            parts,
             list: Some(list.octets),
         })
     }
 }
 
-impl Piece {
+impl BodyPart {
     fn is_list(&self) -> bool {
         let disposition = self.fields.first("Content-Disposition").map(media_type);
         media_type(&self.content_type) == LIST && disposition.is_none_or(|d| d == "recipient-list")
@@ -98,25 +98,25 @@ impl Piece {
     }
 }
 
-/// Puts a body together: one piece as it is, several as a multipart. The header fields that belong
+/// Puts a body together: one part as it is, several as a multipart. The header fields that belong
 /// to the whole come with it.
-pub(crate) fn compose(pieces: &[Piece], boundary: &str) -> (Headers, Body) {
-    if let [piece] = pieces {
+pub(crate) fn compose(parts: &[BodyPart], boundary: &str) -> (Headers, Body) {
+    if let [part] = parts {
         let body = Body {
-            content_type: piece.content_type.clone(),
-            octets: piece.octets.clone(),
+            content_type: part.content_type.clone(),
+            octets: part.octets.clone(),
         };
-        return (piece.fields.clone(), body);
+        return (part.fields.clone(), body);
     }
     let mut octets = Vec::new();
-    for piece in pieces {
+    for part in parts {
         octets.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
-        octets.extend_from_slice(format!("Content-Type: {}\r\n", piece.content_type).as_bytes());
-        for (name, value) in piece.fields.iter() {
+        octets.extend_from_slice(format!("Content-Type: {}\r\n", part.content_type).as_bytes());
+        for (name, value) in part.fields.iter() {
             octets.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         octets.extend_from_slice(b"\r\n");
-        octets.extend_from_slice(&piece.octets);
+        octets.extend_from_slice(&part.octets);
         octets.extend_from_slice(b"\r\n");
     }
     octets.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
@@ -127,12 +127,12 @@ pub(crate) fn compose(pieces: &[Piece], boundary: &str) -> (Headers, Body) {
     (Headers::new(), body)
 }
 
-fn divide(body: &Body) -> Result<Vec<Piece>, Refusal> {
+fn divide(body: &Body) -> Result<Vec<BodyPart>, Refusal> {
     let boundary = boundary(&body.content_type)
         .ok_or_else(|| malformed("The multipart body names no boundary"))?;
     let opening = format!("--{boundary}");
     let closing = format!("--{boundary}--");
-    let mut pieces = Vec::new();
+    let mut parts = Vec::new();
     let mut begins: Option<usize> = None;
     let mut at = 0_usize;
     for line in body.octets.split_inclusive(|b| *b == b'\n') {
@@ -141,14 +141,14 @@ fn divide(body: &Body) -> Result<Vec<Piece>, Refusal> {
         let ends = text == closing.as_bytes();
         if ends || text == opening.as_bytes() {
             if let Some(begin) = begins {
-                if pieces.len() >= BODY_PARTS_MAX {
+                if parts.len() >= BODY_PARTS_MAX {
                     return Err(malformed("The multipart body has too many parts"));
                 }
                 let part = body.octets.get(begin..at).unwrap_or_default();
-                pieces.push(read_piece(without_line_end(part))?);
+                parts.push(read_part(without_line_end(part))?);
             }
             if ends {
-                return Ok(pieces);
+                return Ok(parts);
             }
             begins = Some(after);
         }
@@ -157,7 +157,7 @@ fn divide(body: &Body) -> Result<Vec<Piece>, Refusal> {
     Err(malformed("The multipart body does not end"))
 }
 
-fn read_piece(part: &[u8]) -> Result<Piece, Refusal> {
+fn read_part(part: &[u8]) -> Result<BodyPart, Refusal> {
     let (head, octets) = match head_octets(part) {
         Some((head, begin)) => (
             part.get(..head).unwrap_or_default(),
@@ -184,7 +184,7 @@ fn read_piece(part: &[u8]) -> Result<Piece, Refusal> {
         "quoted-printable" => quoted_printable_decode(octets),
         _ => Some(octets.to_vec()),
     };
-    Ok(Piece {
+    Ok(BodyPart {
         content_type: value("Content-Type").unwrap_or("text/plain").to_owned(),
         fields: content_fields(lines.iter().copied()),
         octets: octets
@@ -273,12 +273,12 @@ mod tests {
         let request = message("multipart/mixed; Boundary=\"b1\"", TWO);
         let payload = Payload::read(&request).unwrap();
         assert_eq!(payload.list.as_deref(), Some(b"<a/>".as_slice()));
-        let [piece] = payload.pieces.as_slice() else {
+        let [part] = payload.parts.as_slice() else {
             panic!("{payload:?}")
         };
-        assert_eq!(piece.content_type, "text/plain; charset=utf-8");
-        assert_eq!(piece.fields.first("content-disposition"), Some("render"));
-        assert_eq!(piece.octets, b"Hello\r\n\r\nWorld");
+        assert_eq!(part.content_type, "text/plain; charset=utf-8");
+        assert_eq!(part.fields.first("content-disposition"), Some("render"));
+        assert_eq!(part.octets, b"Hello\r\n\r\nWorld");
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
         let text = "--b1\nContent-Type: text/plain\n\nx\n--b1--\n";
         let request = message("multipart/mixed;boundary=b1", text);
         let payload = Payload::read(&request).unwrap();
-        let (fields, body) = compose(&payload.pieces, "other");
+        let (fields, body) = compose(&payload.parts, "other");
         assert_eq!(Some(body), request.body);
         assert_eq!(fields.first("Content-Language"), Some("en"));
         assert_eq!(payload.list, None);
@@ -295,22 +295,22 @@ mod tests {
     #[test]
     fn composed_pieces_are_read_again() {
         let request = message("multipart/mixed;boundary=b1", TWO);
-        let mut pieces = Payload::read(&request).unwrap().pieces;
-        pieces.push(Piece {
+        let mut parts = Payload::read(&request).unwrap().parts;
+        parts.push(BodyPart {
             content_type: "image/png".into(),
             fields: Headers::new(),
             octets: vec![0, 13, 10, 255, 13, 10],
         });
-        let (_, body) = compose(&pieces, "b2");
-        assert_eq!(divide(&body).unwrap(), pieces);
+        let (_, body) = compose(&parts, "b2");
+        assert_eq!(divide(&body).unwrap(), parts);
     }
 
     #[test]
     fn transfer_encodings_are_undone() {
         let text = "--b1\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n6Q==\n--b1\nContent-Type: application/resource-lists+xml\n\n<a/>\n--b1--\n";
         let payload = Payload::read(&message("multipart/mixed;boundary=b1", text)).unwrap();
-        assert_eq!(payload.pieces[0].octets, [0xe9]);
-        assert_eq!(payload.pieces[0].fields, Headers::new());
+        assert_eq!(payload.parts[0].octets, [0xe9]);
+        assert_eq!(payload.parts[0].fields, Headers::new());
     }
 
     #[test]

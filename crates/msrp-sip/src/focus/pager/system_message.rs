@@ -6,7 +6,7 @@
 use crate::address::Uri;
 use crate::focus::Focus;
 use crate::focus::pager::explosion::{Explosion, Recipient};
-use crate::focus::pager::payload::Piece;
+use crate::focus::pager::payload::BodyPart;
 use crate::limits::{DOCUMENT_URL_OCTETS_MAX, MESSAGE_DATAGRAM_OCTETS_MAX};
 use crate::ua::{Body, Headers};
 
@@ -89,12 +89,12 @@ impl Focus {
         if count > self.policy.pager.recipients_max {
             return Err(SystemMessageError::TooManyRecipients);
         }
-        let piece = piece(message)?;
-        if !self.pager.queue.has_room(count, piece.octets.len()) {
+        let part = part(message)?;
+        if !self.pager.queue.has_room(count, part.octets.len()) {
             return Err(SystemMessageError::Overloaded);
         }
         tracing::info!(recipients = count, "system message sent");
-        let explosion = Explosion::of_server(&self.policy.domain, piece, recipients);
+        let explosion = Explosion::of_server(&self.policy.domain, part, recipients);
         self.pager.queue.push_copies(&self.policy.domain, explosion);
         self.send_messages(now);
         Ok(count)
@@ -103,13 +103,13 @@ impl Focus {
 
 /// # Spec
 /// SYS-5.4-03; RFC 4483 s.5.4, s.5.8, s.5.10.
-fn piece(message: &SystemMessage) -> Result<Piece, SystemMessageError> {
+fn part(message: &SystemMessage) -> Result<BodyPart, SystemMessageError> {
     match &message.content {
         SystemContent::Inline(body) => {
             if message.wants_answer || body.octets.len() > MESSAGE_DATAGRAM_OCTETS_MAX {
                 return Err(SystemMessageError::NeedsDocument);
             }
-            Ok(Piece {
+            Ok(BodyPart {
                 content_type: body.content_type.clone(),
                 fields: Headers::new(),
                 octets: body.octets.clone(),
@@ -123,7 +123,7 @@ fn piece(message: &SystemMessage) -> Result<Piece, SystemMessageError> {
             if !is_web || !is_legal || url.len() > DOCUMENT_URL_OCTETS_MAX {
                 return Err(SystemMessageError::Url);
             }
-            Ok(Piece {
+            Ok(BodyPart {
                 content_type: format!("message/external-body; access-type=\"URL\"; URL=\"{url}\""),
                 fields: Headers::new(),
                 octets: b"Content-Type: text/html\r\nContent-Disposition: render\r\n\r\n".to_vec(),
