@@ -80,6 +80,12 @@ impl Focus {
             AddressError::Scheme => Refusal::UnknownScheme,
             _ => Refusal::UnknownAddress,
         })?;
+        if target.user().is_none() && self.policy.owns(&target) {
+            return self.take_answer(&caller);
+        }
+        if self.pager.blocks(&caller.addresses) {
+            return Err(Refusal::AccessBlocked);
+        }
         if let [part] = payload.parts.as_slice()
             && let Some(notification) = imdn::Notification::read(part)?
         {
@@ -95,7 +101,19 @@ impl Focus {
         self.explode(now, &target, &caller, request, payload.parts, addressed)
     }
 
-    /// Inside the dialog of a participant the sender is known.
+    /// What is sent to the server itself answers a message of the server.
+    ///
+    /// # Spec
+    /// TMR-15.1-01.
+    fn take_answer(&mut self, caller: &Caller) -> Result<(), Refusal> {
+        if self.pager.supervision.on_answer(&caller.addresses) {
+            Ok(())
+        } else {
+            Err(Refusal::UnknownAddress)
+        }
+    }
+
+    /// Inside the dialog of a participant the sender may be hidden.
     fn message_caller(
         &self,
         dialog: Option<DialogId>,

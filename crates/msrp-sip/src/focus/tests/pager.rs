@@ -905,3 +905,37 @@ fn message_to_a_session_of_one_is_accepted_and_keeps_nothing() {
     assert!(world.messages().is_empty());
     world.finish();
 }
+
+// covers: SYS-5.4-07, TMR-15.1-01
+#[test]
+fn user_who_owes_an_answer_is_not_served_until_it_answers() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            answer_wait_s: 60,
+            block_unanswered: true,
+            ..PagerPolicy::default()
+        }),
+        [team()],
+    );
+    let url = "https://im.example/terms".to_owned();
+    let message = notice(SystemContent::Document(url), true);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    world.answered(200);
+    assert_eq!(world.message(GROUP, caller("bob"), plain("Hi")).status, 202);
+    world.answered(200);
+    assert_eq!(world.wait(), 60);
+    let refused = world.message(GROUP, caller("bob"), plain("Hi"));
+    assert_eq!(refused.status, 403);
+    assert!(warning(&refused).contains("127 Service not authorised"));
+    let call = world.invite(GROUP, caller("bob"), sdp("bob"));
+    assert_eq!(world.final_of(call).status, 403);
+    let stranger = world.message("sip:im.example", caller("carol"), plain("Yes"));
+    assert_eq!(stranger.status, 404);
+    let answer = world.message("sip:im.example", caller("bob"), plain("Yes"));
+    assert_eq!(answer.status, 202);
+    assert_eq!(world.message(GROUP, caller("bob"), plain("Hi")).status, 202);
+    world.answered(200);
+    assert!(world.focus.note_system_answer(&uri("tel:+15550100")));
+    world.finish();
+}
