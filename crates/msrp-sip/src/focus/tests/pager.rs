@@ -939,3 +939,51 @@ fn user_who_owes_an_answer_is_not_served_until_it_answers() {
     assert!(world.focus.note_system_answer(&uri("tel:+15550100")));
     world.finish();
 }
+
+#[test]
+fn notifications_do_not_show_members_that_the_sender_may_not_see() {
+    let mut closed = team();
+    let rights = Rights {
+        initiate: true,
+        ..Rights::default()
+    };
+    closed.rules = Some(vec![Rule {
+        conditions: Vec::new(),
+        rights,
+    }]);
+    let mut world = World::with(policy(), [closed]);
+    let wrapped = Body {
+        content_type: "message/cpim".into(),
+        octets: asking("m1", "positive-delivery, negative-delivery").into_bytes(),
+    };
+    assert_eq!(world.message(GROUP, caller("alice"), wrapped).status, 202);
+    let copies = world.messages();
+    world.finish_request(copies[0].0, 404, Headers::new());
+    world.finish_request(copies[1].0, 200, Headers::new());
+    let body = notification("m1", "carol", "delivery", "delivered");
+    assert_eq!(world.message(GROUP, caller("carol"), body).status, 202);
+    let told = world.answered(200);
+    assert_eq!(told.len(), 1);
+    let whole = format!("{:?}{}", told[0], text(&told[0]));
+    assert!(whole.contains("<failed/>") && whole.contains("<delivered/>"));
+    assert!(
+        !whole.contains("bob") && !whole.contains("carol"),
+        "{whole}"
+    );
+}
+
+#[test]
+fn name_of_a_message_that_was_told_stays_its_senders() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            notification_restarts: 0,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let body = || asking_list("m1", "positive-delivery", &["bob"]);
+    assert_eq!(world.message(FACTORY, caller("alice"), body()).status, 202);
+    world.wait();
+    assert_eq!(world.message(FACTORY, caller("eve"), body()).status, 400);
+    assert_eq!(world.message(FACTORY, caller("alice"), body()).status, 202);
+}
