@@ -987,3 +987,29 @@ fn name_of_a_message_that_was_told_stays_its_senders() {
     assert_eq!(world.message(FACTORY, caller("eve"), body()).status, 400);
     assert_eq!(world.message(FACTORY, caller("alice"), body()).status, 202);
 }
+
+#[test]
+fn more_copies_than_may_wait_are_refused_until_some_have_gone() {
+    let users = (0..10_000).map(|n| uri(&format!("sip:u{n}@example.com")));
+    let group = "sip:all@im.example";
+    let all = users.fold(Group::open_to_all(uri(group)), |all, user| {
+        all.with_member(user, None)
+    });
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            messages_per_s: 20,
+            recipients_max: 10_000,
+            ..PagerPolicy::default()
+        }),
+        [all],
+    );
+    let mut send = || world.message(group, caller("alice"), plain("Hello"));
+    for _ in 0..10 {
+        assert_eq!(send().status, 202);
+    }
+    let full = send();
+    assert_eq!(full.status, 503);
+    assert!(full.headers.first("Retry-After").is_some());
+    // Those that went at once are what the pace allows.
+    assert!((1..=2).contains(&world.messages().len()));
+}
