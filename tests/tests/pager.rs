@@ -7,6 +7,7 @@ use msrp_testkit::{Config, Daemon, SipMessage, SipPeer};
 use msrpd_tests::{
     ALICE, BOB, CAROL, DAVE, FACTORY, FRIENDS, WAYS, Way, config_with_friends, person,
 };
+use tokio::net::TcpSocket;
 
 /// A daemon whose MESSAGEs reach a proxy, and an agent that asks it.
 async fn start(way: Way, config: Config) -> (Daemon, SipPeer, SipPeer) {
@@ -14,6 +15,22 @@ async fn start(way: Way, config: Config) -> (Daemon, SipPeer, SipPeer) {
     let daemon = way.start(config.outbound_proxy(&proxy.proxy_uri())).await;
     let agent = way.agent(&daemon).await;
     (daemon, proxy, agent)
+}
+
+/// The same with a proxy over UDP, whose TCP port is taken and silent.
+async fn start_with_udp_alone() -> (Daemon, SipPeer, SipPeer, TcpSocket) {
+    let way = WAYS[0];
+    loop {
+        let proxy = way.proxy().await;
+        let reserved = TcpSocket::new_v4().unwrap();
+        if reserved.bind(proxy.address()).is_err() {
+            continue;
+        }
+        let config = Config::new().outbound_proxy(&proxy.proxy_uri());
+        let daemon = way.start(config).await;
+        let agent = way.agent(&daemon).await;
+        return (daemon, proxy, agent, reserved);
+    }
 }
 
 fn message(to: &str, from: &str) -> SipMessage {
@@ -260,8 +277,7 @@ async fn messages_that_are_not_served_are_refused_with_the_reason() {
 #[tokio::test]
 async fn large_message_goes_over_tcp_alone() {
     let content = format!("Content-Type: text/plain\r\n\r\n{}", "x".repeat(3000));
-    let udp = WAYS[0];
-    let (daemon, proxy, agent) = start(udp, Config::new()).await;
+    let (daemon, proxy, agent, _reserved) = start_with_udp_alone().await;
     let response = agent.request(to_list(&[BOB], "", &content)).await;
     assert_eq!(response.status(), 413);
     // The next hop is reached over UDP, so that the copy cannot go, and the sender is told.
@@ -303,7 +319,7 @@ async fn thousand_recipients_each_get_one_copy() {
 
 #[tokio::test]
 async fn notifications_too_large_for_udp_are_told_one_by_one() {
-    let (_daemon, proxy, agent) = start(WAYS[0], Config::new()).await;
+    let (_daemon, proxy, agent, _reserved) = start_with_udp_alone().await;
     let content = asking("m1", "positive-delivery");
     let request = to_list(&[BOB, CAROL, DAVE], "", &content);
     assert_eq!(agent.request(request).await.status(), 202);

@@ -164,3 +164,6 @@ pub const IMDN_ID_OCTETS_MAX: usize = 256;
 /// Longest URL of a document that a message of the server names, in octets. A longer one is not
 /// sent. Source: ours.
 pub const DOCUMENT_URL_OCTETS_MAX: usize = 1024;
+
+/// Users who owe an answer to a message of the server. A message to more is not sent. Source: ours.
+pub const ANSWERS_OWED_MAX: usize = 100_000;

@@ -226,6 +226,8 @@ enum Order {
         SystemMessage,
         oneshot::Sender<Result<usize, SystemMessageError>>,
     ),
+    /// A user answered such a message.
+    SystemAnswer(Uri),
     /// End all conferences, then the task.
     Shutdown,
 }
@@ -335,6 +337,12 @@ impl SipService {
         }
         answer.await.unwrap_or(Err(SystemMessageError::Draining))
     }
+
+    /// Takes note that a user answered a message of the server in another way than SIP; see
+    /// [`Focus::note_system_answer`]. Does nothing once the end has begun.
+    pub fn note_system_answer(&self, user: Uri) {
+        let _ = self.orders.send(Order::SystemAnswer(user));
+    }
 }
 
 type Answered = (CommandId, Result<Reply, ControlError>);
@@ -401,6 +409,9 @@ impl<U: SipUa> Driver<U> {
                     Some(Order::SystemMessage(message, reply)) => self.with_focus(|focus, now| {
                         // Nobody may wait for the answer any more.
                         let _ = reply.send(focus.send_system_message(now, &message));
+                    }),
+                    Some(Order::SystemAnswer(user)) => self.with_focus(|focus, _| {
+                        focus.note_system_answer(&user);
                     }),
                     Some(Order::Shutdown) | None => {
                         self.is_ending = true;

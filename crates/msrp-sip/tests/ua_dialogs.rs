@@ -432,7 +432,7 @@ async fn large_request_takes_tcp_when_the_peer_has_it() {
     let body = Some(text(&"x".repeat(2000)));
     let (reserved, mut b) = udp_with_silent_tcp().await;
     let target = format!("sip:b@{}", address(&b));
-    let mut message = out(Method::Message, &target);
+    let mut message = out(Method::Options, &target);
     message.body.clone_from(&body);
     // Nobody listens on that TCP port: the datagram it is.
     let sent = a.handle.send(message.clone());
@@ -448,6 +448,32 @@ async fn large_request_takes_tcp_when_the_peer_has_it() {
     let (transaction, _, request) = requested(&mut b_tcp).await;
     assert!(request.headers.first("Via").unwrap().contains("/TCP "));
     b_tcp.handle.answer(transaction, answer(200));
+    assert_eq!(response(&mut a, sent).await.status, 200);
+    drop(reserved);
+}
+
+#[tokio::test]
+async fn large_content_never_goes_by_datagram() {
+    let mut a = both().await;
+    let (reserved, mut b) = udp_with_silent_tcp().await;
+    let mut targets = Vec::new();
+    for suffix in ["", ";transport=udp"] {
+        targets.push(format!("sip:b@{}{suffix}", address(&b)));
+    }
+    for target in &targets {
+        let mut large = out(Method::Message, target);
+        large.body = Some(text(&"x".repeat(1300)));
+        let sent = a.handle.send(large);
+        let failed = response(&mut a, sent).await;
+        assert_eq!((failed.status, failed.origin), (503, Origin::Transport));
+    }
+    // The next thing that arrives is the small one.
+    let mut small = out(Method::Message, &targets[1]);
+    small.body = Some(text("small"));
+    let sent = a.handle.send(small);
+    let (transaction, _, request) = requested(&mut b).await;
+    assert_eq!(request.body, Some(text("small")));
+    b.handle.answer(transaction, answer(200));
     assert_eq!(response(&mut a, sent).await.status, 200);
     drop(reserved);
 }

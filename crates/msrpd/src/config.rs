@@ -139,6 +139,11 @@ pub struct Pager {
     pub notification_wait_s: u32,
     /// How often that wait starts again.
     pub notification_restarts: u32,
+    /// How long users have to answer a message of the server, seconds; 0 means they are not waited
+    /// for.
+    pub answer_wait_s: u32,
+    /// Whether a user who did not answer is not served.
+    pub block_unanswered: bool,
 }
 
 /// The MSRP relay.
@@ -297,6 +302,8 @@ impl Default for Pager {
             messages_per_s: 500,
             notification_wait_s: 30,
             notification_restarts: 3,
+            answer_wait_s: 0,
+            block_unanswered: false,
         }
     }
 }

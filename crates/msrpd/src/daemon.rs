@@ -292,6 +292,8 @@ fn pager_policy(config: &Config) -> PagerPolicy {
         recipient_history: config.pager.recipient_history,
         notification_wait_s: u64::from(config.pager.notification_wait_s),
         notification_restarts: config.pager.notification_restarts,
+        answer_wait_s: u64::from(config.pager.answer_wait_s),
+        block_unanswered: config.pager.block_unanswered,
         ..PagerPolicy::default()
     }
 }

@@ -25,6 +25,7 @@ mod payload;
 mod policy;
 mod queue;
 mod rate;
+mod supervision;
 mod system_message;
 mod turns;
 
@@ -32,9 +33,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use msrp_control::metrics::{Kind, Sample};
 
+use crate::address::Uri;
 use crate::focus::desk::CallId;
 use crate::focus::pager::collection::Collection;
 use crate::focus::pager::queue::{Item, Queue};
+use crate::focus::pager::supervision::Supervision;
 use crate::ua::TxnId;
 
 pub(crate) use explosion::Recipient;
@@ -55,6 +58,8 @@ pub(crate) struct Pager {
     deadlines: BTreeSet<(u64, u64)>,
     /// When a collection that only forwards may be forgotten.
     fading: BTreeSet<(u64, u64)>,
+    /// Users who owe an answer to a message of the server.
+    supervision: Supervision,
     taken_count: u64,
     failed_count: u64,
 }
@@ -70,6 +75,7 @@ impl Pager {
             by_message: HashMap::new(),
             deadlines: BTreeSet::new(),
             fading: BTreeSet::new(),
+            supervision: Supervision::new(policy),
             taken_count: 0,
             failed_count: 0,
         }
@@ -84,7 +90,8 @@ impl Pager {
     pub(crate) fn deadline(&self) -> Option<u64> {
         let sends = self.queue.next_ns(self.outstanding());
         let ends = self.deadlines.first().map(|(at, _)| *at);
-        sends.into_iter().chain(ends).min()
+        let answers = self.supervision.deadline();
+        sends.into_iter().chain(ends).chain(answers).min()
     }
 
     /// The MESSAGEs that wait to be sent.
@@ -113,6 +120,11 @@ impl Pager {
                 self.failed_count,
             ),
         ]
+    }
+
+    /// Whether a user is not served because it owes an answer.
+    pub(crate) fn blocks(&self, addresses: &[Uri]) -> bool {
+        self.supervision.blocks(addresses)
     }
 
     fn outstanding(&self) -> usize {

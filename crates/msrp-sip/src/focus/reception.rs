@@ -39,6 +39,9 @@ impl Focus {
         if self.is_draining {
             return Err(Refusal::Draining);
         }
+        if self.pager.blocks(&caller.addresses) {
+            return Err(Refusal::AccessBlocked);
+        }
         check_extensions(&request.headers)?;
         check_replaces(&request.headers)?;
         let agreement = Agreement::answering(&request.headers, &self.policy)?;

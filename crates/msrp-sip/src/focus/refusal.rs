@@ -39,6 +39,8 @@ pub(crate) enum Refusal {
     JoinForbidden,
     /// The sender may not write to these recipients.
     MessageForbidden,
+    /// The user owes an answer to a message of the server.
+    AccessBlocked,
     /// MESSAGEs with lists are not served.
     ListsForbidden,
     /// A MESSAGE over UDP is too large for it.
@@ -143,6 +145,7 @@ impl Refusal {
             Self::MessageForbidden => {
                 warned(403, "message_forbidden", "127 Service not authorised")
             }
+            Self::AccessBlocked => warned(403, "access_blocked", "127 Service not authorised"),
             Self::ListsForbidden => warned(420, "lists_forbidden", "122 Function not allowed"),
             Self::TooLargeForUdp => warned(
                 413,

@@ -438,6 +438,21 @@ pub const KEYS: &[Key] = &[
         limit: "-",
     },
     Key {
+        path: "pager.answer_wait_s",
+        kind: "seconds",
+        default: |c| number(c.pager.answer_wait_s),
+        effect: "How long a user has to answer a message of the server that wants an answer (timer Ts1). \
+                 0: answers are not waited for.",
+        limit: "A user whose time is over counts as one who has not answered.",
+    },
+    Key {
+        path: "pager.block_unanswered",
+        kind: "boolean",
+        default: |c| number(c.pager.block_unanswered),
+        effect: "Whether a user who has not answered in time is not served until it does.",
+        limit: "Its INVITEs and MESSAGEs are answered 403.",
+    },
+    Key {
         path: "relay.realm",
         kind: "host name",
         default: |c| quoted(&c.relay.realm),

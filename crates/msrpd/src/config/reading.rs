@@ -342,6 +342,12 @@ fn read_pager(table: &Table<'_>, pager: &mut Pager) -> Result<(), ConfigError> {
     if let Some(item) = table.get("notification_restarts") {
         pager.notification_restarts = item.number(0, RESTARTS_MAX)?;
     }
+    if let Some(item) = table.get("answer_wait_s") {
+        pager.answer_wait_s = item.number(0, SECONDS_MAX)?;
+    }
+    if let Some(item) = table.get("block_unanswered") {
+        pager.block_unanswered = item.boolean()?;
+    }
     Ok(())
 }
 

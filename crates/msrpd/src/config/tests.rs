@@ -84,6 +84,8 @@ fn config_all_keys_are_read() {
             messages_per_s: 9,
             notification_wait_s: 0,
             notification_restarts: 10,
+            answer_wait_s: 11,
+            block_unanswered: true,
         }
     );
     assert_eq!(config.relay.realm, "relay.example");
@@ -510,6 +512,8 @@ recipient_history = false
 messages_per_s = 9
 notification_wait_s = 0
 notification_restarts = 10
+answer_wait_s = 11
+block_unanswered = true
 [relay]
 realm = "relay.example"
 users = ""

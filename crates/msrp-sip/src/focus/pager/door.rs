@@ -80,6 +80,12 @@ impl Focus {
             AddressError::Scheme => Refusal::UnknownScheme,
             _ => Refusal::UnknownAddress,
         })?;
+        if target.user().is_none() && self.policy.owns(&target) {
+            return self.take_answer(&caller);
+        }
+        if self.pager.blocks(&caller.addresses) {
+            return Err(Refusal::AccessBlocked);
+        }
         if let [part] = payload.parts.as_slice()
             && let Some(notification) = imdn::Notification::read(part)?
         {
@@ -95,7 +101,19 @@ impl Focus {
         self.explode(now, &target, &caller, request, payload.parts, addressed)
     }
 
-    /// Inside the dialog of a participant the sender is known.
+    /// What is sent to the server itself answers a message of the server.
+    ///
+    /// # Spec
+    /// TMR-15.1-01.
+    fn take_answer(&mut self, caller: &Caller) -> Result<(), Refusal> {
+        if self.pager.supervision.on_answer(&caller.addresses) {
+            Ok(())
+        } else {
+            Err(Refusal::UnknownAddress)
+        }
+    }
+
+    /// Inside the dialog of a participant the sender may be hidden.
     fn message_caller(
         &self,
         dialog: Option<DialogId>,
@@ -185,8 +203,34 @@ impl Focus {
         })
     }
 
+    /// Begins to gather the notifications of a message.
+    ///
     /// # Spec
-    /// PGR-8.3.1.1-10, PGR-8.3.1.1-11.
+    /// PGR-8.3.1.1-10.
+    fn gather_for(
+        &mut self,
+        now: u64,
+        explosion: &mut Explosion,
+        wish: imdn::Request,
+        back: ReturnAddress,
+    ) -> Result<(), Refusal> {
+        explosion.returns_to = Some(back.own.clone());
+        let policy = &self.policy.pager;
+        let recipients = explosion.recipients.iter();
+        let collection = Collection::new(
+            wish,
+            back,
+            recipients.map(|r| (&r.uri, r.is_hidden)),
+            policy.notification_wait_s,
+            policy.notification_restarts,
+            now,
+        );
+        explosion.collection = Some(self.pager.gather(now, collection)?);
+        Ok(())
+    }
+
+    /// # Spec
+    /// PGR-8.3.1.1-11.
     fn explode(
         &mut self,
         now: u64,
@@ -224,27 +268,15 @@ impl Focus {
             return Err(Refusal::Overloaded);
         }
         if let Some(wish) = wish.filter(|_| count > 0) {
-            let of_wrapper = wrapped.as_ref().and_then(imdn::sender).unwrap_or_default();
+            let of_wrapper = wrapped.as_ref().and_then(imdn::sender);
             let back = ReturnAddress {
                 sender: caller.address().to_owned(),
-                wrapped_sender: if caller.is_anonymous {
-                    ANONYMOUS.to_owned()
-                } else {
-                    of_wrapper
-                },
+                wrapped_sender: of_wrapper
+                    .filter(|_| !caller.is_anonymous)
+                    .unwrap_or_else(|| ANONYMOUS.to_owned()),
                 own: target.as_str().to_owned(),
             };
-            let policy = &self.policy.pager;
-            let collection = Collection::new(
-                wish,
-                back,
-                explosion.recipients.iter().map(|r| (&r.uri, r.is_hidden)),
-                policy.notification_wait_s,
-                policy.notification_restarts,
-                now,
-            );
-            explosion.collection = Some(self.pager.gather(now, collection)?);
-            explosion.returns_to = Some(target.as_str().to_owned());
+            self.gather_for(now, &mut explosion, wish, back)?;
         }
         tracing::info!(
             recipients = count,

@@ -296,11 +296,13 @@ impl Focus {
             self.tell(id, documents.unwrap_or_default());
         }
         self.pager.forget_faded(now);
+        self.pager.supervision.handle_timeout(now);
         self.send_messages(now);
     }
 
     /// Tells all senders what is known now, since nothing is gathered any more.
     pub(in crate::focus) fn finish_messages(&mut self, now: u64) {
+        self.pager.supervision.clear();
         let ids: Vec<u64> = self.pager.collections.keys().copied().collect();
         for id in ids {
             let stored = self.pager.with(id, |c| c.finish(now));

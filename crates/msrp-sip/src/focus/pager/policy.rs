@@ -19,6 +19,11 @@ pub struct PagerPolicy {
     pub notification_wait_s: u64,
     /// How often Ts2 starts again while notifications are outstanding.
     pub notification_restarts: u32,
+    /// Timer Ts1: how long users have to answer a message of the server that wants an answer, in
+    /// seconds. 0: they are not waited for.
+    pub answer_wait_s: u64,
+    /// Whether a user who did not answer in time is not served until it does.
+    pub block_unanswered: bool,
 }
 
 impl Default for PagerPolicy {
@@ -33,6 +38,8 @@ impl Default for PagerPolicy {
             recipient_history: true,
             notification_wait_s: 30,
             notification_restarts: 3,
+            answer_wait_s: 0,
+            block_unanswered: false,
         }
     }
 }

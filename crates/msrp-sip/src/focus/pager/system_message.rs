@@ -17,7 +17,8 @@ pub struct SystemMessage {
     pub recipients: Vec<Uri>,
     /// What it says.
     pub content: SystemContent,
-    /// Whether users are to answer. Only a document can be answered.
+    /// Whether users are to answer, by a MESSAGE to the domain of this node or in a way that
+    /// [`Focus::note_system_answer`] is told of. Only a document can be answered.
     pub wants_answer: bool,
 }
 
@@ -63,7 +64,7 @@ impl Focus {
     /// [`SystemMessageError`]; nothing was sent.
     ///
     /// # Spec
-    /// SYS-5.4-01 to SYS-5.4-06, SYS-5.4-08.
+    /// SYS-5.4; TMR-15.1-01.
     pub fn send_system_message(
         &mut self,
         now: u64,
@@ -90,14 +91,26 @@ impl Focus {
             return Err(SystemMessageError::TooManyRecipients);
         }
         let part = part(message)?;
-        if !self.pager.queue.has_room(count, part.octets.len()) {
+        let owed_count = if message.wants_answer { count } else { 0 };
+        if !self.pager.queue.has_room(count, part.octets.len())
+            || !self.pager.supervision.has_room(owed_count)
+        {
             return Err(SystemMessageError::Overloaded);
+        }
+        for recipient in recipients.iter().take(owed_count) {
+            self.pager.supervision.expect(now, &recipient.uri);
         }
         tracing::info!(recipients = count, "system message sent");
         let explosion = Explosion::of_server(&self.policy.domain, part, recipients);
         self.pager.queue.push_copies(&self.policy.domain, explosion);
         self.send_messages(now);
         Ok(count)
+    }
+
+    /// Takes note that a user answered a message of the server in another way than SIP. Whether it
+    /// owed an answer.
+    pub fn note_system_answer(&mut self, user: &Uri) -> bool {
+        self.pager.supervision.on_answer(std::slice::from_ref(user))
     }
 }
 

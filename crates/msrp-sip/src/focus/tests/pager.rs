@@ -905,3 +905,111 @@ fn message_to_a_session_of_one_is_accepted_and_keeps_nothing() {
     assert!(world.messages().is_empty());
     world.finish();
 }
+
+// covers: SYS-5.4-07, TMR-15.1-01
+#[test]
+fn user_who_owes_an_answer_is_not_served_until_it_answers() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            answer_wait_s: 60,
+            block_unanswered: true,
+            ..PagerPolicy::default()
+        }),
+        [team()],
+    );
+    let url = "https://im.example/terms".to_owned();
+    let message = notice(SystemContent::Document(url), true);
+    assert_eq!(world.focus.send_system_message(world.now, &message), Ok(2));
+    world.settle();
+    world.answered(200);
+    assert_eq!(world.message(GROUP, caller("bob"), plain("Hi")).status, 202);
+    world.answered(200);
+    assert_eq!(world.wait(), 60);
+    let refused = world.message(GROUP, caller("bob"), plain("Hi"));
+    assert_eq!(refused.status, 403);
+    assert!(warning(&refused).contains("127 Service not authorised"));
+    let call = world.invite(GROUP, caller("bob"), sdp("bob"));
+    assert_eq!(world.final_of(call).status, 403);
+    let stranger = world.message("sip:im.example", caller("carol"), plain("Yes"));
+    assert_eq!(stranger.status, 404);
+    let answer = world.message("sip:im.example", caller("bob"), plain("Yes"));
+    assert_eq!(answer.status, 202);
+    assert_eq!(world.message(GROUP, caller("bob"), plain("Hi")).status, 202);
+    world.answered(200);
+    assert!(world.focus.note_system_answer(&uri("tel:+15550100")));
+    world.finish();
+}
+
+#[test]
+fn notifications_do_not_show_members_that_the_sender_may_not_see() {
+    let mut closed = team();
+    let rights = Rights {
+        initiate: true,
+        ..Rights::default()
+    };
+    closed.rules = Some(vec![Rule {
+        conditions: Vec::new(),
+        rights,
+    }]);
+    let mut world = World::with(policy(), [closed]);
+    let wrapped = Body {
+        content_type: "message/cpim".into(),
+        octets: asking("m1", "positive-delivery, negative-delivery").into_bytes(),
+    };
+    assert_eq!(world.message(GROUP, caller("alice"), wrapped).status, 202);
+    let copies = world.messages();
+    world.finish_request(copies[0].0, 404, Headers::new());
+    world.finish_request(copies[1].0, 200, Headers::new());
+    let body = notification("m1", "carol", "delivery", "delivered");
+    assert_eq!(world.message(GROUP, caller("carol"), body).status, 202);
+    let told = world.answered(200);
+    assert_eq!(told.len(), 1);
+    let whole = format!("{:?}{}", told[0], text(&told[0]));
+    assert!(whole.contains("<failed/>") && whole.contains("<delivered/>"));
+    assert!(
+        !whole.contains("bob") && !whole.contains("carol"),
+        "{whole}"
+    );
+}
+
+#[test]
+fn name_of_a_message_that_was_told_stays_its_senders() {
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            notification_restarts: 0,
+            ..PagerPolicy::default()
+        }),
+        [],
+    );
+    let body = || asking_list("m1", "positive-delivery", &["bob"]);
+    assert_eq!(world.message(FACTORY, caller("alice"), body()).status, 202);
+    world.wait();
+    assert_eq!(world.message(FACTORY, caller("eve"), body()).status, 400);
+    assert_eq!(world.message(FACTORY, caller("alice"), body()).status, 202);
+}
+
+#[test]
+fn more_copies_than_may_wait_are_refused_until_some_have_gone() {
+    let users = (0..10_000).map(|n| uri(&format!("sip:u{n}@example.com")));
+    let group = "sip:all@im.example";
+    let all = users.fold(Group::open_to_all(uri(group)), |all, user| {
+        all.with_member(user, None)
+    });
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            messages_per_s: 20,
+            recipients_max: 10_000,
+            ..PagerPolicy::default()
+        }),
+        [all],
+    );
+    let mut send = || world.message(group, caller("alice"), plain("Hello"));
+    for _ in 0..10 {
+        assert_eq!(send().status, 202);
+    }
+    let full = send();
+    assert_eq!(full.status, 503);
+    assert!(full.headers.first("Retry-After").is_some());
+    // Those that went at once are what the pace allows.
+    assert!((1..=2).contains(&world.messages().len()));
+}
