@@ -1,0 +1,6 @@
+//! The relay, seen from its connections.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod auth;
+mod forwarding;
+mod harness;
