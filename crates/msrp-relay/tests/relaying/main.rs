@@ -4,3 +4,4 @@
 mod auth;
 mod forwarding;
 mod harness;
+mod model;
