@@ -1,6 +1,6 @@
 //! What the relay knows of a connection.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -38,6 +38,10 @@ pub(crate) struct Connection {
     pub(crate) bound: BTreeSet<Ident>,
     /// Requests that wait for an answer, or to be written.
     pub(crate) awaited: BTreeSet<TransactionId>,
+    /// Those among them of which only an error would be told, oldest first.
+    pub(crate) unasked: VecDeque<TransactionId>,
+    /// How many next hops are being connected because of it.
+    pub(crate) connecting: usize,
     /// The next hop that we connected it for.
     pub(crate) hop: Option<Key>,
     pub(crate) is_closing: bool,
@@ -107,6 +111,8 @@ impl Connection {
             owned: BTreeSet::new(),
             bound: BTreeSet::new(),
             awaited: BTreeSet::new(),
+            unasked: VecDeque::new(),
+            connecting: 0,
             hop: None,
             is_closing: false,
         }

@@ -76,6 +76,8 @@ pub(crate) struct Hop {
 pub(crate) enum HopState {
     /// Asked for; requests wait.
     Connecting {
+        /// Because of whom.
+        asker: ConnectionId,
         waiting: VecDeque<Outgoing>,
         octets: usize,
         deadline: Timestamp,

@@ -28,6 +28,7 @@
 mod auth;
 mod forward;
 mod outgoing;
+mod request;
 mod response;
 mod route;
 mod settle;
@@ -151,7 +152,7 @@ pub struct Relay<U> {
     pending: BTreeMap<(ConnectionId, TransactionId), Pending>,
     timers: BTreeSet<(Timestamp, Timer)>,
     /// Connections with octets that arrived in this turn.
-    dirty: Vec<ConnectionId>,
+    dirty: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
     ids: IdSource,
     sums: Sums,
@@ -226,7 +227,7 @@ impl<U: Users> Relay<U> {
             transits: Arena::new(),
             pending: BTreeMap::new(),
             timers: BTreeSet::new(),
-            dirty: Vec::new(),
+            dirty: BTreeSet::new(),
             outputs: VecDeque::new(),
             sums: Sums::default(),
         })
@@ -365,7 +366,8 @@ impl<U: Users> Relay<U> {
     }
 
     fn check_invariants_in_debug(&self) {
-        if cfg!(debug_assertions) {
+        // Each check walks the tables: with large ones it would be felt in every call.
+        if cfg!(debug_assertions) && self.pending.len() <= CHECKED_PENDING_MAX {
             self.check_invariants();
         }
     }
@@ -452,3 +454,6 @@ impl<U: Users> Relay<U> {
         }
     }
 }
+
+/// Up to so many unanswered requests the invariants are checked after every call of a debug build.
+const CHECKED_PENDING_MAX: usize = 256;

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Key, Timestamp};
-use msrp_wire::{MsrpUri, TransactionId};
+use msrp_wire::{FailureReport, MsrpUri, TransactionId};
 
 use super::{CloseReason, HopKey, Output, Relay, Timer};
 use crate::connection::{Connection, ConnectionFacts, ConnectionId};
 use crate::limits::{
-    CONNECT_NS, HOP_WAITING_OCTETS_MAX, HOPS_MAX, TRANSACTIONS_PER_CONNECTION_MAX,
+    CONNECT_NS, CONNECTING_PER_CONNECTION_MAX, HOP_WAITING_OCTETS_MAX, HOPS_MAX,
+    TRANSACTIONS_PER_CONNECTION_MAX, UNASKED_PER_CONNECTION_MAX,
 };
 use crate::outgoing::{Awaited, Hop, HopState, Outgoing, Pending, Way};
 use crate::refused::Refused;
@@ -31,10 +32,14 @@ impl<U: Users> Relay<U> {
             self.close(id, CloseReason::TooLate);
         }
         if let Some(HopState::Connecting {
-            waiting, deadline, ..
+            asker,
+            waiting,
+            deadline,
+            ..
         }) = before
         {
             self.timers.remove(&(deadline, Timer::Hop(hop.0)));
+            self.note_connecting_over(asker);
             for outgoing in waiting {
                 self.give(id, outgoing);
             }
@@ -56,25 +61,38 @@ impl<U: Users> Relay<U> {
         let Some(pending) = self.pending.get_mut(&(connection, id)) else {
             return;
         };
-        let is_asked = match &pending.awaited {
-            Awaited::Piece(transit) => self
-                .transits
-                .get(*transit)
-                .is_some_and(|t| msrp_session::answering::is_failure_report_due(t.failure_report)),
-            Awaited::Request(_) => true,
+        let report = match &pending.awaited {
+            Awaited::Piece(transit) => self.transits.get(*transit).map(|t| t.failure_report),
+            Awaited::Request(_) => Some(FailureReport::Yes),
         };
         if pending.deadline.is_some() {
             return;
         }
-        if is_asked {
+        if report.is_none_or(|report| report == FailureReport::No) {
+            self.no_answer_is_due(connection, id);
+        } else {
             let deadline = now.after(TRANSACTION_NS);
             pending.deadline = Some(deadline);
             self.timers
                 .insert((deadline, Timer::Answer(connection, id)));
-        } else {
-            self.no_answer_is_due(connection, id);
+        }
+        if report == Some(FailureReport::Partial) {
+            self.note_unasked(connection, id);
         }
         self.check_invariants_in_debug();
+    }
+
+    /// Forgets the oldest of too many requests to which only an error would be told.
+    fn note_unasked(&mut self, id: ConnectionId, transaction: TransactionId) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        connection.unasked.push_back(transaction);
+        if connection.unasked.len() > UNASKED_PER_CONNECTION_MAX
+            && let Some(oldest) = connection.unasked.pop_front()
+        {
+            self.no_answer_is_due(id, oldest);
+        }
     }
 
     /// Whether a way takes one more request of so many octets.
@@ -162,7 +180,12 @@ impl<U: Users> Relay<U> {
     }
 
     /// The next hop of a URI; asks for a connection when there is none.
-    pub(super) fn hop(&mut self, now: Timestamp, uri: &MsrpUri<'_>) -> Result<Key, Refused> {
+    pub(super) fn hop(
+        &mut self,
+        now: Timestamp,
+        asker: ConnectionId,
+        uri: &MsrpUri<'_>,
+    ) -> Result<Key, Refused> {
         let port = uri
             .port()
             .map(|port| format!(":{port}"))
@@ -176,11 +199,13 @@ impl<U: Users> Relay<U> {
         if let Some(key) = self.hops_by_device.get(&device) {
             return Ok(*key);
         }
-        if self.hops.len() >= HOPS_MAX {
+        let connecting = self.connections.get(&asker).map_or(0, |c| c.connecting);
+        if self.hops.len() >= HOPS_MAX || connecting >= CONNECTING_PER_CONNECTION_MAX {
             return Err(Refused::Full);
         }
         let deadline = now.after(CONNECT_NS);
         let state = HopState::Connecting {
+            asker,
             waiting: VecDeque::new(),
             octets: 0,
             deadline,
@@ -192,6 +217,9 @@ impl<U: Users> Relay<U> {
                 state,
             })
             .ok_or(Refused::Full)?;
+        if let Some(asker) = self.connections.get_mut(&asker) {
+            asker.connecting = asker.connecting.saturating_add(1);
+        }
         self.hops_by_device.insert(device, key);
         self.timers.insert((deadline, Timer::Hop(key)));
         self.outputs.push_back(Output::Connect {
@@ -206,13 +234,23 @@ impl<U: Users> Relay<U> {
             return;
         };
         if let HopState::Connecting {
-            waiting, deadline, ..
+            asker,
+            waiting,
+            deadline,
+            ..
         } = state
         {
             self.timers.remove(&(deadline, Timer::Hop(hop.0)));
+            self.note_connecting_over(asker);
             for outgoing in waiting {
                 self.outgoing_failed(outgoing, Refused::Timeout);
             }
+        }
+    }
+
+    fn note_connecting_over(&mut self, asker: ConnectionId) {
+        if let Some(asker) = self.connections.get_mut(&asker) {
+            asker.connecting = asker.connecting.saturating_sub(1);
         }
     }
 

@@ -59,10 +59,10 @@ impl<U: Users> Relay<U> {
         let way = match own.split_first() {
             Some((_, [])) if goes_to_owner => {
                 self.bind_peer(previous, session, &from.first())?;
-                self.way_to_owner(now, session, &next)?
+                self.way_to_owner(now, previous, session, &next)?
             }
             Some((_, [])) if self.is_owner(previous, handle) => {
-                self.way_out(now, session, &next)?
+                self.way_out(now, previous, session, &next)?
             }
             Some((first, [_, ..])) if goes_to_owner => {
                 // Two clients of this relay: it is the previous hop of the second URI, and the next of the first.
@@ -70,7 +70,7 @@ impl<U: Users> Relay<U> {
                 if !self.is_owner(previous, first) {
                     return Err(Refused::NotOwner);
                 }
-                self.way_to_owner(now, session, &next)?
+                self.way_to_owner(now, previous, session, &next)?
             }
             Some(_) | None => return Err(Refused::NotOwner),
         };
@@ -135,6 +135,7 @@ impl<U: Users> Relay<U> {
     fn way_to_owner(
         &mut self,
         now: Timestamp,
+        asker: ConnectionId,
         session: Ident,
         next: &MsrpUri<'_>,
     ) -> Result<Way, Refused> {
@@ -143,7 +144,7 @@ impl<U: Users> Relay<U> {
             Owner::Client(connection) => Ok(Way::Connection(connection)),
             Owner::Relay(name) => match self.relay_connection(&name) {
                 Some(connection) => Ok(Way::Connection(connection)),
-                None => self.way_to_hop(now, next),
+                None => self.way_to_hop(now, asker, next),
             },
         }
     }
@@ -152,6 +153,7 @@ impl<U: Users> Relay<U> {
     fn way_out(
         &mut self,
         now: Timestamp,
+        asker: ConnectionId,
         session: Ident,
         next: &MsrpUri<'_>,
     ) -> Result<Way, Refused> {
@@ -169,7 +171,7 @@ impl<U: Users> Relay<U> {
         {
             return Ok(Way::Connection(connection));
         }
-        self.way_to_hop(now, next)
+        self.way_to_hop(now, asker, next)
     }
 
     /// A connection to the relay of this name.
@@ -182,7 +184,12 @@ impl<U: Users> Relay<U> {
             .find(|id| self.connections.get(id).is_some_and(|c| !c.is_closing))
     }
 
-    fn way_to_hop(&mut self, now: Timestamp, next: &MsrpUri<'_>) -> Result<Way, Refused> {
+    fn way_to_hop(
+        &mut self,
+        now: Timestamp,
+        asker: ConnectionId,
+        next: &MsrpUri<'_>,
+    ) -> Result<Way, Refused> {
         if !matches!(next.transport(), Transport::Tcp) {
             return Err(Refused::Transport);
         }
@@ -190,7 +197,7 @@ impl<U: Users> Relay<U> {
             .addresses
             .check_host(next.host())
             .map_err(Refused::Denied)?;
-        let key = self.hop(now, next)?;
+        let key = self.hop(now, asker, next)?;
         Ok(match self.hops.get(key).map(|hop| &hop.state) {
             Some(HopState::Up(connection)) => Way::Connection(*connection),
             Some(HopState::Connecting { .. }) | None => Way::Hop(key),

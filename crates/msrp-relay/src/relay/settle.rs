@@ -68,6 +68,7 @@ impl<U: Users> Relay<U> {
         }
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection.awaited.remove(&id);
+            connection.unasked.retain(|unasked| *unasked != id);
         }
         Some(pending)
     }

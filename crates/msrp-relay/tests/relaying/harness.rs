@@ -163,7 +163,9 @@ impl World {
                 self.relay.handle_written(self.now, connection, id);
             }
         }
-        self.relay.check_invariants();
+        if self.relay.sends_open_count() < 300 {
+            self.relay.check_invariants();
+        }
     }
 
     fn wrote(&mut self, connection: ConnectionId, octets: &[u8], written: Option<TransactionId>) {

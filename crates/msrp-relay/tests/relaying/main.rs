@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 mod auth;
+mod bounds;
 mod forwarding;
 mod harness;
 mod model;
