@@ -186,16 +186,7 @@ impl<U: Users> Relay<U> {
         asker: ConnectionId,
         uri: &MsrpUri<'_>,
     ) -> Result<Key, Refused> {
-        let port = uri
-            .port()
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
-        let host = match uri.host() {
-            msrp_wire::Host::Name(name) => name.to_ascii_lowercase(),
-            msrp_wire::Host::V4(address) => address.to_string(),
-            msrp_wire::Host::V6(address) => format!("[{address}]"),
-        };
-        let device: Box<str> = format!("{}://{host}{port}", uri.scheme()).into();
+        let device = device_of(uri);
         if let Some(key) = self.hops_by_device.get(&device) {
             return Ok(*key);
         }
@@ -259,4 +250,18 @@ impl<U: Users> Relay<U> {
         self.hops_by_device.remove(&hop.device);
         Some(hop)
     }
+}
+
+/// Scheme, host and port, in lower case.
+fn device_of(uri: &MsrpUri<'_>) -> Box<str> {
+    let port = uri
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let host = match uri.host() {
+        msrp_wire::Host::Name(name) => name.to_ascii_lowercase(),
+        msrp_wire::Host::V4(address) => address.to_string(),
+        msrp_wire::Host::V6(address) => format!("[{address}]"),
+    };
+    format!("{}://{host}{port}", uri.scheme()).into()
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use msrp_wire::limits::NON_SEND_BODY_OCTETS_MAX;
-use msrp_wire::{ContinuationFlag, Method, RequestHead, encode, end_line_occurs};
+use msrp_wire::{ContinuationFlag, Method, RequestHead, TransactionId, encode, end_line_occurs};
 
 use super::Relay;
 use crate::connection::{ConnectionId, Inbound, OpenRequest};
@@ -75,26 +75,7 @@ impl<U: Users> Relay<U> {
         if !self.has_room(request.way, octets) {
             return self.request_fails(id, &request, Refused::Full);
         }
-        // All octets are fixed; only now the id is drawn.
-        let mut tid = self.ids.transaction_id();
-        while end_line_occurs(std::iter::once(body), tid) {
-            tid = self.ids.transaction_id();
-        }
-        let mut octets = Vec::with_capacity(
-            octets
-                .saturating_add(request.paths.len())
-                .saturating_add(128),
-        );
-        encode::start_line(&mut octets, tid, &request.method);
-        octets.extend_from_slice(&request.paths);
-        octets.extend_from_slice(&request.lines);
-        if request.body.is_some() {
-            encode::blank_line(&mut octets);
-            octets.extend_from_slice(body);
-            encode::body_end(&mut octets, tid, ContinuationFlag::Last);
-        } else {
-            encode::end_line(&mut octets, tid, ContinuationFlag::Last);
-        }
+        let (tid, octets) = self.compose(&request);
         count(&mut self.sums.requests_forwarded);
         self.note_accepted(id);
         let awaited = (request.method != Method::Report).then(|| {
@@ -114,6 +95,28 @@ impl<U: Users> Relay<U> {
                 awaited,
             },
         );
+    }
+
+    /// The request as it leaves.
+    fn compose(&mut self, request: &OpenRequest) -> (TransactionId, Vec<u8>) {
+        let body = request.body.as_deref().unwrap_or_default();
+        // All octets are fixed; only now the id is drawn.
+        let mut tid = self.ids.transaction_id();
+        while end_line_occurs(std::iter::once(body), tid) {
+            tid = self.ids.transaction_id();
+        }
+        let mut octets = Vec::new();
+        encode::start_line(&mut octets, tid, &request.method);
+        octets.extend_from_slice(&request.paths);
+        octets.extend_from_slice(&request.lines);
+        if request.body.is_some() {
+            encode::blank_line(&mut octets);
+            octets.extend_from_slice(body);
+            encode::body_end(&mut octets, tid, ContinuationFlag::Last);
+        } else {
+            encode::end_line(&mut octets, tid, ContinuationFlag::Last);
+        }
+        (tid, octets)
     }
 
     fn request_fails(&mut self, id: ConnectionId, request: &OpenRequest, refused: Refused) {

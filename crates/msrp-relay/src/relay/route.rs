@@ -41,9 +41,9 @@ impl<U: Users> Relay<U> {
             .iter()
             .take_while(|uri| self.config.is_own(uri))
             .collect();
-        let Some(last) = own.last() else {
+        if own.is_empty() {
             return Err(Refused::NotAddressedHere);
-        };
+        }
         let Some(next) = to.iter().nth(own.len()) else {
             return Ok(Route::Here);
         };
@@ -54,15 +54,34 @@ impl<U: Users> Relay<U> {
         if own.len().saturating_add(from.len()) > PATH_URIS_MAX {
             return Err(Refused::PathTooLong);
         }
+        let way = self.way(now, previous, &own, &next, &from.first())?;
+        let (to_path, from_path) = moved_paths(to, from, &own).ok_or(Refused::PathTooLong)?;
+        Ok(Route::On {
+            way,
+            to_path,
+            from_path,
+        })
+    }
+
+    /// Whether the URIs of this relay may be used so, and the way to the next hop.
+    fn way(
+        &mut self,
+        now: Timestamp,
+        previous: ConnectionId,
+        own: &[MsrpUri<'_>],
+        next: &MsrpUri<'_>,
+        sender: &MsrpUri<'_>,
+    ) -> Result<Way, Refused> {
+        let last = own.last().ok_or(Refused::NotAddressedHere)?;
         let (session, handle) = self.handles.find(now, last).ok_or(Refused::NoHandle)?;
-        let goes_to_owner = handle.leads_to(&next);
-        let way = match own.split_first() {
+        let goes_to_owner = handle.leads_to(next);
+        match own.split_first() {
             Some((_, [])) if goes_to_owner => {
-                self.bind_peer(previous, session, &from.first())?;
-                self.way_to_owner(now, previous, session, &next)?
+                self.bind_peer(previous, session, sender)?;
+                self.way_to_owner(now, previous, session, next)
             }
             Some((_, [])) if self.is_owner(previous, handle) => {
-                self.way_out(now, previous, session, &next)?
+                self.way_out(now, previous, session, next)
             }
             Some((first, [_, ..])) if goes_to_owner => {
                 // Two clients of this relay: it is the previous hop of the second URI, and the next of the first.
@@ -70,16 +89,10 @@ impl<U: Users> Relay<U> {
                 if !self.is_owner(previous, first) {
                     return Err(Refused::NotOwner);
                 }
-                self.way_to_owner(now, previous, session, &next)?
+                self.way_to_owner(now, previous, session, next)
             }
-            Some(_) | None => return Err(Refused::NotOwner),
-        };
-        let (to_path, from_path) = moved_paths(to, from, &own).ok_or(Refused::PathTooLong)?;
-        Ok(Route::On {
-            way,
-            to_path,
-            from_path,
-        })
+            Some(_) | None => Err(Refused::NotOwner),
+        }
     }
 
     fn is_owner(&self, connection: ConnectionId, handle: &Handle) -> bool {
