@@ -1,6 +1,5 @@
 //! Responses that come in.
 
-use msrp_session::Timestamp;
 use msrp_wire::{ContinuationFlag, MsrpUri, ResponseHead, StatusCode, encode};
 
 use super::Relay;
@@ -15,7 +14,7 @@ impl<U: Users> Relay<U> {
     ///
     /// # Spec
     /// RFC 4976 s.6.4.3.
-    pub fn handle_response(&mut self, _now: Timestamp, id: ConnectionId, head: &ResponseHead<'_>) {
+    pub fn handle_response(&mut self, id: ConnectionId, head: &ResponseHead<'_>) {
         let is_ours = head
             .to_path()
             .is_some_and(|to| self.config.is_own(&to.first()));

@@ -119,9 +119,7 @@ impl World {
                     self.relay.handle_body(connection, octets);
                 }
                 Some(Event::End(flag)) => self.relay.handle_end(connection, flag),
-                Some(Event::Response(head)) => {
-                    self.relay.handle_response(self.now, connection, &head)
-                }
+                Some(Event::Response(head)) => self.relay.handle_response(connection, &head),
                 Some(Event::Rejected(rejected)) => {
                     self.relay.handle_rejected(connection, &rejected)
                 }
