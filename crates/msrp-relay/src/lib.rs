@@ -19,14 +19,24 @@
 
 mod address;
 mod authenticator;
+mod connection;
 mod credentials;
 mod digest;
+mod handle;
+mod ledger;
 pub mod limits;
 mod nonce;
+mod outgoing;
+mod refused;
+mod relay;
 mod users;
 
 pub use address::{AddressPolicy, DeniedAddress};
 pub use authenticator::{Authenticator, Verdict};
+pub use connection::{ConnectionFacts, ConnectionId};
 pub use credentials::{Credentials, NotCredentials};
 pub use digest::{Algorithm, Ha1, Proof};
+pub use ledger::Sums;
+pub use refused::Refused;
+pub use relay::{CloseReason, HopKey, NotARelay, Output, Relay, RelayConfig};
 pub use users::{UserLineError, UserLineFault, UserList, Users};

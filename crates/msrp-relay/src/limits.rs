@@ -59,6 +59,14 @@ pub const OWN_HOPS_MAX: usize = 2;
 /// Requests of one connection to whose next hop no answer has come. Our choice. More: 413 for a SEND, 403 for another.
 pub const TRANSACTIONS_PER_CONNECTION_MAX: usize = 4096;
 
+/// Requests of one connection whose next hop answers errors only (Failure-Report `partial`) and may still do so. Our choice.
+/// More: the oldest counts as sent, and an error that comes later changes nothing.
+pub const UNASKED_PER_CONNECTION_MAX: usize = 256;
+
+/// Next hops that one connection makes the relay connect to at a time. Our choice: nobody looks for open ports through a
+/// relay. More: 403.
+pub const CONNECTING_PER_CONNECTION_MAX: usize = 16;
+
 /// Next hops that are being connected or are connected by us. Our choice. More: 403.
 pub const HOPS_MAX: usize = 65_536;
 

@@ -12,9 +12,11 @@
 //! | [`coverage`] | ranges | agrees with a set of single octets |
 //! | [`status`] | a response, a Status, a Byte-Range | what is written is read back |
 //! | [`sdp`] | a session description | answers are readable and add no line |
+//! | [`auth`] | an Authorization value | what is complete is legal and says the same when written again |
 //! | [`switch`] | operations on rooms | invariants; nothing to strangers; every copy is settled once |
 #![forbid(unsafe_code)]
 
+mod auth;
 mod coverage;
 mod cpim;
 mod decoder;
@@ -25,6 +27,7 @@ mod status;
 mod switch;
 mod uri;
 
+pub use auth::auth;
 pub use coverage::coverage;
 pub use cpim::cpim;
 pub use decoder::decoder;
@@ -75,6 +78,11 @@ pub const TARGETS: &[Target] = &[
         name: "sdp",
         run: sdp,
         words: sdp::WORDS,
+    },
+    Target {
+        name: "auth",
+        run: auth,
+        words: auth::WORDS,
     },
     Target {
         name: "switch",

@@ -87,6 +87,11 @@ fn sdp_holds_for_corpus_and_mutations() {
 }
 
 #[test]
+fn auth_holds_for_corpus_and_mutations() {
+    replay("auth", 20_000);
+}
+
+#[test]
 fn switch_holds_for_corpus_and_mutations() {
     replay("switch", 3000);
 }

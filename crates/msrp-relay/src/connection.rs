@@ -1,0 +1,120 @@
+//! What the relay knows of a connection.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use msrp_session::{Key, PieceBody, PieceFields};
+use msrp_wire::{Ident, Method, MsrpPathBuf, MsrpUriBuf, TransactionId};
+
+use crate::outgoing::Way;
+
+/// The caller's name for a connection. Never used again for another one while the relay lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// What the caller has found out about a connection before the first request.
+#[derive(Debug, Clone)]
+pub struct ConnectionFacts {
+    /// Whether it is encrypted. AUTH needs it.
+    pub is_tls: bool,
+    /// From where it comes.
+    pub source: IpAddr,
+    /// The name in the verified certificate of the other side, when that side is a relay; RFC 4976 s.6.3 asks for mutual TLS.
+    pub relay: Option<Box<str>>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) facts: ConnectionFacts,
+    pub(crate) inbound: Inbound,
+    /// Whether a request of it was accepted: its probation is over.
+    pub(crate) is_proven: bool,
+    pub(crate) refused: u32,
+    pub(crate) auth_failures: u32,
+    /// URIs that lead to it, and URIs whose peer it is.
+    pub(crate) owned: BTreeSet<Ident>,
+    pub(crate) bound: BTreeSet<Ident>,
+    /// Requests that wait for an answer, or to be written.
+    pub(crate) awaited: BTreeSet<TransactionId>,
+    /// Those among them of which only an error would be told, oldest first.
+    pub(crate) unasked: VecDeque<TransactionId>,
+    /// How many next hops are being connected because of it.
+    pub(crate) connecting: usize,
+    /// The next hop that we connected it for.
+    pub(crate) hop: Option<Key>,
+    pub(crate) is_closing: bool,
+}
+
+/// The request that is coming in.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// None, or one whose rest nobody wants.
+    Nothing,
+    /// One that is being forwarded as it comes.
+    Send(Box<OpenSend>),
+    /// One that is forwarded whole.
+    Whole(Box<OpenRequest>),
+}
+
+/// A SEND that is being forwarded as it comes.
+#[derive(Debug)]
+pub(crate) struct OpenSend {
+    pub(crate) transit: Key,
+    pub(crate) id: TransactionId,
+    pub(crate) way: Way,
+    /// To-Path and From-Path lines of its pieces.
+    pub(crate) paths: Bytes,
+    /// Header fields of its pieces.
+    pub(crate) head: SendHead,
+    /// Octets that are in no piece yet, and the number of the first of them.
+    pub(crate) held: PieceBody,
+    pub(crate) held_octets: usize,
+    pub(crate) position: u64,
+    pub(crate) has_pieces: bool,
+}
+
+/// The header fields of a SEND that travel on.
+#[derive(Debug)]
+pub(crate) enum SendHead {
+    /// With a body: range and flag are those of the piece.
+    Chunk(PieceFields),
+    /// Without: the header lines as they leave.
+    Bodiless(Vec<u8>),
+}
+
+/// A request that is forwarded when it is complete.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    pub(crate) id: TransactionId,
+    pub(crate) method: Method,
+    pub(crate) way: Way,
+    pub(crate) paths: Bytes,
+    /// The other header lines.
+    pub(crate) lines: Vec<u8>,
+    pub(crate) body: Option<Vec<u8>>,
+    /// The whole From-Path: the way of responses.
+    pub(crate) from_path: MsrpPathBuf,
+    pub(crate) via: MsrpUriBuf,
+    pub(crate) has_credentials: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(facts: ConnectionFacts) -> Self {
+        Self {
+            facts,
+            inbound: Inbound::Nothing,
+            is_proven: false,
+            refused: 0,
+            auth_failures: 0,
+            owned: BTreeSet::new(),
+            bound: BTreeSet::new(),
+            awaited: BTreeSet::new(),
+            unasked: VecDeque::new(),
+            connecting: 0,
+            hop: None,
+            is_closing: false,
+        }
+    }
+}

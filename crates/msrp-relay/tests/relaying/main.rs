@@ -1,0 +1,8 @@
+//! The relay, seen from its connections.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod auth;
+mod bounds;
+mod forwarding;
+mod harness;
+mod model;
