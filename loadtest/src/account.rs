@@ -119,6 +119,21 @@ pub struct Account {
     pub lost_participants: Vec<String>,
     /// Slow and stalled readers whose connection or dialog the server ended.
     pub shed_readers: u64,
+    /// Slow readers.
+    pub slow: Apart,
+    /// Stalled readers.
+    pub stalled: Apart,
+}
+
+/// Readers who are not like the others. What they got is checked like all else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Apart {
+    /// How many there were.
+    pub readers: u64,
+    /// How many of them the server shed.
+    pub shed: u64,
+    /// Copies that they got, each counted once.
+    pub received: u64,
 }
 
 /// What happened to messages.
@@ -294,6 +309,7 @@ impl Account {
     fn settle_room(&mut self, room: &Room, ledgers: &[Ledger]) {
         for (place, receiver) in (0_u32..).zip(ledgers) {
             let role = room.role(place);
+            self.note_apart(role, place, receiver, ledgers);
             if let Some(reason) = &receiver.lost {
                 match role {
                     Role::Slow | Role::Stalled => self.shed_readers += 1,
@@ -316,6 +332,27 @@ impl Account {
                 let sent = sender.sent_private.get(place as usize).copied();
                 let came = receiver.from_private.get(from as usize);
                 self.settle_pair(came, sent.unwrap_or(0), &sender.excused, Some(place));
+            }
+        }
+    }
+
+    fn note_apart(&mut self, role: Role, place: u32, receiver: &Ledger, ledgers: &[Ledger]) {
+        let apart = match role {
+            Role::Slow => &mut self.slow,
+            Role::Stalled => &mut self.stalled,
+            Role::Sender | Role::Reader => return,
+        };
+        apart.readers += 1;
+        apart.shed += u64::from(receiver.lost.is_some());
+        for (from, sender) in ledgers.iter().enumerate() {
+            let for_room = receiver.from_room.get(from);
+            let for_it = receiver.from_private.get(from);
+            let sent_to_it = sender.sent_private.get(place as usize).copied();
+            for (came, sent) in [
+                (for_room, sender.sent_to_room),
+                (for_it, sent_to_it.unwrap_or(0)),
+            ] {
+                apart.received += came.map_or(0, |came| sent - came.missing(sent));
             }
         }
     }
@@ -456,6 +493,12 @@ mod tests {
             (account.shed_readers, account.lost_participants.len()),
             (2, 0)
         );
+        let apart = |received| Apart {
+            readers: 1,
+            shed: 1,
+            received,
+        };
+        assert_eq!((account.slow, account.stalled), (apart(4), apart(1)));
     }
 
     #[test]

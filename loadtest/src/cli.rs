@@ -87,7 +87,7 @@ pub struct Cli {
     /// Print the summary as JSON on the standard output, and all else on the standard error.
     #[arg(long)]
     pub json: bool,
-    /// The server's process on this machine: its processor time and memory are quoted.
+    /// The server's process on this machine: its processor time and memory are quoted, with those of its children.
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
     /// Use the MSRP sessions of this file instead of joining by SIP.

@@ -18,12 +18,22 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Reads `/proc/PID/stat` and `/proc/PID/status`.
+    /// Reads `/proc/PID/stat` and `/proc/PID/status`, of the process and of those that it has started: servers with
+    /// several processes have one that starts the others. Memory that they share counts for each.
     ///
     /// # Errors
     /// There is no such process, or its files do not have the form that is documented in proc(5).
     pub fn of(pid: u32) -> io::Result<Self> {
-        Self::read(&PathBuf::from(format!("/proc/{pid}")))
+        let mut all = Self::read(&PathBuf::from(format!("/proc/{pid}")))?;
+        for child in children(pid) {
+            // One that has ended since the list was read has nothing to add.
+            if let Ok(usage) = Self::read(&PathBuf::from(format!("/proc/{child}"))) {
+                all.user_s += usage.user_s;
+                all.system_s += usage.system_s;
+                all.rss_octets += usage.rss_octets;
+            }
+        }
+        Ok(all)
     }
 
     /// The generator's own.
@@ -61,6 +71,17 @@ impl Usage {
     }
 }
 
+/// The processes that the threads of a process have started. Empty where the kernel does not list them.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    let pids = lists.iter().flat_map(|list| list.split_whitespace());
+    pids.filter_map(|pid| pid.parse().ok()).collect()
+}
+
 /// Processor time of the calling thread. `None` where the kernel does not keep it.
 #[must_use]
 pub fn thread_cpu() -> Option<Duration> {
@@ -91,6 +112,18 @@ mod tests {
         };
         assert_eq!(usage.cpu_since(&earlier), Duration::from_millis(1500));
         assert_eq!(Usage::parse("77 (a", status), None);
+    }
+
+    #[test]
+    fn children_of_a_process_are_found() {
+        // A program that waits for its input until that is closed.
+        let mut command = std::process::Command::new("cat");
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let found = children(std::process::id());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(found.contains(&child.id()), "{found:?}");
+        assert!(children(u32::MAX).is_empty());
     }
 
     #[test]

@@ -42,8 +42,11 @@ pub struct StageFigures {
     pub copies: u64,
     /// Octets of the messages of those copies.
     pub copy_octets: u64,
-    /// From the intended time to the end of the copy, for copies intended in the measured time.
+    /// From the intended time to the end of the copy, for copies intended in the measured time; slow and stalled readers
+    /// not among them.
     pub end_to_end: Latencies,
+    /// The same for slow and stalled readers.
+    pub end_to_end_apart: Latencies,
     /// From the intended time to the last 200, for messages intended in the measured time.
     pub transaction: Latencies,
     /// The same as `end_to_end`, since the last live line.
@@ -76,6 +79,7 @@ impl StageFigures {
         self.copies += other.copies;
         self.copy_octets += other.copy_octets;
         self.end_to_end.merge(&other.end_to_end);
+        self.end_to_end_apart.merge(&other.end_to_end_apart);
         self.transaction.merge(&other.transaction);
         self.interval.merge(&other.interval);
         self.busy = self.busy.max(other.busy);

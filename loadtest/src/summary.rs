@@ -79,8 +79,10 @@ pub struct StageSummary {
     pub copy_octets_per_s: f64,
     /// Copies received by those that the schedule would make; 1 is all. `None` in a closed loop.
     pub goodput: Option<f64>,
-    /// From the intended time to the end of the copy at a recipient.
+    /// From the intended time to the end of the copy at a recipient who reads as fast as it can.
     pub end_to_end: Quantiles,
+    /// The same at slow and stalled readers.
+    pub end_to_end_apart: Quantiles,
     /// From the intended time to the last 200.
     pub transaction: Quantiles,
     /// The share of one core that the busiest load thread used; one that spins uses all of it.
@@ -144,6 +146,7 @@ impl StageSummary {
             copy_octets_per_s: per_s(figures.copy_octets),
             goodput: goodput.map(|_| figures.copies as f64 / offered_copies),
             end_to_end: figures.end_to_end.quantiles(),
+            end_to_end_apart: figures.end_to_end_apart.quantiles(),
             transaction: figures.transaction.quantiles(),
             generator_busy: figures.busy.map(|busy| busy.as_secs_f64() / seconds),
             generator_cpu_s: usages.own.1.cpu_since(&usages.own.0).as_secs_f64(),
@@ -249,10 +252,13 @@ fn write_stage(out: &mut String, stage: &StageSummary) -> std::fmt::Result {
         out,
         "  latency, ms        p50       p90       p99     p99.9       max"
     )?;
-    for (name, q) in [
+    let apart = &stage.end_to_end_apart;
+    let apart = (apart.count > 0).then_some(("slow readers", apart));
+    let usual = [
         ("end to end", &stage.end_to_end),
         ("200", &stage.transaction),
-    ] {
+    ];
+    for (name, q) in usual.into_iter().chain(apart) {
         writeln!(
             out,
             "  {name:<12}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
@@ -320,12 +326,14 @@ fn write_account(out: &mut String, account: &Account) -> std::fmt::Result {
         account.requests_received,
         by_status(&account.reports)
     )?;
-    if account.shed_readers > 0 {
-        writeln!(
-            out,
-            "  readers     {} slow or stalled ones were shed",
-            account.shed_readers
-        )?;
+    for (name, apart) in [("slow", &account.slow), ("stalled", &account.stalled)] {
+        if apart.readers > 0 {
+            writeln!(
+                out,
+                "  {name:<12}{} readers, {} of them shed by the server, got {} copies",
+                apart.readers, apart.shed, apart.received
+            )?;
+        }
     }
     for lost in account.lost_participants.iter().take(LOST_SHOWN_MAX) {
         writeln!(out, "  lost        {lost}")?;

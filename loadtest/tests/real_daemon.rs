@@ -97,6 +97,10 @@ async fn sessions_that_share_connections_get_each_copy_of_their_own() {
     ];
     let (ok, summary) = load(&daemon, &arguments).await;
     assert!(ok, "{summary:#}");
+    // Copies of the slow reader are in the account, and counted apart beside that.
+    assert_eq!(number(&summary, "/account/slow/readers"), 1);
+    assert!(number(&summary, "/account/slow/received") > 0);
+    assert!(number(&summary, "/stages/0/end_to_end_apart/count") > 0);
     // Nine that share, by four, and one slow reader alone.
     assert_eq!(number(&summary, "/account/connections"), 4, "{summary:#}");
     let units = number(&summary, "/account/requests_sent") / (3 + 2 * 9);
@@ -148,6 +152,11 @@ async fn files_in_chunks_pass_a_stalled_reader_and_its_peers_get_all() {
     assert_eq!(number(&summary, "/account/copies/received"), 3 * sent);
     assert_eq!(number(&summary, "/account/copies/corrupted/body"), 0);
     assert_eq!(number(&summary, "/account/shed_readers"), 1, "{summary:#}");
+    assert_eq!(number(&summary, "/account/stalled/shed"), 1, "{summary:#}");
+    assert!(
+        number(&summary, "/account/stalled/received") < sent,
+        "{summary:#}"
+    );
 }
 
 #[tokio::test]

@@ -247,9 +247,19 @@ impl Inbox {
             desk.figures.copy_octets += octets;
         }
         let latency = desk.now_ns.saturating_sub(stamp.intended_ns);
-        desk.figures.interval.record(latency);
-        if desk.measures(stamp.intended_ns) {
-            desk.figures.end_to_end.record(latency);
+        let is_measured = desk.measures(stamp.intended_ns);
+        match seat.role {
+            Role::Sender | Role::Reader => {
+                desk.figures.interval.record(latency);
+                if is_measured {
+                    desk.figures.end_to_end.record(latency);
+                }
+            }
+            // These show how slowly they read, not how fast the server is.
+            Role::Slow | Role::Stalled if is_measured => {
+                desk.figures.end_to_end_apart.record(latency);
+            }
+            Role::Slow | Role::Stalled => {}
         }
         for kind in desk.load.mix.replies(stamp.kind) {
             outbox.reply(*kind, place, desk);
