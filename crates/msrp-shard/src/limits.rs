@@ -42,6 +42,10 @@ pub const PATIENCE_NS: u64 = 3_000_000_000;
 /// them is under way, and as failed.
 pub const BEHIND_OCTETS_MAX: usize = 192 * 1024;
 
+/// Octets waiting for a slow recipient above which copies end although their senders wait: so many senders
+/// that one read of each is more than that.
+pub const PACED_OCTETS_MAX: usize = 2 * 1024 * 1024;
+
 /// Octets waiting for a slow recipient above which copies end that come from a connection with several
 /// sessions: such a connection is not slowed, because the other sessions would wait with it.
 pub const UNPACED_OCTETS_MAX: usize = 1024 * 1024;

@@ -67,6 +67,7 @@ cells! {
     OctetsSent => "msrp_octets_sent_total", "Octets written to MSRP connections.", Counter;
     CopiedHeld => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "open_chunk";
     CopiedBacklog => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "backlog";
+    CopiedHeldBack => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "held_back";
     CopiedEarly => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "not_yet_bound";
     CopiedSplit => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "read_border";
     CopiedTls => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "tls";

@@ -27,6 +27,8 @@ pub(super) struct Intake {
     is_at_end: bool,
     /// Whether the connection stands in the shard's list of those to be read on.
     is_listed: bool,
+    /// Whether what waits is in memory of its own, and not in the receive buffers.
+    is_own: bool,
 }
 
 impl Intake {
@@ -49,6 +51,14 @@ impl Intake {
         while let Some(octets) = self.unread.pop_front() {
             all.extend_from_slice(&octets);
         }
+    }
+
+    /// Frees the receive buffers of what waits. Returns the octets that were copied.
+    fn copy_out(&mut self) -> usize {
+        if std::mem::replace(&mut self.is_own, true) {
+            return 0;
+        }
+        self.unread.replace(|octets| Bytes::copy_from_slice(octets))
     }
 
     /// Takes what may be read in this turn.
@@ -119,7 +129,10 @@ impl<I: Io> Shard<I> {
         if connection.is_read() {
             let was_waiting = !connection.intake.unread.is_empty();
             connection.intake.unread.push_back(octets);
-            if !was_waiting {
+            connection.intake.is_own = false;
+            if was_waiting {
+                self.hold_back(conn);
+            } else {
                 self.read_on(now, conn);
             }
         }
@@ -151,12 +164,28 @@ impl<I: Io> Shard<I> {
         };
         if !connection.intake.unread.is_empty() {
             self.io.read(conn, Read::Paused);
-            if connection.slowed_by.is_empty() && !matches!(connection.phase, Phase::Early(_)) {
+            if !self.hold_back(conn) {
                 self.read_later(conn);
             }
         } else if connection.intake.is_at_end {
             self.end_connection(now, conn, EndReason::ConnectionLost);
         }
+    }
+
+    /// A connection that is not read on for some time, for its recipients or its session's answer, must
+    /// not keep receive buffers, of which all connections have need. `false` when it is read on.
+    fn hold_back(&mut self, conn: ConnKey) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        if connection.slowed_by.is_empty() && !matches!(connection.phase, Phase::Early(_)) {
+            return false;
+        }
+        let copied = connection.intake.copy_out();
+        self.environment
+            .counters
+            .add(Cell::CopiedHeldBack, copied as u64);
+        true
     }
 
     /// Reads what was beyond the budget of the turn before. Those that have to wait once more are the

@@ -28,7 +28,7 @@ use super::timers::Timer;
 use crate::crossing::What;
 use crate::limits::{
     BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT, BEHIND_OCTETS_MAX, LOOK_NS, PACE_OCTETS_MIN,
-    PATIENCE_NS, RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
+    PACED_OCTETS_MAX, PATIENCE_NS, RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
 };
 use crate::metrics::Cell;
 
@@ -90,8 +90,8 @@ impl Watch {
 }
 
 impl<I: Io> Shard<I> {
-    /// Whether a piece for this connection can be queued: always, when its sender waits
-    /// for the recipient; else as long as not too much is waiting.
+    /// Whether a piece for this connection can be queued: as long as not too much is waiting, which is
+    /// more when its sender waits for the recipient from then on.
     pub(super) fn has_room(
         &self,
         recipient: ConnKey,
@@ -105,12 +105,14 @@ impl<I: Io> Shard<I> {
         if outbox.backlog_octets() == 0 {
             return true;
         }
-        let octets_max = match connection.pace.waited_by {
-            WaitedBy::All => UNPACED_OCTETS_MAX,
-            WaitedBy::Large | WaitedBy::None => BEHIND_OCTETS_MAX,
+        let octets_max = if self.waits_for(recipient, sender, piece) {
+            PACED_OCTETS_MAX
+        } else if connection.pace.waited_by == WaitedBy::All {
+            UNPACED_OCTETS_MAX
+        } else {
+            BEHIND_OCTETS_MAX
         };
         outbox.waiting_octets() + piece.octets_without_paths() <= octets_max
-            || self.waits_for(recipient, sender, piece)
     }
 
     /// Whether a sender is to wait for a slow recipient. One whose connection carries other sessions as

@@ -33,6 +33,17 @@ impl Waiting {
         }
     }
 
+    /// Puts other octets in the place of each piece. Returns how many octets there are.
+    pub(super) fn replace(&mut self, with: impl Fn(&Bytes) -> Bytes) -> usize {
+        let more = self.more.iter_mut().flat_map(|more| more.iter_mut());
+        let mut octets = 0;
+        for piece in self.first.iter_mut().chain(more) {
+            *piece = with(piece);
+            octets += piece.len();
+        }
+        octets
+    }
+
     pub(super) fn front_mut(&mut self) -> Option<&mut Bytes> {
         self.first.as_mut()
     }

@@ -8,7 +8,9 @@ use crate::node::{Node, ROOM, backends, config, expect_lost, identity, node};
 /// Joins a participant with a small receive buffer, and lets it stop to read.
 async fn deaf(node: &Node, name: &str) -> MsrpPeer {
     let endpoint = MsrpEndpoint::bind().await.receive_buffer_octets(4096);
-    let answer = node.offer(name, &endpoint.media()).await;
+    let mut media = endpoint.media();
+    media.lines.push("a=chatroom:private-messages".to_owned());
+    let answer = node.offer(name, &media).await;
     let peer = endpoint.connect(&answer).await;
     peer.bind().await;
     peer.set_mode(Mode::Deaf);
@@ -117,5 +119,35 @@ async fn recipient_that_reads_late_gets_everything_and_its_sender_waits() {
         late.set_mode(Mode::Auto);
         late.expect_text(&identity("alice"), &text).await;
         alice.expect_all(&sent, 200).await;
+    }
+}
+
+#[tokio::test]
+async fn senders_that_wait_keep_no_receive_buffers_from_the_others() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let mut senders = Vec::new();
+        for index in 0..10 {
+            senders.push(node.join(&format!("sender{index}")).await);
+        }
+        let _late = deaf(&node, "late").await;
+        let large = "l".repeat(400_000);
+        for (index, sender) in senders.iter().enumerate() {
+            let from = identity(&format!("sender{index}"));
+            let to = identity("late");
+            sender.send(&Draft::text(&from, &to, &large).chunk_octets(60_000));
+        }
+        node.until("msrp_senders_paused_total", None, |count| count >= 10)
+            .await;
+        let other = node.another("other").await;
+        let alice = other.join("alice").await;
+        let bob = other.join("bob").await;
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "still there"))
+            .await;
+        bob.expect_text(&identity("alice"), "still there").await;
+        node.until("msrp_receive_slots_in_use", None, |count| count == 0)
+            .await;
+        assert!(node.metric("msrp_body_octets_copied_total", Some("held_back")) > 0);
     }
 }

@@ -28,7 +28,7 @@ fn process(role: &str) -> Command {
 /// Sessions to hold, when the limit of files allows them.
 const SESSIONS: usize = 15_000;
 /// Sessions on the backend that is chosen by itself: what differs there is only what it keeps for a socket.
-const SESSIONS_FEWER: usize = 6_000;
+const SESSIONS_FEWER: usize = 12_000;
 
 /// The only test.
 const TEST: &str = "session_that_is_idle_costs_little_memory_and_no_time";
