@@ -38,7 +38,12 @@ impl Server for Floor {
         let thread = std::thread::Builder::new()
             .name("floor".to_owned())
             .spawn(move || {
-                let (mut io, _) = ring_io::open(want, &ring_io::Config::default()).unwrap();
+                // The floor keeps nothing back that the kernel could take.
+                let config = ring_io::Config {
+                    notsent_octets: None,
+                    ..ring_io::Config::default()
+                };
+                let (mut io, _) = ring_io::open(want, &config).unwrap();
                 io.listen(listener).unwrap();
                 sender.send(io.waker()).unwrap();
                 serve(&mut *io, cell, frame_octets, &ending);

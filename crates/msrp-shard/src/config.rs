@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use msrp_sdp::MediaTransport;
 use msrp_switch::Rules;
 use msrp_transport::Origins;
 
@@ -60,6 +61,36 @@ impl ListenerTransport {
         match self {
             Self::Tls(files) | Self::Wss(files, _) => Some(files),
             Self::Tcp | Self::Ws(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn files_mut(&mut self) -> Option<&mut TlsFiles> {
+        match self {
+            Self::Tls(files) | Self::Wss(files, _) => Some(files),
+            Self::Tcp | Self::Ws(_) => None,
+        }
+    }
+
+    /// What a session description that fits it asks for.
+    #[must_use]
+    pub fn media_transport(&self) -> MediaTransport {
+        match self {
+            Self::Tcp => MediaTransport::Tcp,
+            Self::Tls(_) => MediaTransport::Tls,
+            Self::Ws(_) => MediaTransport::WebSocket,
+            Self::Wss(..) => MediaTransport::SecureWebSocket,
+        }
+    }
+
+    /// One lower-case word: `tcp`, `tls`, `ws` or `wss`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Ws(_) => "ws",
+            Self::Wss(..) => "wss",
         }
     }
 }

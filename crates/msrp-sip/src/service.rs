@@ -15,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
 use msrp_control::metrics::Sample;
 use msrp_control::{Client, ControlError, ErrorCode, EventStream, Reply};
+use msrp_sdp::MediaTransport;
 use rand_core::{OsRng, TryRngCore};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -71,6 +72,8 @@ pub struct SipConfig {
     pub message_octets_max: Option<u64>,
     /// Whether a group session ends with its originator when the group does not say.
     pub auto_release: bool,
+    /// What the engine's listeners serve, the first one's first. Offers of others are refused.
+    pub media_transports: Vec<MediaTransport>,
     /// Whether the caller hears that an invitee rings.
     pub relay_ringing: bool,
     /// Who may add users to an ad-hoc session by REFER.
@@ -108,6 +111,7 @@ impl SipConfig {
             session_max_s: policy.session_max_s,
             message_octets_max: policy.message_octets_max,
             auto_release: policy.auto_release,
+            media_transports: policy.media_transports,
             relay_ringing: policy.relay_ringing,
             adhoc_add: policy.adhoc_add,
             adhoc_expel: policy.adhoc_expel,
@@ -164,6 +168,7 @@ impl SipConfig {
             session_max_s: self.session_max_s,
             message_octets_max: self.message_octets_max,
             auto_release: self.auto_release,
+            media_transports: self.media_transports.clone(),
             relay_ringing: self.relay_ringing,
             adhoc_add: self.adhoc_add,
             adhoc_expel: self.adhoc_expel,

@@ -1,4 +1,4 @@
-//! The certificates of SIP over TLS: read at the start, again when a file changes, again on SIGHUP.
+//! The certificates of SIP and MSRP over TLS: read at the start, again when a file changes, again on SIGHUP.
 //!
 //! The files are looked at every [`LOOK_EVERY`]. A certificate and its key are two files, so a look
 //! may find one of them new and the other not yet: what was read last stays in force, and the next
@@ -9,8 +9,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use msrp_sip::ua_rsipstack::TlsFiles;
-
+use crate::config::Config;
 use crate::groups::LOOK_EVERY;
 use crate::signal::Hangups;
 
@@ -26,15 +25,21 @@ pub struct CertificateSource {
 type Stamp = (u64, u64, i64, i64);
 
 impl CertificateSource {
-    /// The files that this names, as they are now. To be called before they are read first.
+    /// The files that a configuration names, as they are now. To be called before they are read first.
     #[must_use]
-    pub fn new(files: &TlsFiles) -> Self {
-        let own = files.certificate.iter().flat_map(|(cert, key)| [cert, key]);
-        let files: Vec<_> = own
-            .chain(&files.roots)
-            .chain(&files.client_roots)
-            .cloned()
-            .collect();
+    pub fn of(config: &Config) -> Self {
+        let sip = &config.sip.tls;
+        let own = sip.certificate.iter().flat_map(|(cert, key)| [cert, key]);
+        let listeners = config.msrp_listeners.iter();
+        let listeners = listeners.filter_map(|listener| listener.transport.files());
+        let files = own
+            .chain(&sip.roots)
+            .chain(&sip.client_roots)
+            .chain(listeners.flat_map(|files| [&files.cert, &files.key]));
+        Self::new(files.cloned().collect())
+    }
+
+    fn new(files: Vec<PathBuf>) -> Self {
         let seen = files.iter().map(|file| stamp(file)).collect();
         Self { files, seen }
     }
@@ -100,10 +105,7 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let file = directory.join("cert.pem");
         fs::write(&file, "one").unwrap();
-        let mut source = CertificateSource::new(&TlsFiles {
-            roots: Some(file.clone()),
-            ..TlsFiles::default()
-        });
+        let mut source = CertificateSource::new(vec![file.clone()]);
         let reads = Cell::new(0);
         let mut look = |is_asked| {
             source.look(is_asked, || {

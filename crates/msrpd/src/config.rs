@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 use ipnet::IpNet;
 use msrp_api::Tokens;
+use msrp_shard::ListenerTransport;
 use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
@@ -67,6 +68,9 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// What goes into `a=path`; `None` means what was bound.
     pub advertise: Option<Advertise>,
+    /// What MSRP runs on, with the files of a certificate relative to the configuration file's
+    /// directory.
+    pub transport: ListenerTransport,
 }
 
 /// The SIP focus.
@@ -241,6 +245,7 @@ impl Default for Config {
                 name: "lo".to_owned(),
                 bind: loopback(2855),
                 advertise: None,
+                transport: ListenerTransport::Tcp,
             }],
             sip: Sip::default(),
             groups: Groups {

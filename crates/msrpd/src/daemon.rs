@@ -11,7 +11,7 @@ use msrp_sip::focus::PagerPolicy;
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
-use msrp_sip::ua_rsipstack::{TlsError, UaHandle};
+use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminServer, Node, Phase};
 use crate::config::{Config, Limits, SipTransport};
@@ -19,6 +19,8 @@ use crate::config::{Config, Limits, SipTransport};
 /// A running node.
 pub struct Daemon {
     engine: Started,
+    /// Of the MSRP listeners, in their order.
+    transports: Vec<&'static str>,
     /// Empty once its end has begun.
     sip: Arc<Mutex<Option<SipService>>>,
     sip_addresses: Vec<(Transport, SocketAddr)>,
@@ -71,8 +73,10 @@ impl Daemon {
                         .as_ref()
                         .map_or_else(Vec::new, SipService::samples)
                 }));
+                let listeners = config.msrp_listeners.iter();
                 Ok(Self {
                     engine,
+                    transports: listeners.map(|l| l.transport.as_str()).collect(),
                     sip,
                     sip_addresses,
                     node,
@@ -88,8 +92,8 @@ impl Daemon {
 
     /// Logs where it listens, and says that it is ready.
     pub fn announce(&self) {
-        for (name, address) in &self.engine.listeners {
-            tracing::info!(kind = "msrp", name, transport = "tcp", %address, "listening");
+        for ((name, address), transport) in self.engine.listeners.iter().zip(&self.transports) {
+            tracing::info!(kind = "msrp", name, transport, %address, "listening");
         }
         for (transport, address) in &self.sip_addresses {
             tracing::info!(kind = "sip", name = "sip", %transport, %address, "listening");
@@ -131,16 +135,17 @@ impl Daemon {
         }
     }
 
-    /// What reads the certificates of SIP anew, for the connections to come.
-    ///
-    /// # Errors
-    /// What is given returns [`TlsError`]: which file is wrong, and why. What was read before stays
-    /// in force then.
-    pub fn certificates(
-        &self,
-    ) -> impl Fn() -> Result<(), TlsError> + Clone + Send + 'static + use<> {
+    /// What reads the certificates of SIP and of the MSRP listeners anew, for the connections to come. It
+    /// returns which file is wrong, and why; what was read of its kind before stays in force then.
+    pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
         let ua = lock(&self.sip).as_ref().map(SipService::ua);
-        move || ua.as_ref().map_or(Ok(()), UaHandle::reload_tls)
+        let engine = Arc::clone(&self.engine.engine);
+        move || {
+            let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
+            let msrp = engine.reload_certificates();
+            sip.map_err(|error| error.to_string())
+                .and(msrp.map_err(|fault| fault.to_string()))
+        }
     }
 
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
@@ -223,7 +228,7 @@ fn engine_config(config: &Config) -> EngineConfig {
         name: listener.name.clone(),
         bind: listener.bind,
         advertise: listener.advertise.clone().map(|a| (a.host, a.port)),
-        transport: Default::default(),
+        transport: listener.transport.clone(),
     });
     EngineConfig {
         want: config.io.backend,
@@ -280,6 +285,11 @@ fn sip_config(config: &Config) -> SipConfig {
             .unwrap_or(usize::MAX),
         session_max_s: u64::from(limits.session_max_s),
         message_octets_max: Some(limits.message_octets_max),
+        media_transports: config
+            .msrp_listeners
+            .iter()
+            .map(|listener| listener.transport.media_transport())
+            .collect(),
         ..SipConfig::new(config.domain.clone())
     }
 }

@@ -52,6 +52,7 @@ fn config(addresses: DemoAddresses) -> Config {
         name: "lo".to_owned(),
         bind: addresses.msrp,
         advertise: None,
+        transport: Default::default(),
     };
     let bind = [SipTransport::Udp, SipTransport::Tcp].map(|transport| SipBind {
         transport,

@@ -26,7 +26,7 @@ pub async fn serve(config: &Config) -> ExitCode {
             return refuse(&format!("the groups in {directory} cannot be read"));
         }
     };
-    let certificates = CertificateSource::new(&config.sip.tls);
+    let certificates = CertificateSource::of(config);
     let daemon = match Daemon::start(config, groups.groups()).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&fault.to_string()),

@@ -7,16 +7,18 @@ use msrp_control::{
     ControlError, ErrorCode, LocalMedia, Media, ParticipantConfig, ParticipantId, ReplySender,
     RoomId,
 };
-use msrp_sdp::{Description, Local, MessageMedia, Protocol, SdpError, Setup, offerer_connects};
+use msrp_sdp::{
+    Description, Local, MediaTransport, MessageMedia, Protocol, SdpError, Setup, offerer_connects,
+};
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_transport::{CertificateStore, Connector, Fingerprint};
-use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf, Scheme, Transport};
+use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf};
 use rand_core::{OsRng, TryRngCore};
 
 use super::chat_functions::ChatFunctions;
 use super::doors::Kept;
 use super::participant_of;
-use crate::config::{ListenerConfig, ListenerTransport};
+use crate::config::ListenerConfig;
 use crate::mailbox::{Destination, NewSession, OfferedAgain, PeerMedia};
 
 /// The addresses under which sessions are offered to peers, one for each listener.
@@ -31,65 +33,10 @@ struct Address {
     port: u16,
     /// The address that is really bound; the engine never connects to itself.
     bound: SocketAddr,
-    kind: Kind,
+    kind: MediaTransport,
     certificate: Option<Arc<CertificateStore>>,
     /// What connections of ours are begun with where this listener is over TLS.
     connector: Option<Connector>,
-}
-
-/// How a side of a session is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind {
-    is_secure: bool,
-    is_websocket: bool,
-}
-
-impl Kind {
-    fn of_listener(transport: &ListenerTransport) -> Self {
-        let (is_secure, is_websocket) = match transport {
-            ListenerTransport::Tcp => (false, false),
-            ListenerTransport::Tls(_) => (true, false),
-            ListenerTransport::Ws(_) => (false, true),
-            ListenerTransport::Wss(..) => (true, true),
-        };
-        Self {
-            is_secure,
-            is_websocket,
-        }
-    }
-
-    /// How the next hop towards a peer is reached, which is how it reaches us.
-    fn of_peer(media: &MessageMedia) -> Self {
-        let next_hop = media.path.first().map(MsrpUriBuf::as_uri);
-        Self {
-            is_secure: media.protocol == Protocol::TcpTlsMsrp,
-            is_websocket: next_hop.is_some_and(|uri| matches!(uri.transport(), Transport::Ws)),
-        }
-    }
-
-    /// What a URI of this kind begins and ends with.
-    fn uri(self) -> (Scheme, Transport<'static>) {
-        let scheme = if self.is_secure {
-            Scheme::Msrps
-        } else {
-            Scheme::Msrp
-        };
-        let transport = if self.is_websocket {
-            Transport::Ws
-        } else {
-            Transport::Tcp
-        };
-        (scheme, transport)
-    }
-
-    fn as_str(self) -> &'static str {
-        match (self.is_secure, self.is_websocket) {
-            (false, false) => "plain TCP",
-            (true, false) => "TLS",
-            (false, true) => "plain WebSocket",
-            (true, true) => "WebSocket over TLS",
-        }
-    }
 }
 
 /// The parts of a command to add a participant.
@@ -120,7 +67,7 @@ impl Advertised {
                 host,
                 port: if port == 0 { bound.port() } else { port },
                 bound: *bound,
-                kind: Kind::of_listener(&listener.transport),
+                kind: listener.transport.media_transport(),
                 certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
                 connector: kept.as_ref().map(Kept::connector),
             }
@@ -137,13 +84,11 @@ impl Advertised {
 
     /// The listener for a peer that is reached in this way.
     fn for_peer(&self, media: &MessageMedia) -> Result<&Address, ControlError> {
-        let kind = Kind::of_peer(media);
+        let kind = MediaTransport::of(media);
         let fitting = self.addresses.iter().find(|address| address.kind == kind);
         fitting.ok_or_else(|| {
-            let detail = format!(
-                "the participant is reached over {}, and no listener serves that",
-                kind.as_str()
-            );
+            let detail =
+                format!("the participant is reached over {kind}, and no listener serves that");
             ControlError::new(ErrorCode::NotAcceptable, detail)
         })
     }
@@ -275,7 +220,7 @@ impl Advertised {
             may_send: media.direction.may_send(),
             may_receive: media.direction.may_receive(),
             fingerprint: fingerprint_of(media)?,
-            is_secure: Kind::of_peer(media).is_secure,
+            is_secure: MediaTransport::of(media).is_secure(),
             connect,
         })
     }
@@ -299,7 +244,7 @@ impl Advertised {
 
     /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
     fn connect_address(&self, media: &MessageMedia) -> Result<SocketAddr, ControlError> {
-        if Kind::of_peer(media).is_websocket {
+        if MediaTransport::of(media).is_websocket() {
             let detail = "the participant would have to be connected to over WebSocket; it has to \
                 connect itself (a=setup:active)";
             return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
@@ -336,7 +281,7 @@ impl Address {
             Ok(IpAddr::V6(ip)) => Host::V6(ip),
             Err(_) => Host::Name(&self.host),
         };
-        let (scheme, transport) = self.kind.uri();
+        let (scheme, transport) = self.kind.uri_parts();
         let own = MsrpUriBuf::compose(scheme, host, Some(self.port), Some(&session_id), transport)
             .map_err(|_| {
                 ControlError::new(

@@ -20,4 +20,5 @@ mod report_document;
 mod slow;
 mod spread;
 mod tls;
+mod tls_peer;
 mod websocket;

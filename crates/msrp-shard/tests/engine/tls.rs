@@ -1,5 +1,6 @@
 //! Participants that come over TLS, and those that are connected to over TLS.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,17 +8,16 @@ use msrp_control::EndReason;
 use msrp_shard::{ListenerTransport, Origins, TlsFiles};
 use msrp_testkit::{Draft, Media, Mode, MsrpEndpoint, MsrpPeer};
 use msrp_transport::Fingerprint;
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::gateway::over_websocket;
 use crate::node::{Node, ROOM, backends, config, expect_lost, identity, listener, node};
-
-type SocketAddr = std::net::SocketAddr;
+use crate::tls_peer::{client_of, over_tls, roots, self_signed, shake_hands};
 
 /// A certificate for loopback in files of its own, which go with it.
 struct Issued {
@@ -58,28 +58,12 @@ impl Issued {
     }
 }
 
-fn self_signed() -> CertifiedKey<KeyPair> {
-    generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap()
-}
-
 fn fingerprint(key: &CertifiedKey<KeyPair>) -> String {
     Fingerprint::describe(key.cert.der())
 }
 
 fn private_key(key: &CertifiedKey<KeyPair>) -> PrivateKeyDer<'static> {
     PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap()
-}
-
-fn roots(trusted: &CertifiedKey<KeyPair>) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted.cert.der().clone()).unwrap();
-    roots
-}
-
-/// A client that trusts one certificate and has none.
-fn client_of(trusted: &CertifiedKey<KeyPair>) -> TlsConnector {
-    let config = ClientConfig::builder().with_root_certificates(roots(trusted));
-    TlsConnector::from(Arc::new(config.with_no_client_auth()))
 }
 
 /// One that shows a certificate of its own.
@@ -90,24 +74,6 @@ fn client_with(trusted: &CertifiedKey<KeyPair>, own: &CertifiedKey<KeyPair>) -> 
         .with_client_auth_cert(chain, private_key(own))
         .unwrap();
     TlsConnector::from(Arc::new(config))
-}
-
-async fn shake_hands(connector: &TlsConnector, to: SocketAddr) -> client::TlsStream<TcpStream> {
-    let stream = TcpStream::connect(to).await.unwrap();
-    let name = ServerName::from(to.ip());
-    connector.connect(name, stream).await.unwrap()
-}
-
-/// Takes one connection and carries its octets over TLS to `to`.
-async fn over_tls(connector: TlsConnector, to: SocketAddr) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut peer, _) = listener.accept().await.unwrap();
-        let mut stream = shake_hands(&connector, to).await;
-        let _ = copy_bidirectional(&mut peer, &mut stream).await;
-    });
-    address
 }
 
 /// Takes one TLS connection and carries what is in it to `to`.

@@ -157,7 +157,10 @@ pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::UnsupportedBody`], [`Refusal::UnsupportedEncoding`] -> 415,
 /// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488.
-pub(crate) fn read_offer(request: &Request) -> Result<(Remote, Vec<Part>), Refusal> {
+pub(crate) fn read_offer(
+    request: &Request,
+    policy: &Policy,
+) -> Result<(Remote, Vec<Part>), Refusal> {
     if request
         .headers
         .all("Content-Encoding")
@@ -179,7 +182,7 @@ pub(crate) fn read_offer(request: &Request) -> Result<(Remote, Vec<Part>), Refus
     let sdp = parts.iter().find(|p| p.media_type == media::SDP);
     let sdp = sdp
         .ok_or_else(|| Refusal::NotAcceptable("The request has no session description.".into()))?;
-    Ok((Remote::read(&sdp.octets)?, parts))
+    Ok((Remote::read(&sdp.octets)?.served_by(policy)?, parts))
 }
 
 /// The distinct users of the list, the caller left out, in list order.

@@ -5,7 +5,7 @@
 //! AMB-23, AMB-71; RFC 4975 s.8.
 
 use msrp_control::{LocalMedia, Media};
-use msrp_sdp::{Description, Direction, MessageMedia, Protocol};
+use msrp_sdp::{Description, Direction, MediaTransport, MessageMedia, Protocol};
 
 use crate::focus::participant::Terms;
 use crate::focus::policy::Policy;
@@ -22,7 +22,8 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Reads an offer or an answer and checks that the switch can serve it.
+    /// Reads an offer or an answer and checks that the switch can serve it. Whether a listener has the
+    /// transport that it asks for, the engine says.
     ///
     /// # Errors
     /// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488. The peer's fault.
@@ -38,11 +39,6 @@ impl Remote {
                     Refusal::NotAcceptable(error.to_string())
                 }
             })?;
-        if media.protocol != Protocol::TcpMsrp {
-            return Err(Refusal::NotAcceptable(
-                "The message media is TCP/TLS/MSRP and this server takes TCP/MSRP.".into(),
-            ));
-        }
         if !media.accepts(CPIM) {
             return Err(Refusal::NotAcceptable(
                 "The accept-types attribute lacks message/cpim.".into(),
@@ -52,6 +48,20 @@ impl Remote {
             sdp: sdp.to_owned(),
             media,
         })
+    }
+
+    /// Checks that a listener serves what it asks for.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAcceptable`] -> 488. The peer's fault.
+    pub(crate) fn served_by(self, policy: &Policy) -> Result<Self, Refusal> {
+        let wanted = MediaTransport::of(&self.media);
+        if policy.media_transports.contains(&wanted) {
+            return Ok(self);
+        }
+        Err(Refusal::NotAcceptable(format!(
+            "The message media is reached over {wanted} and this server does not serve that."
+        )))
     }
 
     /// Whether the session that both describe is the same. The role in connecting may differ: it
@@ -110,8 +120,17 @@ pub(crate) fn supported(policy: &Policy) -> Body {
         .message_octets_max
         .map(|n| format!("a=max-size:{n}\r\n"))
         .unwrap_or_default();
+    let is_secure = policy
+        .media_transports
+        .first()
+        .is_some_and(|t| t.is_secure());
+    let protocol = if is_secure {
+        Protocol::TcpTlsMsrp
+    } else {
+        Protocol::TcpMsrp
+    };
     let text = format!(
-        "v=0\r\no=- 0 0 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=message 0 TCP/MSRP *\r\n\
+        "v=0\r\no=- 0 0 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=message 0 {protocol} *\r\n\
          a=accept-types:{CPIM}\r\na=accept-wrapped-types:*\r\n{size}"
     );
     Body {

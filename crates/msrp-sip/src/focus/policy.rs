@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use msrp_sdp::MediaTransport;
 
 use crate::address::Uri;
 use crate::focus::conference_info::OwnMark;
@@ -48,6 +49,8 @@ pub struct Policy {
     pub adhoc_remaining: usize,
     /// A group session ends when this many participants or fewer are left.
     pub group_remaining: usize,
+    /// What the engine's listeners serve, the first one's first. Offers of others are refused.
+    pub media_transports: Vec<MediaTransport>,
     /// Whether the caller hears that an invitee rings.
     pub relay_ringing: bool,
     /// Who may add users to an ad-hoc session by REFER.
@@ -97,6 +100,7 @@ impl Policy {
             auto_release: false,
             adhoc_remaining: 1,
             group_remaining: 0,
+            media_transports: vec![MediaTransport::Tcp],
             relay_ringing: true,
             adhoc_add: AdHocRight::Participants,
             adhoc_expel: AdHocRight::Originator,

@@ -90,7 +90,7 @@ impl Focus {
         if caller.is_anonymous && !self.policy.anonymity {
             return Err(Refusal::AnonymityForbidden);
         }
-        let (offer, parts) = read_offer(request)?;
+        let (offer, parts) = read_offer(request, &self.policy)?;
         let invitees = read_invitees(&parts, caller)?;
         if invitees.len() > self.policy.adhoc_participants_max {
             return Err(Refusal::TooManyParticipants);
@@ -110,7 +110,7 @@ impl Focus {
     ) -> Result<(), Refusal> {
         let running = self.group_rooms.get(&group.uri.key()).cloned();
         self.check_group(&group, running.as_ref(), caller)?;
-        let (offer, _) = read_offer(request)?;
+        let (offer, _) = read_offer(request, &self.policy)?;
         if let Some(room) = running {
             self.with(now, &room, |c, env| c.join(knock(offer), env));
             return Ok(());
@@ -200,7 +200,7 @@ impl Focus {
         if caller.is_anonymous && !conference.allows_anonymity(&caller.addresses, &self.policy) {
             return Err(Refusal::AnonymityForbidden);
         }
-        let (offer, _) = read_offer(request)?;
+        let (offer, _) = read_offer(request, &self.policy)?;
         self.with(now, room, |c, env| c.join(knock(offer), env));
         Ok(())
     }

@@ -200,21 +200,32 @@ pub const KEYS: &[Key] = &[
         kind: "`tcp`, `tls`, `ws` or `wss`",
         default: |_| quoted("tcp"),
         effect: "What MSRP runs on.",
-        limit: "`tls`, `ws` and `wss` stop the start: they are not served by this version.",
+        limit: "A participant whose description asks for a transport that no listener has is refused. \
+                 Offers of msrpd's own name the first listener.",
     },
     Key {
         path: "msrp.listener.cert",
-        kind: "file",
+        kind: "file, PEM",
         default: none,
-        effect: "The certificate of a `tls` or `wss` listener.",
-        limit: "Stops the start: not served by this version.",
+        effect: "The certificate of a `tls` or `wss` listener, then those of its chain. A relative path starts \
+                 at the directory of the configuration file. Read again when it changes and on SIGHUP: \
+                 connections that stand keep the old one.",
+        limit: "A file that cannot be used stops the start; later the last good certificate stays.",
     },
     Key {
         path: "msrp.listener.key",
-        kind: "file",
+        kind: "file, PEM",
         default: none,
-        effect: "The private key of a `tls` or `wss` listener.",
-        limit: "Stops the start: not served by this version.",
+        effect: "The private key of `msrp.listener.cert`.",
+        limit: "`tls` and `wss` need `cert` and `key`; `tcp` and `ws` take neither.",
+    },
+    Key {
+        path: "msrp.listener.origins",
+        kind: "array of origins, `https://HOST[:PORT]`",
+        default: none,
+        effect: "Whose pages may open a WebSocket on a `ws` or `wss` listener. Without it: everybody's. Clients \
+                 that are no browsers name no origin and are let in.",
+        limit: "A page of another origin is answered with 403.",
     },
     Key {
         path: "sip.bind",

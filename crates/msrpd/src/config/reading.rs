@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use msrp_shard::{ListenerTransport, Origins};
 use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
@@ -63,6 +64,12 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         read_admin(&table, &mut config.admin)?;
     }
     if let Some(parent) = file.parent() {
+        for listener in &mut config.msrp_listeners {
+            if let Some(files) = listener.transport.files_mut() {
+                files.cert = parent.join(&files.cert);
+                files.key = parent.join(&files.key);
+            }
+        }
         config.groups.directory = parent.join(&config.groups.directory);
         let tls = &mut config.sip.tls;
         let files = tls
@@ -131,21 +138,7 @@ fn read_msrp(table: &Table<'_>, listeners: &mut Vec<Listener>) -> Result<(), Con
 }
 
 fn read_listener(table: &Table<'_>, others: &[Listener]) -> Result<Listener, ConfigError> {
-    if let Some(item) = table.get("transport")
-        && item.text(TRANSPORT)? != "tcp"
-    {
-        let known = ["tls", "ws", "wss"].contains(&item.text(TRANSPORT)?);
-        return Err(if known {
-            item.wrong("\"tcp\": the other transports are not served by this version")
-        } else {
-            item.wrong(TRANSPORT)
-        });
-    }
-    for name in ["cert", "key"] {
-        if let Some(item) = table.get(name) {
-            return Err(item.refuse("belongs to tls and wss, which this version does not serve"));
-        }
-    }
+    let transport = read_transport(table)?;
     let name = table.need("name", NAME)?;
     let bind = table.need("bind", ADDRESS)?;
     let listener = Listener {
@@ -155,6 +148,7 @@ fn read_listener(table: &Table<'_>, others: &[Listener]) -> Result<Listener, Con
             .get("advertise")
             .map(|item| item.parsed("\"HOST:PORT\"", Advertise::parse))
             .transpose()?,
+        transport,
     };
     if others.iter().any(|other| other.name == listener.name) {
         return Err(name.wrong("a name that no other listener has"));
@@ -166,6 +160,68 @@ fn read_listener(table: &Table<'_>, others: &[Listener]) -> Result<Listener, Con
         return Err(bind.wrong("an address that peers can reach, or advertise = \"HOST:PORT\""));
     }
     Ok(listener)
+}
+
+fn read_transport(table: &Table<'_>) -> Result<ListenerTransport, ConfigError> {
+    let item = table.get("transport");
+    let word = item
+        .as_ref()
+        .map_or(Ok("tcp"), |item| item.text(TRANSPORT))?;
+    let (is_secure, is_websocket) = match (word, &item) {
+        ("tls", _) => (true, false),
+        ("ws", _) => (false, true),
+        ("wss", _) => (true, true),
+        ("tcp", _) | (_, None) => (false, false),
+        (_, Some(item)) => return Err(item.wrong(TRANSPORT)),
+    };
+    let origins = match table.get("origins") {
+        Some(item) if !is_websocket => return Err(item.refuse("belongs to ws and wss")),
+        Some(item) => Origins::only(read_origins(&item)?),
+        None => Origins::any(),
+    };
+    let files = match (&item, is_secure) {
+        (Some(item), true) => Some(read_certificate(table, item)?),
+        (_, _) => {
+            for name in ["cert", "key"] {
+                if let Some(item) = table.get(name) {
+                    return Err(item.refuse("belongs to tls and wss"));
+                }
+            }
+            None
+        }
+    };
+    Ok(match (files, is_websocket) {
+        (None, false) => ListenerTransport::Tcp,
+        (Some(files), false) => ListenerTransport::Tls(files),
+        (None, true) => ListenerTransport::Ws(origins),
+        (Some(files), true) => ListenerTransport::Wss(files, origins),
+    })
+}
+
+fn read_certificate(
+    table: &Table<'_>,
+    transport: &Item<'_>,
+) -> Result<msrp_shard::TlsFiles, ConfigError> {
+    let file = |name| {
+        let missing = || transport.refuse(&format!("needs {name} = \"FILE\" beside it"));
+        table
+            .get(name)
+            .ok_or_else(missing)?
+            .parsed("the path of a file", path)
+    };
+    Ok(msrp_shard::TlsFiles {
+        cert: file("cert")?,
+        key: file("key")?,
+    })
+}
+
+fn read_origins(item: &Item<'_>) -> Result<Vec<String>, ConfigError> {
+    let what = "an array of origins such as \"https://chat.example.com\"";
+    let origin = |item: &Item<'_>| {
+        let what = "an origin such as \"https://chat.example.com\", without a path";
+        item.parsed(what, |text| value::is_origin(text).then(|| text.to_owned()))
+    };
+    item.list(what)?.iter().map(origin).collect()
 }
 
 fn read_sip(table: &Table<'_>, sip: &mut Sip) -> Result<(), ConfigError> {

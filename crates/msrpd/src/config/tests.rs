@@ -36,6 +36,14 @@ fn config_all_keys_are_read() {
         ("im.example", 2855)
     );
     assert_eq!(config.msrp_listeners[1].bind, "[::1]:0".parse().unwrap());
+    let wss = config.msrp_listeners[1].transport.clone();
+    let ListenerTransport::Wss(files, origins) = wss else {
+        panic!("{wss:?}")
+    };
+    assert!(files.cert.ends_with("msrp/cert.pem"), "{files:?}");
+    assert_eq!(files.key, PathBuf::from("/etc/msrp/key.pem"));
+    let allowed = vec!["https://chat.example.com".to_owned()];
+    assert_eq!(origins, msrp_shard::Origins::only(allowed));
     assert_eq!(config.sip.bind.len(), 1);
     assert_eq!(
         config.sip.outbound_proxy.as_deref(),
@@ -110,14 +118,13 @@ fn config_all_keys_are_read() {
 fn config_all_keys_example_holds_every_key_of_the_catalogue() {
     let tree: toml::Table = ALL_KEYS.parse().unwrap();
     for key in catalogue::KEYS {
-        if ["msrp.listener.cert", "msrp.listener.key"].contains(&key.path) {
-            continue;
-        }
         let mut value = Some(&toml::Value::Table(tree.clone())).cloned();
         for name in key.path.split('.') {
             value = match value {
                 Some(toml::Value::Table(table)) => table.get(name).cloned(),
-                Some(toml::Value::Array(items)) => items[0].get(name).cloned(),
+                Some(toml::Value::Array(items)) => {
+                    items.iter().find_map(|item| item.get(name)).cloned()
+                }
                 _ => None,
             };
         }
@@ -196,7 +203,7 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
         "msrpd.toml:4:1: msrp.listener.port: unknown key, expected one of: name, bind, advertise, \
-         transport, cert, key"
+         transport, cert, key, origins"
     );
 }
 
@@ -399,8 +406,16 @@ fn config_listener_that_cannot_be_is_refused() {
         ),
         (
             listener("name = \"a\"\ntransport = \"tls\"\ncert = \"c\""),
-            "3:13: msrp.listener.transport: expected \"tcp\": the other transports are not served by \
-             this version, found \"tls\"",
+            "3:13: msrp.listener.transport: needs key = \"FILE\" beside it",
+        ),
+        (
+            listener("name = \"a\"\ntransport = \"ws\"\norigins = [\"chat.example\"]"),
+            "4:12: msrp.listener.origins: expected an origin such as \"https://chat.example.com\", \
+             without a path, found \"chat.example\"",
+        ),
+        (
+            listener("name = \"a\"\ntransport = \"tcp\"\norigins = []"),
+            "4:11: msrp.listener.origins: belongs to ws and wss",
         ),
         (
             listener("name = \"a\"\ntransport = \"udp\""),
@@ -408,7 +423,7 @@ fn config_listener_that_cannot_be_is_refused() {
         ),
         (
             listener("name = \"a\"\nbind = \"127.0.0.1:1\"\ncert = \"c\""),
-            "4:8: msrp.listener.cert: belongs to tls and wss, which this version does not serve",
+            "4:8: msrp.listener.cert: belongs to tls and wss",
         ),
         (
             second("name = \"a\"\nbind = \"127.0.0.1:2\""),
@@ -480,6 +495,10 @@ transport = "tcp"
 [[msrp.listener]]
 name = "six"
 bind = "[::1]:0"
+transport = "wss"
+cert = "msrp/cert.pem"
+key = "/etc/msrp/key.pem"
+origins = ["https://chat.example.com"]
 [sip]
 bind = ["tcp:192.0.2.1:5060"]
 outbound_proxy = "sip:192.0.2.9:5060;lr"

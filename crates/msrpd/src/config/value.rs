@@ -118,6 +118,14 @@ pub(super) fn is_route(text: &str) -> bool {
     is_host_port(host) && parameters.bytes().all(legal)
 }
 
+/// Whether this is the origin of a page, `http://HOST` or `https://HOST`, each with or without a port.
+pub(super) fn is_origin(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(is_host_port)
+}
+
 /// Reads a network such as `10.0.0.0/8`, or a single address.
 pub(super) fn net(text: &str) -> Option<IpNet> {
     let single = || text.parse::<IpAddr>().ok().map(IpNet::from);

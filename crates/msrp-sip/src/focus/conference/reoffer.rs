@@ -14,6 +14,7 @@
 
 use msrp_control::{Command, ControlError, ErrorCode, Reply};
 
+use crate::focus::Policy;
 use crate::focus::admission::check_extensions;
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::{Conference, Env};
@@ -61,7 +62,7 @@ impl Conference {
         }
         let read = check_extensions(&request.headers)
             .and_then(|()| Agreement::answering(&request.headers, env.policy))
-            .and_then(|agreement| Ok((agreement, read_offer(request)?)));
+            .and_then(|agreement| Ok((agreement, read_offer(request, env.policy)?)));
         let (agreement, offer) = match read {
             Ok(read) => read,
             Err(refusal) => {
@@ -244,10 +245,12 @@ fn is_of_the_peer(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::MalformedSdp | ErrorCode::NotAcceptable)
 }
 
-fn read_offer(request: &Request) -> Result<Option<Remote>, Refusal> {
+fn read_offer(request: &Request, policy: &Policy) -> Result<Option<Remote>, Refusal> {
     match &request.body {
         None => Ok(None),
-        Some(body) if media_type(&body.content_type) == SDP => Remote::read(&body.octets).map(Some),
+        Some(body) if media_type(&body.content_type) == SDP => {
+            Remote::read(&body.octets)?.served_by(policy).map(Some)
+        }
         Some(_) => Err(Refusal::UnsupportedBody),
     }
 }
