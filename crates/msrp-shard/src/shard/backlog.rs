@@ -61,7 +61,8 @@ pub(super) struct Backlog {
     /// The one at the front is the next to have a turn.
     flows: VecDeque<Flow>,
     octets: usize,
-    /// Those of `flows`.
+    /// Those of `first`, and those of `flows`.
+    first_octets: usize,
     flow_octets: usize,
     pushed: u64,
     /// Octets of `first` since a flow had its turn.
@@ -74,9 +75,14 @@ impl Backlog {
         self.octets
     }
 
-    /// Octets of messages that are under way.
-    pub(super) fn flow_octets(&self) -> usize {
-        self.flow_octets
+    /// Octets of its kind that something pushed now would wait for: those of what continues a large
+    /// message, or of what starts one. What has been chosen to leave is of neither.
+    pub(super) fn octets_of_kind(&self, continues: bool) -> usize {
+        if continues {
+            self.flow_octets
+        } else {
+            self.first_octets
+        }
     }
 
     /// Adds something of so many octets behind what has to leave before it.
@@ -93,12 +99,14 @@ impl Backlog {
             && let Some(back) = self.first.back_mut()
             && back.octets.len() + octets <= SEGMENT_OCTETS
         {
+            self.first_octets += octets;
             return back.append(parts, done);
         }
         let mut segment = Segment::new(self.pushed);
         segment.octets.reserve_exact(octets);
         segment.append(parts, done);
         let Some(message) = continues else {
+            self.first_octets += octets;
             return self.first.push_back(segment);
         };
         self.flow_octets += octets;
@@ -157,6 +165,7 @@ impl Backlog {
         };
         if !is_flows_turn {
             let segment = self.first.pop_front()?;
+            self.first_octets -= segment.octets.len();
             self.run_octets += segment.octets.len();
             return Some(segment);
         }
@@ -224,7 +233,11 @@ mod tests {
         }
         let (octets, _) = send(&mut backlog, 1);
         assert!(octets.iter().all(|octet| *octet == b'L'));
+        // What leaves is nothing that a small message has to wait for.
+        assert_eq!(backlog.octets_of_kind(false), 0);
+        assert_eq!(backlog.octets_of_kind(true), 2 * 50_000);
         push(&mut backlog, b"small", None, mark(1));
+        assert_eq!(backlog.octets_of_kind(false), 5);
         // What was chosen to leave leaves first: two pieces, of 4.
         let (octets, done) = send(&mut backlog, 256);
         assert!(octets.len() < 100_000 && done.is_empty());
@@ -316,6 +329,8 @@ mod tests {
                 rest = &tail[u32::from_be_bytes([*a, *b, *c, *d]) as usize..];
             }
             prop_assert!(rest.is_empty());
+            prop_assert_eq!(backlog.octets_of_kind(false), 0);
+            prop_assert_eq!(backlog.octets_of_kind(true), 0);
             // The marks name the frames that left, in the order in which they left.
             let marked: Vec<_> = done
                 .iter()

@@ -210,12 +210,16 @@ impl Outbox {
     /// Octets of the backlog that a piece has to wait for: one that continues a message for the others of
     /// its kind, one that starts a message not for them.
     pub(super) fn octets_before(&self, piece: &Piece) -> usize {
-        let backlog = self.backlog.as_ref().map_or(0, |b| b.flow_octets());
-        let flows = backlog + self.lent.as_ref().map_or(0, |lent| lent.flow_octets);
-        match piece.continues() {
-            Some(_) => flows,
-            None => self.backlog_octets() - flows,
-        }
+        let continues = piece.continues().is_some();
+        let backlog = self.backlog.as_ref();
+        let lent = self.lent.as_ref().map_or(0, |lent| {
+            if continues {
+                lent.flow_octets
+            } else {
+                lent.octets - lent.flow_octets
+            }
+        });
+        lent + backlog.map_or(0, |backlog| backlog.octets_of_kind(continues))
     }
 
     /// Octets that wait, those of this turn included.
