@@ -274,6 +274,32 @@ fn message_to_a_session_that_is_not_known_is_refused() {
     assert!(world.messages().is_empty());
 }
 
+// covers: PAR-I.2-04
+#[test]
+fn message_to_the_exploder_is_served_as_one_to_the_factory() {
+    let exploder = "sip:list@im.example";
+    let mut world = World::with(
+        with_pager(PagerPolicy {
+            exploder: vec![uri(exploder)],
+            ..PagerPolicy::default()
+        }),
+        [team()],
+    );
+    let mut sent = Vec::new();
+    for target in [FACTORY, exploder] {
+        let answer = world.message(target, caller("alice"), list(&["bob", "carol"]));
+        assert_eq!(answer.status, 202);
+        let copies = world.answered(200).into_iter();
+        sent.push(copies.map(|copy| (copy.uri, copy.body)).collect::<Vec<_>>());
+    }
+    assert_eq!(sent[0].len(), 2);
+    assert_eq!(sent[0], sent[1]);
+    // Another address of the domain is no exploder.
+    let answer = world.message("sip:nobody@im.example", caller("alice"), list(&["bob"]));
+    assert_eq!(answer.status, 404);
+    world.finish();
+}
+
 // covers: PGR-8.3.1.1-01, PGR-8.3.1.1-02
 #[test]
 fn list_while_lists_are_switched_off_is_a_bad_extension() {
