@@ -15,6 +15,10 @@ pub const TURN_OCTETS_MAX: usize = 256 * 1024;
 /// Octets of one connection that are read at a time; then it is looked whether there is room for more.
 pub const READ_OCTETS: usize = 64 * 1024;
 
+/// Octets of a connection that is not read on for some time up to which they are copied out of the receive buffers.
+/// What one very fast sender has sent beyond stays there: the buffers bound it.
+pub const HELD_BACK_OCTETS_MAX: usize = 512 * 1024;
+
 /// Pieces that a shard queues for recipients in one turn, and their octets. With more, nothing is read on
 /// in this turn: what is read after it comes no later, and nobody waits longer for a turn to end than it takes to write
 /// these.

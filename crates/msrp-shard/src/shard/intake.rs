@@ -13,7 +13,9 @@ use ring_io::{ConnKey, Io, Read};
 use super::Shard;
 use super::connection::Phase;
 use super::waiting::Waiting;
-use crate::limits::{READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX};
+use crate::limits::{
+    HELD_BACK_OCTETS_MAX, READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX,
+};
 use crate::metrics::Cell;
 
 /// What has arrived on a connection and waits to be read.
@@ -53,11 +55,13 @@ impl Intake {
         }
     }
 
-    /// Frees the receive buffers of what waits. Returns the octets that were copied.
+    /// Frees the receive buffers of what waits, unless it is so much that it is better bounded by them. Returns
+    /// the octets that were copied.
     fn copy_out(&mut self) -> usize {
-        if std::mem::replace(&mut self.is_own, true) {
+        if self.is_own || self.unread.octets() > HELD_BACK_OCTETS_MAX {
             return 0;
         }
+        self.is_own = true;
         self.unread.replace(|octets| Bytes::copy_from_slice(octets))
     }
 

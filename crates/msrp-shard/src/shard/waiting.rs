@@ -33,6 +33,12 @@ impl Waiting {
         }
     }
 
+    /// How many octets there are.
+    pub(super) fn octets(&self) -> usize {
+        let more = self.more.iter().flat_map(|more| more.iter());
+        self.first.iter().chain(more).map(Bytes::len).sum()
+    }
+
     /// Puts other octets in the place of each piece. Returns how many octets there are.
     pub(super) fn replace(&mut self, with: impl Fn(&Bytes) -> Bytes) -> usize {
         let more = self.more.iter_mut().flat_map(|more| more.iter_mut());
