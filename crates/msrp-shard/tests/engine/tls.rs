@@ -227,6 +227,18 @@ async fn session_of_one_security_is_not_found_over_the_other() {
             let sent = stranger.send(&Draft::empty());
             stranger.expect_all(&sent, 481).await;
         }
+        // Over its own security a session is not found under the other scheme.
+        let gateway = over_tls(client_of(&issued.key), secure.address()).await;
+        for (media, scheme, address) in [
+            (&secure, "msrp", gateway),
+            (&plain, "msrps", plain.address()),
+        ] {
+            let stranger = MsrpEndpoint::bind().await;
+            let path = rewritten(media, scheme);
+            let stranger = stranger.connect_to(address, &path).await;
+            let sent = stranger.send(&Draft::empty());
+            stranger.expect_all(&sent, 481).await;
+        }
     }
 }
 
