@@ -15,6 +15,10 @@ use tokio::task::JoinSet;
 
 use crate::{meter, peers, process};
 
+/// Most times that the receive pool is filled, and growth that counts as none.
+const FILLS_MAX: usize = 12;
+const STEADY_OCTETS: u64 = 64 * 1024;
+
 /// Sessions that are there before the first look at the memory.
 const SESSIONS_FIRST: usize = 500;
 /// Sessions of a room.
@@ -154,6 +158,27 @@ impl Node {
             .command(&format!("say {from} {to} {sender} {room}"));
     }
 
+    /// Sends until the receive pool has been used all through, which shows in that the memory does not grow any
+    /// more. Returns the memory then.
+    fn fill_receive_pool(&mut self) -> u64 {
+        let mut resident = meter::resident_octets();
+        let mut steady = 0;
+        for _ in 0..FILLS_MAX {
+            self.peers.command(&format!("fill 2 {FILL_OCTETS}"));
+            let now = meter::resident_octets();
+            steady = if now < resident + STEADY_OCTETS {
+                steady + 1
+            } else {
+                0
+            };
+            resident = now;
+            if steady == 2 {
+                break;
+            }
+        }
+        resident
+    }
+
     fn metric(&self, name: &str) -> u64 {
         let samples = self.engine.samples();
         let found = samples.iter().filter(|sample| sample.name == name);
@@ -190,8 +215,7 @@ pub(crate) fn run(want: ring_io::Want, wanted: usize) {
         node.add_room();
     }
     node.say(0, 1);
-    node.peers.command(&format!("fill 2 {FILL_OCTETS}"));
-    let before = meter::resident_octets();
+    let before = node.fill_receive_pool();
     while node.sessions < sessions {
         node.add_room();
     }
