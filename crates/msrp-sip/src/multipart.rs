@@ -54,7 +54,7 @@ pub fn divide(body: &Body) -> Result<Vec<Part>, BodyError> {
     let media_type = media_type(&body.content_type);
     if !media_type.starts_with("multipart/") {
         return Ok(vec![Part {
-            media_type,
+            media_type: legal_type(media_type),
             disposition: None,
             content_id: None,
             is_optional: false,
@@ -102,16 +102,14 @@ fn read_part(part: &MessagePart<'_>) -> Option<Result<Part, BodyError>> {
     if part.is_encoding_problem {
         return Some(Err(BodyError::Encoding));
     }
-    let media_type = part.content_type().map_or_else(
-        || "text/plain".to_owned(),
-        |t| {
-            format!(
-                "{}/{}",
-                t.c_type,
-                t.c_subtype.as_deref().unwrap_or_default()
-            )
-        },
-    );
+    let media_type = match part.content_type() {
+        None => "text/plain".to_owned(),
+        Some(t) => legal_type(format!(
+            "{}/{}",
+            t.c_type,
+            t.c_subtype.as_deref().unwrap_or_default()
+        )),
+    };
     let disposition = part.content_disposition();
     Some(Ok(Part {
         media_type: media_type.to_ascii_lowercase(),
@@ -122,6 +120,19 @@ fn read_part(part: &MessagePart<'_>) -> Option<Result<Part, BodyError>> {
             .is_some_and(|h| h.eq_ignore_ascii_case("optional")),
         octets,
     }))
+}
+
+/// What is no type at all is one that nobody knows.
+///
+/// # Spec
+/// RFC 2045 s.5.1, s.5.2.
+fn legal_type(text: String) -> String {
+    let is_legal = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b);
+    let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_legal);
+    match text.split_once('/') {
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => text,
+        _ => "application/octet-stream".to_owned(),
+    }
 }
 
 /// Type and subtype in lower case.
@@ -146,6 +157,15 @@ mod tests {
     }
 
     const INVITE: &str = "--boundary1\nContent-Type: application/sdp\n\nv=0\no=- 1 1 IN IP4 h\n\n--boundary1\nContent-Type: application/resource-lists+xml; charset=\"UTF-8\"\nContent-Disposition: recipient-list\n\n<a/>\n--boundary1--\n";
+
+    #[test]
+    fn type_that_is_none_is_one_that_nobody_knows() {
+        for line in ["application/sdp\rx", "application", "a b/c", "a/b\rc"] {
+            let text = format!("--boundary1\nContent-Type: {line}\n\nx\n--boundary1--\n");
+            let part = divide(&body(&text)).unwrap().remove(0);
+            assert_eq!(part.media_type, "application/octet-stream", "{line:?}");
+        }
+    }
 
     #[test]
     fn multipart_body_is_divided() {

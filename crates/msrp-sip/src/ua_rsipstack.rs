@@ -44,6 +44,8 @@ mod draft;
 mod engine;
 mod framing;
 mod head;
+#[cfg(feature = "inspection")]
+pub mod inspection;
 mod limits;
 mod names;
 mod net;

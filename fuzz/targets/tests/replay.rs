@@ -92,6 +92,46 @@ fn auth_holds_for_corpus_and_mutations() {
 }
 
 #[test]
+fn address_holds_for_corpus_and_mutations() {
+    replay("address", 5000);
+}
+
+#[test]
+fn config_holds_for_corpus_and_mutations() {
+    replay("config", 5000);
+}
+
+#[test]
+fn conference_info_holds_for_corpus_and_mutations() {
+    replay("conference_info", 5000);
+}
+
+#[test]
+fn group_document_holds_for_corpus_and_mutations() {
+    replay("group_document", 5000);
+}
+
+#[test]
+fn multipart_holds_for_corpus_and_mutations() {
+    replay("multipart", 5000);
+}
+
+#[test]
+fn resource_list_holds_for_corpus_and_mutations() {
+    replay("resource_list", 5000);
+}
+
+#[test]
+fn sip_stream_holds_for_corpus_and_mutations() {
+    replay("sip_stream", 5000);
+}
+
+#[test]
+fn websocket_holds_for_corpus_and_mutations() {
+    replay("websocket", 5000);
+}
+
+#[test]
 fn switch_holds_for_corpus_and_mutations() {
     replay("switch", 3000);
 }
