@@ -95,7 +95,7 @@ impl World {
     /// Octets of one turn.
     pub(crate) fn feed(&mut self, id: u64, octets: impl AsRef<[u8]>) {
         self.feed_part(id, octets);
-        self.relay.end_turn();
+        self.relay.end_turn(self.now);
         self.drain();
     }
 
