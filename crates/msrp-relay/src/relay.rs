@@ -97,6 +97,8 @@ pub enum Output {
         piece: Rc<Piece>,
         /// To-Path and From-Path lines, shared by all pieces of the SEND.
         paths: Rc<[u8]>,
+        /// On which connection its octets came: the one that waits when this one is slow. It may have ended.
+        previous: ConnectionId,
     },
     /// Write these octets: a whole request or response.
     Frame {
@@ -326,6 +328,14 @@ impl<U: Users> Relay<U> {
     #[must_use]
     pub fn has_connection(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
+    }
+
+    /// How many sessions a connection carries: URIs that lead to it, and URIs whose peer it is.
+    #[must_use]
+    pub fn sessions_count(&self, id: ConnectionId) -> usize {
+        self.connections
+            .get(&id)
+            .map_or(0, |c| c.owned.len().saturating_add(c.bound.len()))
     }
 
     /// How many URIs are valid.

@@ -155,10 +155,12 @@ impl<U: Users> Relay<U> {
                 paths,
                 transit,
             } => {
+                let previous = self.transits.get(transit).map_or(id, |t| t.previous);
                 let output = Output::Piece {
                     connection: id,
                     piece,
                     paths,
+                    previous,
                 };
                 (Some(Awaited::Piece(transit)), output)
             }

@@ -136,6 +136,7 @@ impl World {
                     connection,
                     piece,
                     paths,
+                    ..
                 } => {
                     let mut octets = piece.start().to_vec();
                     octets.extend_from_slice(&paths);
