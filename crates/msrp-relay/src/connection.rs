@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::rc::Rc;
 
-use bytes::Bytes;
-use msrp_session::{Key, PieceBody, PieceFields};
+use msrp_session::{Key, PieceBody, PieceFields, Timestamp};
 use msrp_wire::{Ident, Method, MsrpPathBuf, MsrpUriBuf, TransactionId};
 
 use crate::outgoing::Way;
@@ -65,12 +65,14 @@ pub(crate) struct OpenSend {
     pub(crate) id: TransactionId,
     pub(crate) way: Way,
     /// To-Path and From-Path lines of its pieces.
-    pub(crate) paths: Bytes,
+    pub(crate) paths: Rc<[u8]>,
     /// Header fields of its pieces.
     pub(crate) head: SendHead,
     /// Octets that are in no piece yet, and the number of the first of them.
     pub(crate) held: PieceBody,
     pub(crate) held_octets: usize,
+    /// Until when few octets wait for more.
+    pub(crate) held_until: Option<Timestamp>,
     pub(crate) position: u64,
     pub(crate) has_pieces: bool,
 }
@@ -90,7 +92,7 @@ pub(crate) struct OpenRequest {
     pub(crate) id: TransactionId,
     pub(crate) method: Method,
     pub(crate) way: Way,
-    pub(crate) paths: Bytes,
+    pub(crate) paths: Rc<[u8]>,
     /// The other header lines.
     pub(crate) lines: Vec<u8>,
     pub(crate) body: Option<Vec<u8>>,

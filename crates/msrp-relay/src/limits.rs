@@ -75,3 +75,7 @@ pub const HOP_WAITING_OCTETS_MAX: usize = 1024 * 1024;
 
 /// How long a next hop may take to be connected, in nanoseconds: as long as an answer. Then what waits has failed with 408.
 pub const CONNECT_NS: u64 = msrp_session::limits::TRANSACTION_NS;
+
+/// How long up to [`PIECE_OCTETS_MIN`](msrp_session::limits::PIECE_OCTETS_MIN) octets of a SEND that is still coming in wait
+/// for more, in nanoseconds: 5 ms. Our choice. Then they leave as a piece, without the last one.
+pub const HOLD_NS: u64 = 5_000_000;

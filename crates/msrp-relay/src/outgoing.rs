@@ -1,6 +1,7 @@
 //! What leaves, and what is known of it until its answer comes.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use msrp_session::{Key, Piece, Timestamp};
@@ -22,8 +23,8 @@ pub(crate) enum Way {
 pub(crate) enum Outgoing {
     /// A piece of a SEND.
     Piece {
-        piece: Box<Piece>,
-        paths: Bytes,
+        piece: Rc<Piece>,
+        paths: Rc<[u8]>,
         transit: Key,
     },
     /// Anything else, as octets.

@@ -34,6 +34,7 @@ mod route;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use msrp_session::{Arena, IdSource, Key, Piece, Timestamp};
@@ -61,6 +62,9 @@ pub struct RelayConfig {
     pub aliases: Vec<MsrpUriBuf>,
     /// The realm of challenges.
     pub realm: Box<str>,
+    /// What the session-id of every URI begins with: characters of an ident, at most 10. It tells the caller where the
+    /// relay is that gave the URI.
+    pub handle_prefix: Box<str>,
     /// Where the relay connects to.
     pub addresses: AddressPolicy,
     /// Lifetimes of URIs, in seconds: shortest, longest, and the one that is given when none is asked for.
@@ -78,6 +82,8 @@ pub enum NotARelay {
     AdvertisedUri,
     /// Shortest, default and longest lifetime are not in this order, or the shortest is zero.
     Expires,
+    /// No session-id can begin with the prefix.
+    Prefix,
 }
 
 /// What the caller is to do.
@@ -88,9 +94,11 @@ pub enum Output {
         /// Where.
         connection: ConnectionId,
         /// The piece.
-        piece: Box<Piece>,
-        /// To-Path and From-Path lines.
-        paths: Bytes,
+        piece: Rc<Piece>,
+        /// To-Path and From-Path lines, shared by all pieces of the SEND.
+        paths: Rc<[u8]>,
+        /// On which connection its octets came: the one that waits when this one is slow. It may have ended.
+        previous: ConnectionId,
     },
     /// Write these octets: a whole request or response.
     Frame {
@@ -165,6 +173,7 @@ enum Timer {
     Handle(Ident),
     Probation(ConnectionId),
     Hop(Key),
+    Held(ConnectionId),
 }
 
 impl RelayConfig {
@@ -175,6 +184,7 @@ impl RelayConfig {
             advertised,
             aliases: Vec::new(),
             realm: realm.into(),
+            handle_prefix: "".into(),
             addresses: AddressPolicy::default(),
             expires_s: (EXPIRES_MIN_S, EXPIRES_MAX_S, EXPIRES_DEFAULT_S),
             allow_plain_auth: false,
@@ -191,10 +201,17 @@ impl RelayConfig {
         }
         let (min, max, default) = self.expires_s;
         let is_ordered = min > 0 && min <= default && default <= max;
-        is_ordered.then_some(()).ok_or(NotARelay::Expires)
+        is_ordered.then_some(()).ok_or(NotARelay::Expires)?;
+        let longest = format!("{}{}", self.handle_prefix, Ident::from_random(u128::MAX));
+        match Ident::parse(longest.as_bytes()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(NotARelay::Prefix),
+        }
     }
 
-    fn is_own(&self, uri: &MsrpUri<'_>) -> bool {
+    /// Whether a URI has the host and port of this relay, whatever its session-id is.
+    #[must_use]
+    pub fn is_own(&self, uri: &MsrpUri<'_>) -> bool {
         let same = |own: &MsrpUriBuf| crate::handle::same_device(&own.as_uri(), uri);
         same(&self.advertised) || self.aliases.iter().any(same)
     }
@@ -289,6 +306,7 @@ impl<U: Users> Relay<U> {
                 Timer::Handle(session) => self.drop_handle(session),
                 Timer::Probation(connection) => self.probation_is_over(connection),
                 Timer::Hop(hop) => self.hop_failed(HopKey(hop)),
+                Timer::Held(connection) => self.hold_is_over(connection, deadline),
             }
         }
         self.check_invariants_in_debug();
@@ -298,6 +316,26 @@ impl<U: Users> Relay<U> {
     #[must_use]
     pub fn sums(&self) -> &Sums {
         &self.sums
+    }
+
+    /// Whether a request to this URI is for this relay: it names a URI that the relay gave and that is valid.
+    #[must_use]
+    pub fn knows(&self, now: Timestamp, uri: &MsrpUri<'_>) -> bool {
+        self.config.is_own(uri) && self.handles.find(now, uri).is_some()
+    }
+
+    /// Whether a connection is the relay's.
+    #[must_use]
+    pub fn has_connection(&self, id: ConnectionId) -> bool {
+        self.connections.contains_key(&id)
+    }
+
+    /// How many sessions a connection carries: URIs that lead to it, and URIs whose peer it is.
+    #[must_use]
+    pub fn sessions_count(&self, id: ConnectionId) -> usize {
+        self.connections
+            .get(&id)
+            .map_or(0, |c| c.owned.len().saturating_add(c.bound.len()))
     }
 
     /// How many URIs are valid.

@@ -64,6 +64,12 @@ impl UserList {
         Ok(list)
     }
 
+    /// How many lines with a user it has.
+    #[must_use]
+    pub fn lines_count(&self) -> usize {
+        self.users.len()
+    }
+
     fn add(&mut self, line: &str) -> Result<(), UserLineFault> {
         let mut fields = line.rsplitn(4, ':');
         let mut field = || fields.next().filter(|field| !field.is_empty());
@@ -92,15 +98,20 @@ impl Users for UserList {
     }
 }
 
+impl fmt::Display for UserLineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fields => "write user:realm:algorithm:HA1",
+            Self::Algorithm => "write SHA-256 or MD5 as the algorithm",
+            Self::Hash => "write HA1 as 64 hexadecimal digits for SHA-256 or 32 for MD5",
+            Self::Twice => "remove it, an earlier line has this user, realm and algorithm",
+        })
+    }
+}
+
 impl fmt::Display for UserLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.reason {
-            UserLineFault::Fields => "write user:realm:algorithm:HA1",
-            UserLineFault::Algorithm => "write SHA-256 or MD5 as the algorithm",
-            UserLineFault::Hash => "write HA1 as 64 hexadecimal digits for SHA-256 or 32 for MD5",
-            UserLineFault::Twice => "remove it, an earlier line has this user, realm and algorithm",
-        };
-        write!(f, "line {}: {what}", self.line)
+        write!(f, "line {}: {}", self.line, self.reason)
     }
 }
 

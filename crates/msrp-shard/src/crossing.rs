@@ -8,6 +8,7 @@
 //! Both shards are named with the number of their start ([`Epochs`]). A crossing from or to an
 //! earlier start is dropped: after a failure the same connection key may name somebody else.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
@@ -43,10 +44,12 @@ pub(crate) struct Step {
 /// What happened.
 pub(crate) enum What {
     /// To the home: the connection names a session of the home, over TLS or not, and with this
-    /// certificate of the peer. Whole frames follow.
+    /// certificate of the peer; it comes from this address, or from this trusted relay. Whole frames follow.
     Opened {
         is_secure: bool,
         certificate: Option<Box<[u8]>>,
+        source: IpAddr,
+        relay: Option<Box<str>>,
     },
     /// To the home: octets of frames.
     Octets(usize),

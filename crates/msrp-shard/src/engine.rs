@@ -9,6 +9,8 @@ mod description;
 mod doors;
 mod hub;
 mod registry;
+mod relay_door;
+mod resolver;
 mod supervisor;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
+use crate::relay::RelayOptions;
 use crate::shard::Environment;
 
 use chat_functions::ChatFunctions;
@@ -44,6 +47,7 @@ pub use doors::CertificateFault;
 use doors::Kept;
 pub(crate) use hub::Hub;
 pub(crate) use registry::{Residence, Rooms};
+pub(crate) use relay_door::RelayDoor;
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub enum StartError {
     Bind(SocketAddr, std::io::Error),
     /// A listener's certificate cannot be used.
     Certificate(CertificateFault),
+    /// The relay cannot be served; a sentence says why.
+    Relay(String),
     /// A shard could not open its backend or its thread.
     Shard(std::io::Error),
 }
@@ -66,6 +72,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "the MSRP address {address} could not be bound: {error}")
             }
             Self::Certificate(fault) => write!(f, "a certificate cannot be used: {fault}"),
+            Self::Relay(why) => write!(f, "the relay cannot be served: {why}"),
             Self::Shard(error) => write!(f, "a shard could not be started: {error}"),
         }
     }
@@ -117,6 +124,18 @@ impl std::fmt::Debug for ShardEngine {
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
+    start_with(config, None)
+}
+
+/// Starts the engine with an MSRP relay in it.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+pub fn start_with_relay(config: &EngineConfig, relay: RelayOptions) -> Result<Started, StartError> {
+    start_with(config, Some(relay))
+}
+
+fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Started, StartError> {
     let shards_count = match config.shards {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
@@ -132,6 +151,11 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
     let epochs = Arc::new(Epochs::new(shards_count));
+    let relay = relay
+        .map(|options| RelayDoor::open((config, options), &listeners, &certificates, &peers))
+        .transpose()
+        .map_err(StartError::Relay)?
+        .map(Arc::new);
     let mut engine = ShardEngine {
         shards: Vec::new(),
         counters: Vec::new(),
@@ -161,6 +185,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             ask_recipients: config.ask_recipients,
             rules: config.rules,
             doors: Arc::clone(&doors),
+            relay: relay.clone(),
             clock,
         };
         let sockets = sockets.pop().unwrap_or_default();
@@ -392,9 +417,10 @@ impl ShardEngine {
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
-            ShardMessage::Connection { .. } | ShardMessage::Crossing(_) | ShardMessage::Stop => {
-                Ok(())
-            }
+            ShardMessage::Connection { .. }
+            | ShardMessage::Crossing(_)
+            | ShardMessage::Resolved { .. }
+            | ShardMessage::Stop => Ok(()),
             #[cfg(feature = "test-faults")]
             ShardMessage::Panic => Ok(()),
         }

@@ -11,10 +11,13 @@ mod engine;
 pub mod limits;
 mod mailbox;
 mod metrics;
+mod relay;
 mod shard;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
-pub use engine::{CertificateFault, ShardEngine, StartError, Started, start};
+pub use engine::{CertificateFault, ShardEngine, StartError, Started, start, start_with_relay};
 pub use metrics::METRICS;
+pub use msrp_relay::{UserLineError, UserLineFault, UserList};
 pub use msrp_switch::Rules;
 pub use msrp_transport::Origins;
+pub use relay::{RelayOptions, RelayUsers};

@@ -110,3 +110,12 @@ pub const RESTART_DELAY_NS_MIN: u64 = 10_000_000;
 /// Longest delay before a failed shard is restarted, in nanoseconds: 1 s. Who connects meanwhile
 /// waits in the listener's queue that long.
 pub const RESTART_DELAY_NS_MAX: u64 = 1_000_000_000;
+
+/// Threads that look names of next hops up. Our choice: names that nobody answers for hold up no more than these.
+pub const RESOLVER_THREADS: usize = 4;
+
+/// Names of next hops that wait to be looked up. Our choice. More: the next hop counts as unreachable.
+pub const LOOK_UPS_WAITING_MAX: usize = 1024;
+
+/// Addresses of one next hop that are tried. Our choice. Further ones are not.
+pub const NEXT_HOP_ADDRESSES_MAX: usize = 8;

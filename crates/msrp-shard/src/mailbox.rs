@@ -5,6 +5,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
+use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
@@ -13,7 +14,7 @@ use ring_io::Waker;
 
 use crate::crossing::Crossing;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One message to a shard.
 pub(crate) enum ShardMessage {
@@ -73,7 +74,14 @@ pub(crate) enum ShardMessage {
     Connection {
         stream: OwnedFd,
         layer: Option<Box<Layer>>,
+        source: IpAddr,
         octets: Vec<u8>,
+    },
+    /// To which addresses the name of a next hop of the relay leads. Asked for by this start of the shard.
+    Resolved {
+        epoch: u32,
+        hop: HopKey,
+        addresses: Vec<SocketAddr>,
     },
     /// What another shard has to tell about connections with sessions of both.
     Crossing(Box<Crossing>),

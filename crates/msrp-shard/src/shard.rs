@@ -26,6 +26,7 @@ mod outbound;
 mod outbox;
 mod own_message;
 mod pacing;
+mod relaying;
 mod reporting;
 mod route;
 mod session;
@@ -53,7 +54,7 @@ use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
-use crate::engine::{Hub, Rooms};
+use crate::engine::{Hub, RelayDoor, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
@@ -63,6 +64,7 @@ use crossings::Crossings;
 use intake::Turn;
 use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
+use relaying::Relaying;
 use session::Sessions;
 use timers::Timers;
 
@@ -85,6 +87,8 @@ pub(crate) struct Environment {
     pub(crate) rules: Rules,
     /// What the connections of each listener begin with, in the listeners' order.
     pub(crate) doors: Arc<[Door]>,
+    /// The relay of the node, where there is one.
+    pub(crate) relay: Option<Arc<RelayDoor>>,
     pub(crate) clock: Instant,
 }
 
@@ -101,6 +105,8 @@ pub(crate) struct Shard<I: Io> {
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
     crossings: Crossings,
+    /// The relay, on the shard that it runs on.
+    relaying: Option<Box<Relaying>>,
     /// What the connections of each listener begin with.
     doors: Vec<(ListenerKey, Door)>,
     /// What is known of what has just been written; empty between writes.
@@ -152,8 +158,14 @@ impl<I: Io> Shard<I> {
             seed: seed()?,
         };
         let crossings = Crossings::new(environment.index, &environment.epochs);
+        let door = environment.relay.as_deref();
+        let relaying = match door.filter(|door| door.home == environment.index) {
+            Some(door) => Some(Box::new(Relaying::open(door, seed()?)?)),
+            None => None,
+        };
         Ok(Self {
             crossings,
+            relaying,
             doors,
             io,
             mailbox,
@@ -207,6 +219,7 @@ impl<I: Io> Shard<I> {
         self.handle_timers(now);
         self.switch.handle_timeout(now);
         self.switch.end_turn(now);
+        self.end_relay_turn(now);
         self.carry_out(now);
         self.flush(now);
         self.retire_stand_ins();
@@ -217,8 +230,10 @@ impl<I: Io> Shard<I> {
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
             ring_io::Event::Accepted {
-                listener, stream, ..
-            } => self.accept(now, listener, stream),
+                listener,
+                stream,
+                peer,
+            } => self.accept(now, listener, (stream, peer.ip())),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }
@@ -240,7 +255,12 @@ impl<I: Io> Shard<I> {
         if !self.unread.is_empty() {
             return Duration::ZERO;
         }
-        let deadlines = [self.timers.deadline(), self.switch.poll_timeout()];
+        let relaying = self.relaying.as_ref();
+        let deadlines = [
+            self.timers.deadline(),
+            self.switch.poll_timeout(),
+            relaying.and_then(|relaying| relaying.deadline()),
+        ];
         let nearest = deadlines.into_iter().flatten().min();
         let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
             deadline.since(now).min(SLEEP_NS_MAX)
@@ -271,6 +291,7 @@ impl<I: Io> Shard<I> {
         let pool = self.io.pool();
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
         counters.set_total(Cell::ReceivePauses, pool.pauses);
+        self.publish_relay();
         counters.count(Cell::Turns);
     }
 }

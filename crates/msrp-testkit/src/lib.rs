@@ -43,7 +43,8 @@ mod transcript;
 
 pub use daemon::{Config, Daemon};
 pub use msrp::{
-    Closed, Cpim, Draft, Event, Flag, Frame, Message, Mode, MsrpEndpoint, MsrpPeer, Sent, cpim,
+    Challenge, Closed, Cpim, Draft, Event, Flag, Frame, Login, Message, Mode, MsrpEndpoint,
+    MsrpPeer, Sent, cpim,
 };
 pub use participant::{AdHoc, Join, Participant};
 pub use sdp::Media;

@@ -1,5 +1,6 @@
 //! An MSRP endpoint that a test scripts: own frames, own strict parser, own bookkeeping of messages.
 
+mod auth;
 mod byte_range;
 mod connection;
 mod cpim;
@@ -13,6 +14,7 @@ mod message;
 mod nickname;
 mod peer;
 
+pub use auth::{Challenge, Login};
 pub use byte_range::ByteRange;
 pub use cpim::{Cpim, cpim};
 pub use draft::{Draft, Sent};

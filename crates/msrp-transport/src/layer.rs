@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::Failure;
 use crate::chunks::messages;
 use crate::limits::{PONG_BEHIND_OCTETS_MAX, RECORD_OCTETS_MAX};
-use crate::tls::Tls;
+use crate::tls::{KnownHosts, Tls};
 use crate::websocket::{CloseCode, Origins, WebSocket};
 
 /// What the peer has said.
@@ -92,6 +92,12 @@ impl Layer {
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&[u8]> {
         self.tls.as_ref()?.peer_certificate()
+    }
+
+    /// Which of these hosts the peer is, by a certificate of its own that they trust and whose key it has shown to have.
+    #[must_use]
+    pub fn peer_host<'a>(&self, hosts: &'a KnownHosts) -> Option<&'a str> {
+        hosts.find(self.tls.as_ref()?.peer_chain())
     }
 
     /// Whether MSRP is carried by WebSocket.

@@ -37,5 +37,6 @@ pub use failure::Failure;
 pub use layer::{Layer, Received};
 pub use tls::{
     Certificate, CertificateError, CertificateStore, Connector, ConnectorError, Fingerprint,
+    KnownHosts, certificates_of_pem,
 };
 pub use websocket::{CloseCode, Origins};

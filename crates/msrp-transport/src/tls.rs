@@ -14,9 +14,11 @@
 mod certificate;
 mod connector;
 mod fingerprint;
+mod known_hosts;
 mod verifier;
 
 use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
@@ -28,6 +30,7 @@ use crate::limits::{RECORD_OCTETS_MAX, TLS_UNREAD_OCTETS_MAX};
 pub use certificate::{Certificate, CertificateError, CertificateStore};
 pub use connector::{Connector, ConnectorError};
 pub use fingerprint::Fingerprint;
+pub use known_hosts::{KnownHosts, certificates_of_pem};
 
 /// TLS on one connection.
 pub(crate) struct Tls {
@@ -88,11 +91,16 @@ impl Tls {
 
     /// The peer's certificate in DER, when it has shown one.
     pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        self.peer_chain().first().map(AsRef::as_ref)
+    }
+
+    /// The certificates that the peer has shown, its own first.
+    pub(crate) fn peer_chain(&self) -> &[CertificateDer<'static>] {
         let chain = match &self.side {
             Side::Passive(connection) => connection.peer_certificates(),
             Side::Active(connection) => connection.peer_certificates(),
         };
-        chain?.first().map(AsRef::as_ref)
+        chain.unwrap_or_default()
     }
 
     /// Reads records: plain text is appended to `plain`, what the handshake has to say to `wire`. With

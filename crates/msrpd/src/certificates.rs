@@ -22,7 +22,7 @@ pub struct CertificateSource {
 
 /// What tells that a file is another one, or was written: number, size, and time of the last change
 /// in seconds and nanoseconds.
-type Stamp = (u64, u64, i64, i64);
+pub(crate) type Stamp = (u64, u64, i64, i64);
 
 impl CertificateSource {
     /// The files that a configuration names, as they are now. To be called before they are read first.
@@ -88,7 +88,7 @@ impl CertificateSource {
     }
 }
 
-fn stamp(file: &Path) -> Option<Stamp> {
+pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     let data = fs::metadata(file).ok()?;
     Some((data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
 }

@@ -8,6 +8,7 @@ pub mod catalogue;
 mod error;
 mod item;
 mod reading;
+mod relay;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,6 +20,8 @@ use msrp_api::Tokens;
 use msrp_shard::ListenerTransport;
 use msrp_sip::focus::{AdHocRight, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
+pub use relay::Relay;
+pub(crate) use relay::read_users;
 use ring_io::Want;
 pub(crate) use value::is_user_uri;
 pub use value::{Advertise, SipBind, SipTransport};
@@ -150,13 +153,6 @@ pub struct Pager {
     pub block_unanswered: bool,
 }
 
-/// The MSRP relay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relay {
-    /// The realm of its challenges.
-    pub realm: String,
-}
-
 /// Bounds, each with its unit in its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -265,9 +261,7 @@ impl Default for Config {
                 own_mark: None,
             },
             pager: Pager::default(),
-            relay: Relay {
-                realm: "localhost".to_owned(),
-            },
+            relay: Relay::default(),
             limits: Limits::default(),
             admin: Admin::on(loopback(8655)),
         }
@@ -345,6 +339,10 @@ impl Config {
                 &["groups", "directory"],
                 &expected,
             ));
+        }
+        if let Err(fault) = config.relay.read_users() {
+            let path = ["relay", "users"];
+            return Err(reading::locate(file, &text, &path, &fault));
         }
         if let Err(fault) = config.admin.read_tokens() {
             let path = ["admin", "tokens"];

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use msrp_control::Client;
-use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, StartError, Started};
+use msrp_shard::{
+    EngineConfig, EngineLimits, ListenerConfig, RelayOptions, RelayUsers, Rules, StartError,
+    Started,
+};
 use msrp_sip::focus::PagerPolicy;
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
@@ -14,7 +17,7 @@ use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminServer, Node, Phase};
-use crate::config::{Config, Limits, SipTransport};
+use crate::config::{Config, Limits, Relay, SipTransport};
 
 /// A running node.
 pub struct Daemon {
@@ -49,15 +52,16 @@ pub enum Part {
 }
 
 impl Daemon {
-    /// Starts everything that the configuration names.
+    /// Starts everything that the configuration names; the relay when it is given users.
     ///
     /// # Errors
     /// [`StartFault`]: an address is taken, or the kernel refuses something.
     pub async fn start(
         config: &Config,
         groups: Box<dyn Groups + Send>,
+        relay_users: Option<Arc<RelayUsers>>,
     ) -> Result<Self, StartFault> {
-        let engine = start_engine(config).await?;
+        let engine = start_engine(config, relay_users).await?;
         let node = Arc::new(Node::new(
             Client::new(engine.engine.clone()),
             &config.domain,
@@ -167,16 +171,24 @@ impl fmt::Display for StartFault {
 
 impl std::error::Error for StartFault {}
 
-async fn start_engine(config: &Config) -> Result<Started, StartFault> {
+async fn start_engine(
+    config: &Config,
+    users: Option<Arc<RelayUsers>>,
+) -> Result<Started, StartFault> {
     for listener in &config.msrp_listeners {
         refuse_shared(listener.bind)?;
     }
-    let config = engine_config(config);
-    let started = tokio::task::spawn_blocking(move || msrp_shard::start(&config)).await;
     let fault = |reason: String| StartFault {
         part: Part::Msrp,
         reason,
     };
+    let relay = users.map(|users| relay_options(&config.relay, users));
+    let config = engine_config(config);
+    let start = move || match relay {
+        Some(relay) => msrp_shard::start_with_relay(&config, relay),
+        None => msrp_shard::start(&config),
+    };
+    let started = tokio::task::spawn_blocking(start).await;
     started
         .map_err(|e| fault(e.to_string()))?
         .map_err(|e: StartError| fault(e.to_string()))
@@ -242,6 +254,19 @@ fn engine_config(config: &Config) -> EngineConfig {
             interim_reports: config.policy.interim_reports,
             strict_report_types: config.policy.strict_report_types,
         },
+    }
+}
+
+fn relay_options(relay: &Relay, users: Arc<RelayUsers>) -> RelayOptions {
+    RelayOptions {
+        listener: relay.listener.clone(),
+        realm: relay.realm.clone(),
+        users,
+        expires_s: (relay.expires_min_s, relay.expires_max_s, relay.expires_s),
+        allowed_addresses: relay.allow_addresses.clone(),
+        relays: relay.relays.clone(),
+        roots: relay.ca.clone(),
+        allow_plain_auth: relay.allow_plain_auth,
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn demo(addresses: DemoAddresses) -> ExitCode {
         Ok(groups) => Box::new(groups),
         Err(error) => return refuse(&error.to_string()),
     };
-    let daemon = match Daemon::start(&config(addresses), groups).await {
+    let daemon = match Daemon::start(&config(addresses), groups, None).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&explain(&fault, addresses)),
     };

@@ -6,13 +6,18 @@ use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::groups::GroupSource;
+use crate::relay_users::RelayUserSource;
 use crate::signal::{Hangups, Signals};
 
 /// Serves until a signal comes.
 pub async fn serve(config: &Config) -> ExitCode {
-    let listening = Signals::listen()
-        .and_then(|signals| Ok((signals, [Hangups::listen()?, Hangups::listen()?])));
-    let (mut signals, [mut for_groups, mut for_certificates]) = match listening {
+    let listening = Signals::listen().and_then(|signals| {
+        Ok((
+            signals,
+            [Hangups::listen()?, Hangups::listen()?, Hangups::listen()?],
+        ))
+    });
+    let (mut signals, [mut for_groups, mut for_certificates, mut for_users]) = match listening {
         Ok(listening) => listening,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
@@ -27,7 +32,12 @@ pub async fn serve(config: &Config) -> ExitCode {
         }
     };
     let certificates = CertificateSource::of(config);
-    let daemon = match Daemon::start(config, groups.groups()).await {
+    let users = match RelayUserSource::open(config) {
+        Ok(users) => users,
+        Err(fault) => return refuse(&fault),
+    };
+    let relay_users = users.as_ref().map(RelayUserSource::users);
+    let daemon = match Daemon::start(config, groups.groups(), relay_users).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&fault.to_string()),
     };
@@ -39,6 +49,7 @@ pub async fn serve(config: &Config) -> ExitCode {
         signal = signals.next() => signal,
         () = groups.follow(&daemon, &mut for_groups) => "none",
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
+        () = RelayUserSource::follow(users, &mut for_users) => "none",
     };
     tracing::info!(signal, "stopping");
     signals.end_at_next();

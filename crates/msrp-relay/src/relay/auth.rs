@@ -159,7 +159,9 @@ impl<U: Users> Relay<U> {
         owner: Owner,
         expires: Timestamp,
     ) -> Option<MsrpUriBuf> {
-        let session = Ident::from_random(self.ids.bits());
+        let random = Ident::from_random(self.ids.bits());
+        let session = format!("{}{random}", self.config.handle_prefix);
+        let session = Ident::parse(session.as_bytes()).ok()?;
         let own = self.config.advertised.as_uri();
         let uri = MsrpUriBuf::compose(
             own.scheme(),

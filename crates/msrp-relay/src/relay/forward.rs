@@ -12,9 +12,10 @@ use msrp_wire::{
 };
 
 use super::route::Route;
-use super::{CloseReason, Relay};
+use super::{CloseReason, Relay, Timer};
 use crate::connection::{ConnectionId, Inbound, OpenSend, SendHead};
 use crate::ledger::count;
+use crate::limits::HOLD_NS;
 use crate::outgoing::{Awaited, Failure, Outgoing, Transit, Way};
 use crate::refused::Refused;
 use crate::users::Users;
@@ -82,9 +83,9 @@ impl<U: Users> Relay<U> {
         self.check_invariants_in_debug();
     }
 
-    /// All input of the turn was handled: what has waited for more leaves, except small amounts, which are copied so that
-    /// no receive buffer stays in use.
-    pub fn end_turn(&mut self) {
+    /// All input of the turn was handled: what has waited for more leaves, except small amounts, which wait
+    /// [`HOLD_NS`](crate::limits::HOLD_NS) and are copied so that no receive buffer stays in use.
+    pub fn end_turn(&mut self, now: Timestamp) {
         for id in std::mem::take(&mut self.dirty) {
             let Inbound::Send(mut send) = self.take_inbound(id) else {
                 continue;
@@ -103,9 +104,30 @@ impl<U: Users> Relay<U> {
             let mut copy = Vec::with_capacity(send.held_octets);
             send.held.iter().for_each(|run| copy.extend_from_slice(run));
             send.held = PieceBody::from_iter([Bytes::from(copy)]);
+            if send.held_octets > 1 && send.held_until.is_none() {
+                let until = now.after(HOLD_NS);
+                send.held_until = Some(until);
+                self.timers.insert((until, Timer::Held(id)));
+            }
             self.put_inbound(id, Inbound::Send(send));
         }
         self.check_invariants_in_debug();
+    }
+
+    /// Few octets of a SEND have waited long enough for more: they leave.
+    pub(super) fn hold_is_over(&mut self, id: ConnectionId, until: Timestamp) {
+        let mut send = match self.take_inbound(id) {
+            Inbound::Send(send) if send.held_until == Some(until) => send,
+            other => return self.put_inbound(id, other),
+        };
+        send.held_until = None;
+        let octets = send.held_octets.saturating_sub(1);
+        if octets > 0
+            && let Err(failure) = self.cut(&mut send, octets, ContinuationFlag::More)
+        {
+            return self.send_fails(id, *send, failure);
+        }
+        self.put_inbound(id, Inbound::Send(send));
     }
 
     /// Answers a request that goes nowhere.
@@ -142,7 +164,7 @@ impl<U: Users> Relay<U> {
         }
     }
 
-    fn begin_send(&mut self, id: ConnectionId, head: &RequestHead<'_>, way: Way, paths: Bytes) {
+    fn begin_send(&mut self, id: ConnectionId, head: &RequestHead<'_>, way: Way, paths: Rc<[u8]>) {
         if !self.has_room(way, 0) {
             return self.refuse(id, head, Refused::TooMuchWaiting);
         }
@@ -177,6 +199,7 @@ impl<U: Users> Relay<U> {
             head: fields,
             held: PieceBody::new(),
             held_octets: 0,
+            held_until: None,
             position: range.start,
             has_pieces: false,
         };
@@ -301,8 +324,8 @@ impl<U: Users> Relay<U> {
                     ..fields.clone()
                 };
                 Outgoing::Piece {
-                    piece: Box::new(Piece::compose(&fields, body, || ids.transaction_id())),
-                    paths: send.paths.clone(),
+                    piece: Rc::new(Piece::compose(&fields, body, || ids.transaction_id())),
+                    paths: Rc::clone(&send.paths),
                     transit: send.transit,
                 }
             }
@@ -430,7 +453,7 @@ fn send_head(head: &RequestHead<'_>) -> Option<SendHead> {
     }))
 }
 
-fn path_lines(to: &MsrpPathBuf, from: &MsrpPathBuf) -> Bytes {
+fn path_lines(to: &MsrpPathBuf, from: &MsrpPathBuf) -> Rc<[u8]> {
     let mut lines = Vec::with_capacity(
         to.raw()
             .len()

@@ -82,6 +82,14 @@ impl<U: Users> Relay<U> {
         self.check_invariants_in_debug();
     }
 
+    /// A request could not be queued, because too much waits for its connection. It has failed with 413.
+    pub fn handle_no_room(&mut self, connection: ConnectionId, id: TransactionId) {
+        if let Some(pending) = self.take_pending(connection, id) {
+            self.awaited_failed(pending.awaited, Refused::TooMuchWaiting);
+        }
+        self.check_invariants_in_debug();
+    }
+
     /// Forgets the oldest of too many requests to which only an error would be told.
     fn note_unasked(&mut self, id: ConnectionId, transaction: TransactionId) {
         let Some(connection) = self.connections.get_mut(&id) else {
@@ -147,10 +155,12 @@ impl<U: Users> Relay<U> {
                 paths,
                 transit,
             } => {
+                let previous = self.transits.get(transit).map_or(id, |t| t.previous);
                 let output = Output::Piece {
                     connection: id,
                     piece,
                     paths,
+                    previous,
                 };
                 (Some(Awaited::Piece(transit)), output)
             }

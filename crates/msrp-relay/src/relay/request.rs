@@ -1,6 +1,7 @@
 //! Requests that are forwarded when they are complete: all but SEND.
 
-use bytes::Bytes;
+use std::rc::Rc;
+
 use msrp_wire::limits::NON_SEND_BODY_OCTETS_MAX;
 use msrp_wire::{ContinuationFlag, Method, RequestHead, TransactionId, encode, end_line_occurs};
 
@@ -17,7 +18,7 @@ impl<U: Users> Relay<U> {
         id: ConnectionId,
         head: &RequestHead<'_>,
         way: Way,
-        paths: Bytes,
+        paths: Rc<[u8]>,
     ) {
         if !self.has_room(way, 0) {
             let refused = match self.why_no_room(way) {

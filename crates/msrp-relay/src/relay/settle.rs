@@ -121,7 +121,7 @@ impl<U: Users> Relay<U> {
         }
     }
 
-    fn awaited_failed(&mut self, awaited: Awaited, refused: Refused) {
+    pub(super) fn awaited_failed(&mut self, awaited: Awaited, refused: Refused) {
         match awaited {
             Awaited::Piece(transit) => {
                 self.piece_ended(transit, PieceEnd::Failed(failure(refused)))

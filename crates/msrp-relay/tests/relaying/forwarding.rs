@@ -1,6 +1,7 @@
 //! What goes through the relay, and what its senders hear.
 
-use msrp_relay::{AddressPolicy, CloseReason, RelayConfig};
+use msrp_relay::{AddressPolicy, CloseReason, ConnectionId, RelayConfig, limits};
+use msrp_wire::TransactionId;
 
 use crate::harness::{
     ALICE, BARE, BOB, RELAY, World, body, config, credentials, field, flag, nonce, request,
@@ -705,4 +706,43 @@ fn auth_to_a_relay_further_on_is_forwarded_and_its_failures_count() {
         assert_eq!(nonce(&answer).len(), 64);
     }
     assert_eq!(world.closes, [(1, CloseReason::AuthFailures)]);
+}
+
+#[test]
+fn few_octets_of_a_send_that_pauses_leave_after_the_hold_time() {
+    let (mut world, uri) = pair();
+    let whole = send(
+        "send0001",
+        &format!("{uri} {BOB}"),
+        ALICE,
+        "",
+        "slow typing",
+        '$',
+    );
+    let (first, rest) = whole.split_at(whole.find(" typing").unwrap());
+    world.feed(1, first);
+    assert!(world.seen(2).is_empty(), "more may come at once");
+    world.now = world.now.after(limits::HOLD_NS);
+    world.pass(0);
+    let piece = world.only(2);
+    assert_eq!((body(&piece), flag(&piece)), ("slo", '+'));
+    world.feed(1, rest);
+    let piece = world.only(2);
+    assert_eq!((body(&piece), flag(&piece)), ("w typing", '$'));
+}
+
+#[test]
+fn send_that_finds_no_room_at_its_next_hop_is_reported_with_413() {
+    let (mut world, uri) = pair();
+    world.tells_written = false;
+    world.feed(
+        1,
+        send("send0001", &format!("{uri} {BOB}"), ALICE, "", "x", '$'),
+    );
+    assert!(world.only(1).starts_with("MSRP send0001 200 "));
+    let id = TransactionId::parse(tid(&world.only(2)).as_bytes()).unwrap();
+    world.relay.handle_no_room(ConnectionId(2), id);
+    world.pass(0);
+    assert!(world.only(1).contains("Status: 000 413"));
+    assert_eq!(world.relay.sums().failed, 1);
 }

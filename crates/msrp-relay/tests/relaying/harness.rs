@@ -95,7 +95,7 @@ impl World {
     /// Octets of one turn.
     pub(crate) fn feed(&mut self, id: u64, octets: impl AsRef<[u8]>) {
         self.feed_part(id, octets);
-        self.relay.end_turn();
+        self.relay.end_turn(self.now);
         self.drain();
     }
 
@@ -136,6 +136,7 @@ impl World {
                     connection,
                     piece,
                     paths,
+                    ..
                 } => {
                     let mut octets = piece.start().to_vec();
                     octets.extend_from_slice(&paths);

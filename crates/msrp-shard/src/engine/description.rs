@@ -349,9 +349,14 @@ pub(crate) struct Homes {
 impl Homes {
     /// Two hexadecimal digits for each shard, then 128 random bits.
     fn session_id(self, bits: u128) -> String {
-        let Self { carrier, home } = self;
         let random = MessageId::from_random(bits);
-        format!("{carrier:02x}{home:02x}{}", random.as_str())
+        format!("{}{}", self.prefix(), random.as_str())
+    }
+
+    /// What session-ids of these shards begin with.
+    pub(super) fn prefix(self) -> String {
+        let Self { carrier, home } = self;
+        format!("{carrier:02x}{home:02x}")
     }
 
     /// The shards that a session-id names.

@@ -46,18 +46,23 @@ impl Kept {
     /// Begins connections of ours with its certificate. Peers that name no fingerprint are judged by
     /// the system's root certificates.
     pub(super) fn connector(&self) -> Connector {
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a root certificate of the system cannot be read");
-        }
-        let roots = found.certs.into_iter().map(|root| root.as_ref().to_vec());
-        Connector::new(Arc::clone(&self.store), roots)
+        Connector::new(Arc::clone(&self.store), system_roots())
     }
 
     /// Reads its files anew. Does not use them yet.
     pub(super) fn read_again(&self) -> Result<Certificate, CertificateFault> {
         read(&self.files)
     }
+}
+
+/// The system's root certificates in DER.
+pub(super) fn system_roots() -> Vec<Vec<u8>> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "a root certificate of the system cannot be read");
+    }
+    let roots = found.certs.into_iter();
+    roots.map(|root| root.as_ref().to_vec()).collect()
 }
 
 fn read(files: &TlsFiles) -> Result<Certificate, CertificateFault> {

@@ -336,7 +336,7 @@ mod tests {
                 .iter()
                 .map(|mark| match mark {
                     Mark::Lent { number, .. } => pushed[*number as usize - 1],
-                    Mark::Copy(_) => unreachable!(),
+                    Mark::Copy(_) | Mark::Relayed(_) => unreachable!(),
                 })
                 .collect();
             prop_assert_eq!(&marked, &frames);

@@ -13,6 +13,7 @@
 //! RFC 4975 s.5.4: the To-Path of the first request binds a connection to a session; a session
 //! has one connection; a lost connection ends its sessions.
 
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use msrp_control::{EndReason, Event};
@@ -37,7 +38,12 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(&mut self, now: Timestamp, listener: ListenerKey, stream: OwnedFd) {
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        listener: ListenerKey,
+        (stream, source): (OwnedFd, IpAddr),
+    ) {
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -54,7 +60,7 @@ impl<I: Io> Shard<I> {
             }
         };
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, layer);
+            self.insert_unnamed(now, conn, (layer, source));
         }
     }
 
@@ -62,12 +68,12 @@ impl<I: Io> Shard<I> {
     pub(super) fn adopt(
         &mut self,
         now: Timestamp,
-        (stream, layer): (OwnedFd, Option<Box<Layer>>),
+        (stream, layer, source): (OwnedFd, Option<Box<Layer>>, IpAddr),
         octets: Vec<u8>,
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
             let has_layer = layer.is_some();
-            self.insert_unnamed(now, conn, layer);
+            self.insert_unnamed(now, conn, (layer, source));
             if has_layer {
                 self.mark_dirty(conn);
             }
@@ -75,8 +81,14 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
+    fn insert_unnamed(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        (layer, source): (Option<Box<Layer>>, IpAddr),
+    ) {
         let mut connection = Connection::new(Phase::Unnamed);
+        connection.source = source;
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
@@ -111,6 +123,7 @@ impl<I: Io> Shard<I> {
         let message = ShardMessage::Connection {
             stream,
             layer: connection.layer.map(|layered| layered.into_layer()),
+            source: connection.source,
             octets,
         };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.
@@ -188,13 +201,21 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let Phase::Opening(leg) = connection.phase else {
-            return;
-        };
-        if connection.is_shaking_hands() {
+        let phase = connection.phase;
+        if matches!(phase, Phase::Opening(_) | Phase::Reaching(_)) && connection.is_shaking_hands()
+        {
             self.mark_dirty(conn);
             return;
         }
+        if let Phase::Reaching(hop) = phase {
+            return self.hop_connected(conn, hop);
+        }
+        let Phase::Opening(leg) = phase else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };
@@ -236,7 +257,8 @@ impl<I: Io> Shard<I> {
         let reason = match phase {
             Some(Phase::Opening(_)) => EndReason::ConnectFailed,
             Some(
-                Phase::Unnamed
+                Phase::Reaching(_)
+                | Phase::Unnamed
                 | Phase::Early(_)
                 | Phase::Serving
                 | Phase::Closing
@@ -254,6 +276,7 @@ impl<I: Io> Shard<I> {
         };
         let opening = match connection.phase {
             Phase::Opening(leg) => Some(leg),
+            Phase::Reaching(hop) => return self.hop_failed(conn, hop),
             Phase::Unnamed
             | Phase::Early(_)
             | Phase::Serving
@@ -277,6 +300,9 @@ impl<I: Io> Shard<I> {
         self.release_senders(conn);
         self.abandon_routes(conn, EndReason::ConnectionLost);
         if let Some(connection) = self.connections.remove(conn) {
+            if connection.is_relaying {
+                self.forget_relayed(conn);
+            }
             if let Some(timer) = connection.naming {
                 self.timers.cancel(timer);
             }

@@ -66,10 +66,16 @@ impl<I: Io> Shard<I> {
             ShardMessage::Connection {
                 stream,
                 layer,
+                source,
                 octets,
             } => {
-                self.adopt(now, (stream, layer), octets);
+                self.adopt(now, (stream, layer, source), octets);
             }
+            ShardMessage::Resolved {
+                epoch,
+                hop,
+                addresses,
+            } => self.resolved(epoch, hop, addresses),
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),
             #[cfg(feature = "test-faults")]

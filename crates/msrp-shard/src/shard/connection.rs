@@ -1,5 +1,8 @@
 //! One MSRP connection.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use msrp_relay::HopKey;
 use msrp_session::{RareVec, TimerKey};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
@@ -21,6 +24,10 @@ pub(super) struct Connection {
     pub(super) naming: Option<TimerKey>,
     /// The sessions bound to it; in use nearly always exactly one.
     pub(super) sessions: SmallVec<[LegKey; 1]>,
+    /// Whether the relay has it, beside sessions or alone.
+    pub(super) is_relaying: bool,
+    /// From where it comes, or where it leads.
+    pub(super) source: IpAddr,
     pub(super) inbound: Inbound,
     /// The header section that is arriving, as far as it came in earlier reads: whoever its session
     /// belongs to gets it whole. The decoder bounds it.
@@ -91,10 +98,12 @@ impl Decoders {
 const DECODERS_SPARE_MAX: usize = 4;
 
 /// Where a connection stands.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Phase {
     /// We are opening it for a session.
     Opening(LegKey),
+    /// We are opening it for the relay.
+    Reaching(HopKey),
     /// Accepted; no request has named a session that it carries from then on.
     Unnamed,
     /// Its first request names a session whose participant has not answered our offer. What it
@@ -115,6 +124,8 @@ pub(super) enum Inbound {
     Idle,
     /// A request of a session of another shard.
     Forwarded(usize),
+    /// A request for the relay.
+    Relayed,
     /// A SEND of a session.
     Send {
         leg: LegKey,
@@ -133,6 +144,8 @@ impl Connection {
             phase,
             naming: None,
             sessions: SmallVec::new(),
+            is_relaying: false,
+            source: Ipv4Addr::UNSPECIFIED.into(),
             inbound: Inbound::Idle,
             head_octets: RareVec::default(),
             is_in_request: false,
@@ -150,7 +163,9 @@ impl Connection {
 
     /// Whether it carries no session of any shard.
     pub(super) fn is_unused(&self) -> bool {
-        self.sessions.is_empty() && !self.routes.iter().any(|route| route.is_bound)
+        self.sessions.is_empty()
+            && !self.is_relaying
+            && !self.routes.iter().any(|route| route.is_bound)
     }
 
     /// Puts its first request, of which this came in the last read, aside until the participant of
@@ -170,7 +185,11 @@ impl Connection {
     /// Whether what arrives is still looked at.
     pub(super) fn is_read(&self) -> bool {
         match self.phase {
-            Phase::Opening(_) | Phase::Unnamed | Phase::Early(_) | Phase::Serving => true,
+            Phase::Opening(_)
+            | Phase::Reaching(_)
+            | Phase::Unnamed
+            | Phase::Early(_)
+            | Phase::Serving => true,
             Phase::Closing | Phase::Lingering => false,
         }
     }

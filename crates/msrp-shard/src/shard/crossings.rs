@@ -178,7 +178,12 @@ impl<I: Io> Shard<I> {
                 What::Opened {
                     is_secure,
                     certificate,
-                } => self.open_stand_in((from, conn), is_secure, certificate),
+                    source,
+                    relay,
+                } => {
+                    let origin = (source, relay);
+                    self.open_stand_in((from, conn), is_secure, certificate, origin);
+                }
                 What::Octets(index) => {
                     if let Some(octets) = crossing.octets.get(index) {
                         self.take_in_for(now, (from, conn), octets.clone());

@@ -40,6 +40,8 @@ pub(super) enum Named {
     OnShard(usize),
     /// It belongs to this other shard, and the connection stays here.
     Homed(usize),
+    /// None: the request is for the relay, which is here.
+    Relayed,
 }
 
 impl<I: Io> Shard<I> {
@@ -140,6 +142,7 @@ impl<I: Io> Shard<I> {
         let sessions = std::mem::take(&mut connection.sessions);
         connection.phase = Phase::Closing;
         self.abandon_routes(conn, EndReason::ProtocolError);
+        self.leave_relay(conn);
         for leg in sessions {
             self.end_session(now, leg, EndReason::ProtocolError);
         }
@@ -175,7 +178,7 @@ impl<I: Io> Shard<I> {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.inbound = Inbound::Idle;
         }
-        let mut named = self.find_named(now, conn, head);
+        let mut named = self.find_addressee(now, conn, head);
         // The shard that takes the connection over reads the request again, and counts it.
         if let Named::OnShard(shard) = named
             && self.hand_over(conn, shard, request)
@@ -200,6 +203,7 @@ impl<I: Io> Shard<I> {
         });
         match named {
             Named::Here(leg) => self.handle_named(now, conn, leg, head),
+            Named::Relayed => self.relay_request(now, conn, head),
             Named::Unknown | Named::OnShard(_) | Named::Homed(_) => {
                 self.answer(conn, head, StatusCode::NO_SESSION);
             }
@@ -217,7 +221,12 @@ impl<I: Io> Shard<I> {
     /// RFC 4975 s.5.4, s.7.3: exactly one URI, that of a session of this connection. The
     /// session-id decides; the rest of the URI may have been rewritten on the way (RFC 6714). What
     /// `msrps` names is reached over TLS alone, and over TLS nothing else is.
-    fn find_named(&mut self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Named {
+    pub(super) fn find_named(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        head: &RequestHead<'_>,
+    ) -> Named {
         if head.to_path.len() != 1 {
             return Named::Unknown;
         }
@@ -360,8 +369,10 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get(conn) else {
             return;
         };
-        let Inbound::Send { leg, .. } = connection.inbound else {
-            return;
+        let to = match connection.inbound {
+            Inbound::Send { leg, .. } => Some(leg),
+            Inbound::Relayed => None,
+            Inbound::Idle | Inbound::Forwarded(_) => return,
         };
         let octets = match body {
             Body::Input(range) => data.slice(range.clone()),
@@ -372,24 +383,32 @@ impl<I: Io> Shard<I> {
                 Bytes::copy_from_slice(octets)
             }
         };
-        self.switch.handle_body(leg, octets);
+        match to {
+            Some(leg) => self.switch.handle_body(leg, octets),
+            None => self.relay_body(conn, octets),
+        }
     }
 
     fn handle_end(&mut self, conn: ConnKey, flag: ContinuationFlag) {
         let Some(connection) = self.connections.get(conn) else {
             return;
         };
-        let Inbound::Send { leg, .. } = connection.inbound else {
-            return;
-        };
-        self.switch.handle_end(leg, flag);
+        match connection.inbound {
+            Inbound::Send { leg, .. } => self.switch.handle_end(leg, flag),
+            Inbound::Relayed => self.relay_end(conn, flag),
+            Inbound::Idle | Inbound::Forwarded(_) => {}
+        }
     }
 
     /// A response tells what became of a piece.
     fn handle_response(&mut self, now: Timestamp, conn: ConnKey, head: &ResponseHead<'_>) {
         self.environment.counters.count(Cell::ResponsesReceived);
         let answer = (&head.transaction_id, head.status);
-        if !self.handle_answer(now, conn, answer) && !self.forward_answer(conn, head) {
+        if !self.handle_answer(now, conn, answer)
+            && !self.relay_response(conn, head)
+            && !self.forward_response(conn)
+            && !self.forward_answer(conn, head)
+        {
             self.environment.counters.count(Cell::ResponsesUnknown);
         }
     }
@@ -442,6 +461,9 @@ impl<I: Io> Shard<I> {
 
     fn handle_rejected(&mut self, conn: ConnKey, rejected: &Rejected<'_>) {
         self.environment.counters.count(Cell::RequestsRejected);
+        if self.relay_rejected(conn, rejected) {
+            return;
+        }
         let is_answered = rejected.method != Method::Report;
         let failure_report = rejected.failure_report.unwrap_or(FailureReport::Yes);
         if !is_answered || !answering::is_response_due(failure_report, StatusCode::BAD_REQUEST) {

@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use msrp_control::EndReason;
 use msrp_session::Timestamp;
-use msrp_transport::{CloseCode, Failure, Layer, Received};
+use msrp_transport::{CloseCode, Failure, KnownHosts, Layer, Received};
 use ring_io::{ConnKey, Io};
 
 use super::Shard;
@@ -65,6 +65,15 @@ impl Connection {
         match (&self.carrier, &self.layer) {
             (Some(carrier), _) => carrier.certificate.as_deref(),
             (None, Some(layered)) => layered.layer.peer_certificate(),
+            (None, None) => None,
+        }
+    }
+
+    /// Which of these hosts its peer is, by its certificate.
+    pub(super) fn peer_host(&self, hosts: &KnownHosts) -> Option<Box<str>> {
+        match (&self.carrier, &self.layer) {
+            (Some(carrier), _) => carrier.relay.clone(),
+            (None, Some(layered)) => layered.layer.peer_host(hosts).map(Box::from),
             (None, None) => None,
         }
     }
@@ -140,6 +149,7 @@ impl<I: Io> Shard<I> {
                 sessions.push(leg);
                 EndReason::ConnectFailed
             }
+            Phase::Reaching(hop) => return self.hop_failed(conn, hop),
             Phase::Unnamed
             | Phase::Early(_)
             | Phase::Serving
@@ -148,6 +158,7 @@ impl<I: Io> Shard<I> {
         };
         connection.phase = Phase::Closing;
         self.abandon_routes(conn, reason);
+        self.leave_relay(conn);
         for leg in sessions {
             self.end_session(now, leg, reason);
         }

@@ -78,6 +78,7 @@ impl<I: Io> Shard<I> {
                 Output::OwnMessage { leg, fields, body } => self.send_own(leg, &fields, body),
             }
         }
+        self.carry_out_relay();
     }
 
     /// Answers the SEND that is arriving on the leg's connection.
@@ -450,6 +451,7 @@ impl<I: Io> Shard<I> {
                     self.switch.handle_written(now, copy.leg, copy.message);
                 }
                 Mark::Copy(copy) => self.switch.settle(copy.leg, copy.message, Outcome::Sent),
+                Mark::Relayed(id) => self.relay_written(now, conn, id),
                 Mark::Lent { home, number } => {
                     self.crossings.tell(home, conn, What::Written(number));
                 }

@@ -19,6 +19,7 @@ use std::rc::Rc;
 
 use msrp_session::Piece;
 use msrp_switch::{LegKey, MessageKey};
+use msrp_wire::TransactionId;
 
 use super::backlog::Backlog;
 use crate::limits::SLICES_PER_SEND_MAX;
@@ -37,6 +38,8 @@ pub(super) struct CopyRef {
 pub(super) enum Mark {
     /// A copy is complete.
     Copy(CopyRef),
+    /// A request of the relay has left whole.
+    Relayed(TransactionId),
     /// What another shard gave under this number has left.
     Lent { home: usize, number: u32 },
 }

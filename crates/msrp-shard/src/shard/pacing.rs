@@ -127,7 +127,8 @@ impl<I: Io> Shard<I> {
         let can_wait = sender
             .filter(|sender| *sender != recipient)
             .and_then(|sender| self.connections.get(sender))
-            .is_some_and(|connection| connection.sessions.len() + connection.routes.len() <= 1);
+            .is_some_and(|connection| connection.sessions.len() + connection.routes.len() <= 1)
+            && sender.is_none_or(|sender| self.relayed_sessions_count(sender) <= 1);
         can_wait && is_waited_for
     }
 

@@ -46,6 +46,7 @@ fn full_mark(home: usize) -> ConnKey {
 impl<I: Io> Shard<I> {
     /// The request that is arriving belongs to another shard.
     pub(super) fn begin_forwarding(&mut self, conn: ConnKey, home: usize) {
+        let relay = self.relay_name(conn);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -64,6 +65,8 @@ impl<I: Io> Shard<I> {
             let opened = What::Opened {
                 is_secure,
                 certificate,
+                source: connection.source,
+                relay,
             };
             self.crossings.tell(home, conn, opened);
             self.environment.counters.count(Cell::Routes);

@@ -5,6 +5,7 @@
 //! until the carrier says that it was written. So sessions, pacing and settling of copies work as on
 //! a connection of this shard.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub(super) struct Carrier {
     pub(super) is_secure: bool,
     /// The peer's certificate, when it has shown one.
     pub(super) certificate: Option<Box<[u8]>>,
+    /// The trusted relay that it leads to.
+    pub(super) relay: Option<Box<str>>,
     /// Path lines that the carrier knows by their number.
     paths: Vec<Rc<[u8]>>,
 }
@@ -60,13 +63,16 @@ impl<I: Io> Shard<I> {
         (shard, conn): (usize, ConnKey),
         is_secure: bool,
         certificate: Option<Box<[u8]>>,
+        (source, relay): (IpAddr, Option<Box<str>>),
     ) {
         let mut connection = Connection::new(Phase::Serving);
+        connection.source = source;
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
             is_secure,
             certificate,
+            relay,
             paths: Vec::new(),
         }));
         let Some(key) = self.connections.insert_stand_in(connection) else {
@@ -210,7 +216,7 @@ impl<I: Io> Shard<I> {
             let Some(carrier) = &connection.carrier else {
                 return false;
             };
-            if !connection.sessions.is_empty() {
+            if !connection.is_unused() {
                 return false;
             }
             let is_read = connection.intake.is_empty();

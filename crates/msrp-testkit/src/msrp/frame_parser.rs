@@ -183,7 +183,7 @@ fn check(frame: &Frame) -> Result<(), String> {
     }
 }
 
-/// Paths first, Content-Type last and only with a body, no header field of RFC 4975 twice.
+/// Paths first, Content-Type last and only with a body, no header field twice but one challenge for each algorithm.
 fn check_order(frame: &Frame) -> Result<(), String> {
     let names = frame
         .headers
@@ -196,7 +196,7 @@ fn check_order(frame: &Frame) -> Result<(), String> {
         return Err("To-Path and From-Path are not the first header fields".into());
     }
     for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
+        if names[..at].contains(name) && name != "www-authenticate" {
             return Err(format!("header field {name} twice"));
         }
     }

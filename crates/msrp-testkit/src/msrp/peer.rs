@@ -61,6 +61,11 @@ impl MsrpPeer {
         &self.uri
     }
 
+    /// Talks to another path from now on: that of a peer that is known after the connection was made.
+    pub fn set_remote_path(&mut self, path: &str) {
+        self.remote_path = path.into();
+    }
+
     /// The remote path, URIs parted by blanks.
     pub fn remote_path(&self) -> &str {
         &self.remote_path

@@ -66,6 +66,24 @@ impl Connector {
         host: IpAddr,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Box<Layer>, ConnectorError> {
+        self.begin(ServerName::from(host), fingerprint)
+    }
+
+    /// The layer of a connection to the host of this name, or to this address, as it stands in a URI. The peer's certificate
+    /// has to be valid for it.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub fn connect_to(&self, host: &str) -> Result<Box<Layer>, ConnectorError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectorError::Setup)?;
+        self.begin(name, None)
+    }
+
+    fn begin(
+        &self,
+        name: ServerName<'static>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Box<Layer>, ConnectorError> {
         let provider = Arc::new(default_provider());
         let pinned = fingerprint.map(|fingerprint| Pinned::new(fingerprint, &provider));
         if pinned.is_none() && self.roots.is_empty() {
@@ -82,7 +100,7 @@ impl Connector {
         };
         let own: Arc<dyn ResolvesClientCert> = Arc::<CertificateStore>::clone(&self.own);
         let config = Arc::new(builder.with_client_cert_resolver(own));
-        let connection = UnbufferedClientConnection::new(config, ServerName::from(host));
+        let connection = UnbufferedClientConnection::new(config, name);
         let connection = connection.map_err(|_| ConnectorError::Setup)?;
         Ok(Box::new(Layer::connect(Tls::active(connection))))
     }

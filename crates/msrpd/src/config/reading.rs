@@ -55,7 +55,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         read_pager(&table, &mut config.pager)?;
     }
     if let Some(table) = root.table("relay")? {
-        read_relay(&table, &mut config.relay.realm)?;
+        config.relay.read(&table)?;
     }
     if let Some(table) = root.table("limits")? {
         read_limits(&table, &mut config.limits)?;
@@ -71,6 +71,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
             }
         }
         config.groups.directory = parent.join(&config.groups.directory);
+        config.relay.start_at(parent);
         let tls = &mut config.sip.tls;
         let files = tls
             .certificate
@@ -407,19 +408,6 @@ fn read_pager(table: &Table<'_>, pager: &mut Pager) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn read_relay(table: &Table<'_>, realm: &mut String) -> Result<(), ConfigError> {
-    if let Some(item) = table.get("realm") {
-        *realm = host(&item)?;
-    }
-    if let Some(item) = table.get("users") {
-        let what = "\"\": the relay is not served by this version";
-        if !item.text(what)?.is_empty() {
-            return Err(item.wrong(what));
-        }
-    }
-    Ok(())
-}
-
 fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError> {
     let counts = [
         ("adhoc_participants_max", &mut limits.adhoc_participants_max),
@@ -477,16 +465,16 @@ fn address(item: &Item<'_>) -> Result<SocketAddr, ConfigError> {
     item.parsed(ADDRESS, |text| text.parse().ok())
 }
 
-fn path(text: &str) -> Option<PathBuf> {
+pub(super) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
-fn host(item: &Item<'_>) -> Result<String, ConfigError> {
+pub(super) fn host(item: &Item<'_>) -> Result<String, ConfigError> {
     let parse = |text: &str| value::is_host(text).then(|| text.to_owned());
     item.parsed("a host name or an address", parse)
 }
 
-fn listener_name(text: &str) -> Option<String> {
+pub(super) fn listener_name(text: &str) -> Option<String> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     let is_legal = !text.is_empty() && text.len() <= NAME_OCTETS_MAX && text.bytes().all(legal);
     is_legal.then(|| text.to_owned())
@@ -506,7 +494,7 @@ const PACE_MAX: u32 = 1_000_000;
 /// Most restarts of a wait.
 const RESTARTS_MAX: u32 = 1000;
 /// Longest time that a key may be: one year, in seconds.
-const SECONDS_MAX: u32 = 31_536_000;
+pub(super) const SECONDS_MAX: u32 = 31_536_000;
 /// Longest message that a limit may allow: 2^60 octets.
 const OCTETS_MAX: u64 = 1 << 60;
 /// Longest listener name, octets.

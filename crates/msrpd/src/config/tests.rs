@@ -96,7 +96,19 @@ fn config_all_keys_are_read() {
             block_unanswered: true,
         }
     );
-    assert_eq!(config.relay.realm, "relay.example");
+    let relay = Relay {
+        users: Some(config.groups.directory.with_file_name("users")),
+        realm: "relay.example".to_owned(),
+        listener: Some("core".to_owned()),
+        expires_min_s: 10,
+        expires_s: 20,
+        expires_max_s: 30,
+        allow_addresses: vec!["10.0.0.7".parse().unwrap(), "::1".parse().unwrap()],
+        relays: vec!["other.example".to_owned()],
+        ca: Some("/etc/relay/ca.pem".into()),
+        allow_plain_auth: true,
+    };
+    assert_eq!(config.relay, relay);
     assert_eq!(config.limits.adhoc_participants_max, 1);
     assert_eq!(config.limits.pager_recipients_max, 2);
     assert_eq!(config.limits.connections_max, 3);
@@ -343,8 +355,12 @@ fn config_impossible_value_names_line_key_and_expectation() {
             "2:12: sip.min_se_s: expected at most session_expires_s, which is 1800, found 3600",
         ),
         (
-            "relay.users = \"users\"",
-            "1:15: relay.users: expected \"\": the relay is not served by this version, found \"users\"",
+            "relay.expires_s = 30",
+            "1:19: relay.expires_s: expected expires_min_s, expires_s and expires_max_s in this order, found 60, 30 and 86400",
+        ),
+        (
+            "relay.allow_addresses = [\"relay.example\"]",
+            "1:26: relay.allow_addresses: expected an IP address, found \"relay.example\"",
         ),
         (
             "limits.stall_s = 0",
@@ -535,7 +551,15 @@ answer_wait_s = 11
 block_unanswered = true
 [relay]
 realm = "relay.example"
-users = ""
+users = "users"
+listener = "core"
+expires_min_s = 10
+expires_s = 20
+expires_max_s = 30
+allow_addresses = ["10.0.0.7", "::1"]
+relays = ["other.example"]
+ca = "/etc/relay/ca.pem"
+allow_plain_auth = true
 [limits]
 adhoc_participants_max = 1
 pager_recipients_max = 2

@@ -1,0 +1,197 @@
+//! Connections that the relay opens.
+//!
+//! ```text
+//!   asked for --literal--------------> its address is tried ----> connected, over TLS when the URI says so
+//!       \--name--> looked up elsewhere --> allowed addresses are tried one after the other
+//!                                            \--none is left--> unreachable
+//! ```
+//!
+//! # Spec
+//! RFC 4976 s.6.4, s.8; RFC 4975 s.6.2.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use msrp_relay::HopKey;
+use msrp_transport::Layer;
+use msrp_wire::{Host, MsrpUriBuf, Scheme};
+use ring_io::{ConnKey, Io, Read};
+
+use super::super::Shard;
+use super::super::connection::{Connection, Phase};
+use super::super::layer::Layered;
+use super::id_of;
+use crate::limits::NEXT_HOP_ADDRESSES_MAX;
+use crate::metrics::Cell;
+
+/// A next hop that is being connected.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    uri: MsrpUriBuf,
+    /// What has not been tried.
+    addresses: VecDeque<SocketAddr>,
+}
+
+impl<I: Io> Shard<I> {
+    /// The relay wants a next hop to be connected.
+    pub(super) fn reach(&mut self, hop: HopKey, uri: MsrpUriBuf) {
+        let Some(door) = self.environment.relay.clone() else {
+            return;
+        };
+        let parsed = uri.as_uri();
+        let port = parsed.port().unwrap_or(PORT_DEFAULT);
+        let literal = match parsed.host() {
+            Host::V4(address) => Some(IpAddr::V4(address)),
+            Host::V6(address) => Some(IpAddr::V6(address)),
+            Host::Name(_) => None,
+        };
+        let name = host_of(&parsed.host());
+        let Some(relaying) = &mut self.relaying else {
+            return;
+        };
+        let attempt = Attempt {
+            uri,
+            addresses: VecDeque::new(),
+        };
+        relaying.attempts.insert(hop, attempt);
+        if let Some(address) = literal {
+            return self.try_addresses(hop, [SocketAddr::new(address, port)]);
+        }
+        let epoch = self.environment.epochs.of(self.environment.index);
+        if !door.look_up((epoch, hop), &name, port) {
+            self.give_up(hop);
+        }
+    }
+
+    /// A name was looked up for an earlier or this start of the shard.
+    pub(in crate::shard) fn resolved(
+        &mut self,
+        epoch: u32,
+        hop: HopKey,
+        addresses: Vec<SocketAddr>,
+    ) {
+        if epoch == self.environment.epochs.of(self.environment.index) {
+            self.try_addresses(hop, addresses);
+        }
+    }
+
+    fn try_addresses(&mut self, hop: HopKey, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let Some(door) = self.environment.relay.clone() else {
+            return;
+        };
+        let Some(relaying) = &mut self.relaying else {
+            return;
+        };
+        let Some(attempt) = relaying.attempts.get_mut(&hop) else {
+            return;
+        };
+        for address in addresses.into_iter().take(NEXT_HOP_ADDRESSES_MAX) {
+            if door.may_connect(address.ip()) {
+                attempt.addresses.push_back(address);
+            } else {
+                self.environment.counters.count(Cell::RelayDenied);
+                tracing::info!(%address, "a next hop is denied");
+            }
+        }
+        self.try_next(hop);
+    }
+
+    /// Opens a connection to the next address of a next hop.
+    fn try_next(&mut self, hop: HopKey) {
+        while let Some(address) = self.next_address(hop) {
+            let Some(layer) = self.next_layer(hop) else {
+                break;
+            };
+            match self.io.connect(address) {
+                Ok(conn) => {
+                    let mut connection = Connection::new(Phase::Reaching(hop));
+                    connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
+                    connection.source = address.ip();
+                    self.connections.insert(conn, connection);
+                    return;
+                }
+                Err(error) => tracing::info!(%address, %error, "a next hop cannot be connected"),
+            }
+        }
+        self.give_up(hop);
+    }
+
+    fn next_address(&mut self, hop: HopKey) -> Option<SocketAddr> {
+        let attempt = self.relaying.as_mut()?.attempts.get_mut(&hop)?;
+        attempt.addresses.pop_front()
+    }
+
+    /// What a connection to a next hop begins with. `None` when it cannot begin.
+    #[expect(
+        clippy::option_option,
+        reason = "no layer is not the same as none possible"
+    )]
+    fn next_layer(&self, hop: HopKey) -> Option<Option<Box<Layer>>> {
+        let uri = self.relaying.as_ref()?.attempts.get(&hop)?.uri.as_uri();
+        if uri.scheme() == Scheme::Msrp {
+            return Some(None);
+        }
+        let connector = self.environment.relay.as_deref()?.connector.as_ref()?;
+        match connector.connect_to(&host_of(&uri.host())) {
+            Ok(layer) => Some(Some(layer)),
+            Err(error) => {
+                tracing::warn!(%error, "a next hop cannot be connected over TLS");
+                None
+            }
+        }
+    }
+
+    fn give_up(&mut self, hop: HopKey) {
+        self.environment.counters.count(Cell::RelayUnreachable);
+        if let Some(relaying) = &mut self.relaying {
+            relaying.attempts.remove(&hop);
+            relaying.relay.handle_unreachable(hop);
+        }
+    }
+
+    /// A connection to a next hop did not come up: the next address is tried.
+    pub(in crate::shard) fn hop_failed(&mut self, conn: ConnKey, hop: HopKey) {
+        self.close(conn);
+        self.try_next(hop);
+    }
+
+    /// A connection to a next hop is up, with its layer.
+    pub(in crate::shard) fn hop_connected(&mut self, conn: ConnKey, hop: HopKey) {
+        let mut facts = self.facts_of(conn);
+        let Some(relaying) = &mut self.relaying else {
+            return self.close(conn);
+        };
+        let attempt = relaying.attempts.remove(&hop);
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.phase = Phase::Serving;
+        connection.is_relaying = true;
+        self.io.read(conn, Read::Continuous);
+        // Its certificate is valid for the name that was asked for; whether that is a relay, the list of relays says.
+        if let (Some(attempt), Some(door)) = (attempt, &self.environment.relay)
+            && facts.is_tls
+        {
+            let name = host_of(&attempt.uri.as_uri().host());
+            facts.relay = door.relays.knows(&name).then(|| name.into());
+        }
+        if let Some(relaying) = &mut self.relaying {
+            relaying.relay.handle_connected(hop, id_of(conn), facts);
+        }
+    }
+}
+
+/// A host as a certificate names it.
+fn host_of(host: &Host<'_>) -> String {
+    match host {
+        Host::Name(name) => (*name).to_owned(),
+        Host::V4(address) => address.to_string(),
+        Host::V6(address) => address.to_string(),
+    }
+}
+
+/// The port of a URI without one.
+///
+/// # Spec
+/// RFC 4976 s.8.
+const PORT_DEFAULT: u16 = 2855;
