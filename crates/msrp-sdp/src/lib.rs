@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | text of a peer to values | [`Description`], [`MessageMedia`] |
 //! | values to an offer, an answer, or a description of what is supported | [`Local`] |
+//! | a description that passes through us, with us in it | [`Anchor`] |
 //! | who opens the connection, and to which address | [`Setup`], [`answer_setup`], [`offerer_connects`], [`AddressMatch`] |
 //! | why a description is refused | [`SdpError`] |
 //!
@@ -27,6 +28,7 @@
 )]
 #![cfg_attr(not(test), warn(missing_docs))]
 
+mod anchor;
 mod attribute;
 mod cema;
 mod description;
@@ -42,6 +44,7 @@ mod protocol;
 mod section;
 mod setup;
 
+pub use anchor::Anchor;
 pub use cema::{AddressMatch, CemaAnswer};
 pub use description::Description;
 pub use direction::Direction;

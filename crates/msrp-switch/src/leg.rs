@@ -7,6 +7,7 @@ use msrp_wire::{FailureReport, Identity, MessageId};
 use smallvec::SmallVec;
 
 use crate::acceptance::Acceptance;
+use crate::bridge::Bridged;
 use crate::final_report::ReportKey;
 use crate::kind::KindSet;
 use crate::message::MessageKey;
@@ -87,6 +88,8 @@ pub struct Leg {
     pub(crate) reports: RareVec<ReportKey>,
     /// Kinds of content that it has answered with 415.
     pub(crate) refused_kinds: KindSet,
+    /// What is known of it as one half of a bridge.
+    pub(crate) bridged: Option<Box<Bridged>>,
     /// Until when its requests for nicknames use up what it may ask for.
     pub(crate) nicknames_paid_until: Timestamp,
 }
@@ -142,6 +145,7 @@ impl Leg {
             awaited: RareVec::default(),
             reports: RareVec::default(),
             refused_kinds: KindSet::default(),
+            bridged: None,
             nicknames_paid_until: Timestamp::default(),
         }
     }

@@ -22,6 +22,7 @@
 
 mod acceptance;
 mod ahead;
+mod bridge;
 mod content_class;
 mod defect;
 mod final_report;
@@ -44,6 +45,7 @@ mod switch;
 mod wrapper;
 
 pub use acceptance::Acceptance;
+pub use bridge::BridgeSums;
 pub use content_class::{ClassSums, ContentClass};
 #[cfg(feature = "planted-defects")]
 pub use defect::Defect;

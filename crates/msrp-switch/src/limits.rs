@@ -58,3 +58,8 @@ pub const NICKNAME_NS: u64 = 1_000_000_000;
 /// s.6.1, the chunk reception timer). The message is aborted then, at most an eighth of this time
 /// later.
 pub const SILENCE_NS: u64 = 540_000_000_000;
+
+/// Messages of one half of a bridge that left without an answer asked for, and of which an error may still come and
+/// has to be told to their sender. Of older ones the errors are counted only. It is as many as a session knows requests
+/// of, see `msrp_session::limits::UNASKED_MAX`.
+pub const BRIDGED_RECENT_MAX: usize = msrp_session::limits::UNASKED_MAX;

@@ -17,6 +17,7 @@
 //! its chunk is open, so that the flag of a piece is known when the piece is made and no piece
 //! needs to be empty.
 
+mod bridging;
 mod chunk;
 mod gathering;
 mod naming;
@@ -295,7 +296,9 @@ impl Switch {
             self.abort(message);
         }
         for message in receiving {
+            let failed = self.bridged_failure(message);
             self.drop_copy(message, Outcome::Failed);
+            self.tell_bridged_failure(failed, StatusCode::NO_SESSION);
         }
         for awaited in awaited {
             let ended = Status::Code(StatusCode::NO_SESSION);
@@ -314,9 +317,12 @@ impl Switch {
         }
         match outcome {
             Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
-            Outcome::Refused | Outcome::Failed | Outcome::Aborted => {
+            Outcome::Failed => {
+                let failed = self.bridged_failure(message);
                 self.drop_copy(message, outcome);
+                self.tell_bridged_failure(failed, StatusCode::TIMEOUT);
             }
+            Outcome::Refused | Outcome::Aborted => self.drop_copy(message, outcome),
         }
         let Some(awaited) = awaited else { return };
         let status = match outcome {
@@ -350,7 +356,9 @@ impl Switch {
             leg.refused_kinds.insert(kind);
         }
         let awaited = self.awaited(leg, message);
+        let failed = self.open_or_late_failure(leg, message);
         let was_open = self.end_copy(leg, message, error.outcome());
+        self.tell_bridged_failure(failed, status);
         if let Some(awaited) = awaited.filter(|_| was_open) {
             self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
         }
@@ -371,7 +379,9 @@ impl Switch {
         let copies = self.legs.get(key.0).map(|leg| leg.receiving.clone());
         for message in copies.unwrap_or_default() {
             let awaited = self.awaited(key, message);
+            let failed = self.bridged_failure(message);
             self.end_copy(key, message, Outcome::Failed);
+            self.tell_bridged_failure(failed, StatusCode::NO_SESSION);
             if let Some(awaited) = awaited {
                 let ended = Status::Code(StatusCode::NO_SESSION);
                 self.close_report_leg((awaited.report, awaited.index), ended);

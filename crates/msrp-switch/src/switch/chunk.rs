@@ -27,6 +27,9 @@ impl Switch {
             return;
         };
         sender.chunk_failure_report = head.failure_report;
+        if let Some(bridged) = &mut sender.bridged {
+            bridged.count_request();
+        }
         sender.chunk = OpenChunk::Discarded(None);
         match self.open_chunk(leg, head) {
             Ok(chunk) => {
@@ -52,6 +55,9 @@ impl Switch {
         let Some(sender) = self.legs.get_mut(leg.0) else {
             return;
         };
+        if let Some(bridged) = &mut sender.bridged {
+            bridged.count_octets(octets.len());
+        }
         match &mut sender.chunk {
             OpenChunk::Closed | OpenChunk::Discarded(_) => {}
             OpenChunk::Empty => self.refuse(leg, None, Refused::NoCpim),
@@ -118,6 +124,9 @@ impl Switch {
         if !head.has_body || head.content_type.is_none() {
             return Ok(OpenChunk::Empty);
         }
+        if sender.bridged.is_some() {
+            return self.open_bridged(leg, head, range);
+        }
         let verdict = self.admit(leg, head, range);
         let key = self
             .start_message(leg, head, range)
@@ -176,7 +185,7 @@ impl Switch {
         Ok(())
     }
 
-    fn start_message(
+    pub(super) fn start_message(
         &mut self,
         leg: LegKey,
         head: &RequestHead<'_>,
@@ -376,6 +385,7 @@ impl Switch {
         let total = message.counted_total.unwrap_or_default();
         let Some(relay) = message.relay() else { return };
         let is_too_large_for_all = relay.is_too_large_for_all();
+        let is_bridged = self.is_bridged_message(message);
         let Some(sender) = message.sender else {
             return;
         };
@@ -383,9 +393,13 @@ impl Switch {
             msrp_session::answering::is_failure_report_due(message.failure_report)
                 .then_some(StatusCode::STOP_SENDING)
         } else {
-            (message.success_report == msrp_wire::SuccessReport::Yes).then_some(StatusCode::OK)
+            (message.success_report == msrp_wire::SuccessReport::Yes && !is_bridged)
+                .then_some(StatusCode::OK)
         };
         let message_id = message.id;
+        if is_bridged {
+            self.remember_bridged(key, total);
+        }
         let is_reported = self.finish_report(key, total);
         if let Some(status) = status.filter(|_| !is_reported) {
             let byte_range = ByteRange {

@@ -78,6 +78,10 @@ impl Switch {
         let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
             return self.ids.message_id();
         };
+        let message = self.messages.get(key.0);
+        if message.is_some_and(|message| self.is_bridged_message(message)) {
+            return id;
+        }
         let is_shared = self.messages.share_id(id);
         let collides = to.iter().filter_map(|leg| self.legs.get(leg.0)).any(|leg| {
             let is_awaited = leg.awaited_under(id).is_some();
@@ -275,6 +279,9 @@ impl Switch {
     ) -> PieceFields {
         let (success_report, failure_report) = match message.report {
             Some(_) => (SuccessReport::Yes, FailureReport::Yes),
+            None if self.is_bridged_message(message) => {
+                (message.success_report, message.failure_report)
+            }
             None => (SuccessReport::No, self.failure_report),
         };
         PieceFields {

@@ -30,6 +30,9 @@ impl Switch {
         byte_range: Option<ByteRange>,
         status: StatusCode,
     ) -> bool {
+        if self.is_bridged(leg) {
+            return self.forward_report(leg, message_id, byte_range, status);
+        }
         let awaited = self
             .legs
             .get(leg.0)

@@ -7,6 +7,7 @@
 
 mod addressing;
 mod answers;
+mod bridges;
 mod chunks;
 mod content;
 mod ending;

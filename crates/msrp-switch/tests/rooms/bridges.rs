@@ -1,0 +1,200 @@
+//! Bridges: what one half sends comes out of the other as it was, and what becomes of it comes back.
+
+use msrp_switch::Outcome;
+use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode, SuccessReport};
+
+use crate::harness::*;
+
+const HTML: &[u8] = b"<p>no wrapper at all</p>";
+
+fn plain(id: &str, message: &[u8]) -> Chunk {
+    whole(id, message).content_type("text/html;charset=utf-8")
+}
+
+fn heard_text(house: &House, who: Who) -> String {
+    let last = house.heard(who).pop().unwrap();
+    String::from_utf8(last).unwrap()
+}
+
+fn report(house: &mut House, from: Who, id: &str, status: u16) {
+    let range = ByteRange {
+        start: 1,
+        end: Some(24),
+        total: Some(24),
+    };
+    let (leg, id) = (house.key(from), MessageId::parse(id.as_bytes()).unwrap());
+    let status = StatusCode::new(status).unwrap();
+    house.switch.handle_report(leg, id, Some(range), status);
+    house.drain();
+}
+
+#[test]
+fn bridge_passes_any_type_and_all_that_the_sender_asked_for() {
+    for failure in [
+        FailureReport::Yes,
+        FailureReport::Partial,
+        FailureReport::No,
+    ] {
+        let mut house = House::bridge();
+        let mut said = plain("mess1", HTML).failure(failure).success();
+        said.extra = "X-Extra: kept\r\n".to_owned();
+        let due = usize::from(failure == FailureReport::Yes);
+        assert_eq!(house.say(0, &said), [200][..due]);
+        assert_eq!(house.texts(1), [HTML]);
+        assert_eq!(house.inbox(1)[0].id, "mess1");
+        assert_eq!(house.success_reports(1), [SuccessReport::Yes]);
+        assert_eq!(house.pieces(1)[0].extra.as_deref(), Some("kept"));
+        let text = heard_text(&house, 1);
+        assert!(
+            text.contains("Content-Type: text/html;charset=utf-8\r\n"),
+            "{text}"
+        );
+        assert!(text.contains("Byte-Range: 1-24/24\r\n"), "{text}");
+        let line = format!("Failure-Report: {}\r\n", failure.as_str());
+        assert!(
+            failure == FailureReport::Yes || text.contains(&line),
+            "{text}"
+        );
+        assert_eq!(house.inbox(0).len(), 0);
+        assert_eq!(house.reports(), []);
+    }
+}
+
+#[test]
+fn bridge_reports_of_the_recipient_come_back_under_the_same_id() {
+    let mut house = House::bridge();
+    house.say(1, &plain("mess7", HTML).success());
+    report(&mut house, 0, "mess7", 200);
+    report(&mut house, 0, "mess7", 413);
+    let expected = [(1, "mess7", "1-24/24", 200), (1, "mess7", "1-24/24", 413)];
+    assert_eq!(house.reports(), expected);
+}
+
+#[test]
+fn bridge_error_after_the_end_is_one_report_unless_unwanted() {
+    for (failure, is_written, expected) in [
+        (FailureReport::Yes, false, 1),
+        (FailureReport::Partial, false, 1),
+        (FailureReport::Partial, true, 1),
+        (FailureReport::No, false, 0),
+    ] {
+        let mut house = House::bridge();
+        house.say(0, &plain("mess1", HTML).failure(failure));
+        let piece = house.pieces(1)[0].clone();
+        if is_written {
+            house.settle(1, piece.key, Outcome::Sent);
+        }
+        house.stop_copy(1, &piece, 415);
+        house.stop_copy(1, &piece, 415);
+        let reports = [(0, "mess1", "1-24/24", 415)];
+        assert_eq!(
+            house.reports(),
+            reports[..expected],
+            "{failure:?} {is_written}"
+        );
+        assert!(house.switch.is_idle());
+        let sums = house.switch.bridge_sums(house.key(0)).unwrap();
+        assert_eq!((sums.messages, sums.octets, sums.failed), (1, 24, 1));
+    }
+}
+
+#[test]
+fn bridge_error_in_the_middle_answers_what_still_comes() {
+    let message = [b'x'; 400];
+    let mut house = House::bridge();
+    let part = |range, flag| chunk("mess1", &message, range, Some(400), flag);
+    house.say(0, &part(0..200, More));
+    let piece = house.pieces(1)[0].clone();
+    house.stop_copy(1, &piece, 413);
+    assert_eq!(house.flags(1), [More, Abort]);
+    assert_eq!(house.say(0, &part(200..400, Last)), [413]);
+    assert_eq!(house.reports(), []);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn bridge_error_within_an_open_chunk_answers_it_at_once() {
+    let message = [b'x'; 9000];
+    let mut house = House::bridge();
+    let said = chunk("mess1", &message, 0..9000, Some(9000), Last);
+    let octets = house.encode(&said);
+    house.read(0, &octets[..6000]);
+    house.end_turn();
+    let piece = house.pieces(1)[0].clone();
+    house.stop_copy(1, &piece, 403);
+    assert_eq!(house.answers_since(0), [403]);
+    house.read(0, &octets[6000..]);
+    house.end_turn();
+    assert_eq!(house.answers_since(0), [403]);
+    assert_eq!(house.flags(1), [More, Abort]);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn bridge_silence_of_the_recipient_is_408_and_its_end_481() {
+    for is_gone in [false, true] {
+        let mut house = House::bridge();
+        house.say(0, &plain("mess1", HTML));
+        let piece = house.pieces(1)[0].clone();
+        if is_gone {
+            house.leave(1);
+        } else {
+            house.switch.settle_timed_out(house.key(1), piece.key);
+            house.drain();
+        }
+        let status = if is_gone { 481 } else { 408 };
+        assert_eq!(house.reports(), [(0, "mess1", "1-24/24", status)]);
+        assert!(house.switch.is_idle());
+    }
+}
+
+#[test]
+fn bridge_copy_without_room_is_told_as_408() {
+    let mut house = House::bridge();
+    house.say(0, &plain("mess1", HTML));
+    let piece = house.pieces(1)[0].clone();
+    house.settle(1, piece.key, Outcome::Failed);
+    assert_eq!(house.reports(), [(0, "mess1", "1-24/24", 408)]);
+}
+
+#[test]
+fn bridge_takes_octets_in_any_order_and_passes_an_abort() {
+    let mut house = House::bridge();
+    let message: Vec<u8> = (0..=255).cycle().take(3000).collect();
+    let part = |id: &str, range, flag| chunk(id, &message, range, Some(3000), flag);
+    assert_eq!(house.say(0, &part("mess1", 0..1000, More)), [200]);
+    assert_eq!(house.say(0, &part("mess1", 2000..3000, Last)), [200]);
+    assert_eq!(house.say(0, &part("mess1", 1000..2000, More)), [200]);
+    assert_eq!(house.texts(1), [&message[..]]);
+    house.say(0, &part("mess2", 0..1000, More));
+    house.say(0, &part("mess2", 1000..1000, Abort));
+    assert!(house.inbox(1)[1].is_aborted);
+}
+
+#[test]
+fn bridge_half_that_has_not_joined_gets_nothing_and_the_sender_413() {
+    let mut house = House::bridge_of_one();
+    assert_eq!(house.say(0, &plain("mess1", HTML)), [413]);
+    assert_eq!(house.pieces(1).len(), 0);
+}
+
+#[test]
+fn bridge_sign_of_life_is_answered_and_goes_nowhere() {
+    let mut house = House::bridge();
+    assert_eq!(house.say(0, &plain("alive", b"").without_body()), [200]);
+    assert_eq!(house.pieces(1).len(), 0);
+    assert_eq!(house.switch.bridge_sums(house.key(0)).unwrap().requests, 1);
+}
+
+#[test]
+fn bridge_message_without_octets_arrives() {
+    let mut house = House::bridge();
+    let mut empty = plain("empty", b"");
+    empty.range = Some(ByteRange {
+        start: 1,
+        end: Some(0),
+        total: Some(0),
+    });
+    assert_eq!(house.say(0, &empty), [200]);
+    assert_eq!(house.texts(1), [b""]);
+}
