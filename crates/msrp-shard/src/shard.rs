@@ -16,6 +16,7 @@ mod binding;
 mod commands;
 mod connection;
 mod crossings;
+mod delivering;
 mod describing;
 mod description;
 mod inbound;
@@ -60,6 +61,7 @@ use crate::metrics::{Cell, Counters};
 
 use connection::{Connections, Decoders};
 use crossings::Crossings;
+use delivering::Awaited;
 use intake::Turn;
 use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
@@ -109,6 +111,8 @@ pub(crate) struct Shard<I: Io> {
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
     unread: Vec<ConnKey>,
+    /// Who wants to know when a session has everything that it is to have.
+    awaited: Awaited,
     turn: Turn,
     is_stopping: bool,
 }
@@ -168,6 +172,7 @@ impl<I: Io> Shard<I> {
             done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),
+            awaited: Awaited::default(),
             turn: Turn::default(),
             is_stopping: false,
         })
@@ -209,6 +214,7 @@ impl<I: Io> Shard<I> {
         self.switch.end_turn(now);
         self.carry_out(now);
         self.flush(now);
+        self.answer_served();
         self.retire_stand_ins();
         self.post_crossings();
         self.publish_counters();

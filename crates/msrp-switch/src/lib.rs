@@ -24,8 +24,10 @@ mod acceptance;
 mod ahead;
 mod content_class;
 mod defect;
+mod delivery;
 mod final_report;
 mod kind;
+mod late;
 mod ledger;
 mod leg;
 pub mod limits;
@@ -47,6 +49,7 @@ pub use acceptance::Acceptance;
 pub use content_class::{ClassSums, ContentClass};
 #[cfg(feature = "planted-defects")]
 pub use defect::Defect;
+pub use delivery::Delivery;
 pub use final_report::MEDIA_TYPE as FINAL_REPORT_TYPE;
 pub use kind::Kind;
 pub use ledger::{Outcome, Sums};

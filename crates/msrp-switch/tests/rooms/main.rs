@@ -9,6 +9,7 @@ mod addressing;
 mod answers;
 mod chunks;
 mod content;
+mod delivery;
 mod ending;
 mod final_report;
 mod harness;
