@@ -136,6 +136,7 @@ fn document(event: &Event) -> (&'static str, Value) {
         Event::ParticipantLost { reason, .. } => {
             ("participant_lost", json!({ "reason": reason.as_str() }))
         }
+        Event::ParticipantTooLate { .. } => ("participant_too_late", json!({})),
         Event::NicknameChanged { nickname, .. } => {
             ("nickname_changed", json!({ "nickname": nickname }))
         }
@@ -148,6 +149,7 @@ fn document(event: &Event) -> (&'static str, Value) {
         | Event::ParticipantRemoved { participant, .. }
         | Event::ParticipantBound { participant, .. }
         | Event::ParticipantLost { participant, .. }
+        | Event::ParticipantTooLate { participant, .. }
         | Event::NicknameChanged { participant, .. } => Some(participant.as_str()),
     };
     if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {

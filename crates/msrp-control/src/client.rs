@@ -6,7 +6,7 @@ use futures_channel::{mpsc, oneshot};
 
 use crate::metrics::Sample;
 use crate::{
-    Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
+    Command, ControlError, Delivery, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
     ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig, RoomId, RoomState,
     RoomSummary,
 };
@@ -218,6 +218,47 @@ impl Client {
             participant,
             is_muted,
         };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::SetDelivery`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn set_delivery(&self, room: RoomId, delivery: Delivery) -> Result<(), ControlError> {
+        let command = Command::SetDelivery { room, delivery };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::ExcuseParticipant`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::MalformedContent`]
+    /// for a status without three digits.
+    pub async fn excuse_participant(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        status: u16,
+    ) -> Result<(), ControlError> {
+        let command = Command::ExcuseParticipant {
+            room,
+            participant,
+            status,
+        };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::AwaitServed`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], also when it goes meanwhile.
+    pub async fn await_served(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+    ) -> Result<(), ControlError> {
+        let command = Command::AwaitServed { room, participant };
         done(&self.execute(command).await?)
     }
 

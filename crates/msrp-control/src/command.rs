@@ -99,6 +99,37 @@ pub enum Command {
         /// Whether it is muted from now on.
         is_muted: bool,
     },
+    /// Makes a room one that delivers messages instead of one in which people talk, or changes how it
+    /// does; see [`Delivery`]. Comes before the participants. Answered with [`Reply::Done`].
+    SetDelivery {
+        /// The room.
+        room: RoomId,
+        /// How it delivers from now on.
+        delivery: Delivery,
+    },
+    /// Removes a participant that was invited to a room that delivers messages and never took part.
+    /// Final reports of messages to the room name its entity with this status from now on; so do those
+    /// of messages that were kept for it. One that has taken part is removed without that. Answered
+    /// with [`Reply::Done`].
+    ExcuseParticipant {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// What became of its invitation: a status of three digits, such as that of its SIP response.
+        status: u16,
+    },
+    /// Waits until nothing is on its way to a participant and nothing is kept for it. Answered with
+    /// [`Reply::Done`] then: in a room that delivers messages, every octet that it was given has been
+    /// acknowledged or has failed. That takes no longer than the node's stall time without progress, and
+    /// for one that has not taken part as long as the controller leaves it there. When the participant goes
+    /// first, the answer is [`ErrorCode::NoSuchParticipant`](crate::ErrorCode::NoSuchParticipant).
+    AwaitServed {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
     /// Asks which rooms run, in the order of their ids. Answered with [`Reply::Rooms`].
@@ -215,6 +246,26 @@ pub enum Addressing {
     /// As RFC 7701 has it: exactly one recipient, the room or a participant; more are refused with
     /// 403. Who takes no private messages is refused with 428.
     Rfc7701,
+}
+
+/// How a room delivers messages, such as one large message to everybody on a list.
+///
+/// Everybody who was added is addressed by a message. The beginning of it is kept for those whose
+/// session does not stand yet: they get it whole when it does. When as much is kept as may be,
+/// the sender waits for them; when it has waited long enough, they miss the message, which
+/// [`Event::ParticipantTooLate`](crate::Event::ParticipantTooLate) tells. Every piece asks its
+/// recipient for an answer, so that what counts as delivered was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Octets of a message that are kept, at most 1 MiB. 0 keeps nothing.
+    pub late_octets_max: u64,
+    /// How long the sender waits when that much is kept, in milliseconds.
+    pub late_ms: u64,
+    /// Whether each session may send one message only. A further one is refused with 403.
+    pub is_single: bool,
+    /// Whether content without a CPIM wrapper is relayed as it is, to everybody. Else it is refused
+    /// with 415.
+    pub takes_bare: bool,
 }
 
 /// Who a participant is, for the switch.

@@ -60,6 +60,14 @@ pub enum Event {
         /// Why the session ended.
         reason: EndReason,
     },
+    /// A participant whose session did not stand yet misses a message of a room that delivers
+    /// messages: more of it has come than may be kept.
+    ParticipantTooLate {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+    },
     /// The participant is known by another nickname from now on, or by none. When it leaves, its
     /// nickname goes with it, and this event does not come.
     NicknameChanged {
@@ -93,6 +101,7 @@ impl Event {
             | Self::ParticipantRemoved { room, .. }
             | Self::ParticipantBound { room, .. }
             | Self::ParticipantLost { room, .. }
+            | Self::ParticipantTooLate { room, .. }
             | Self::NicknameChanged { room, .. }
             | Self::RoomLost { room, .. } => room,
         }

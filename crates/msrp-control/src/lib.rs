@@ -14,9 +14,9 @@ pub mod metrics;
 
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
-    Addressing, Command, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus, OwnMessage,
-    PAGE_MAX, ParticipantConfig, ParticipantState, ROOM_URIS_MAX, Reply, RoomConfig, RoomState,
-    RoomSummary,
+    Addressing, Command, Delivery, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus,
+    OwnMessage, PAGE_MAX, ParticipantConfig, ParticipantState, ROOM_URIS_MAX, Reply, RoomConfig,
+    RoomState, RoomSummary,
 };
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};

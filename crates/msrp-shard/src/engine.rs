@@ -5,6 +5,7 @@
 //! that shards share, and only controllers touch it.
 
 mod chat_functions;
+mod delivering;
 mod description;
 mod doors;
 mod hub;
@@ -413,6 +414,9 @@ impl ShardEngine {
             | ShardMessage::UpdateParticipant { reply, .. }
             | ShardMessage::SendMessage { reply, .. }
             | ShardMessage::SetMuted { reply, .. }
+            | ShardMessage::SetDelivery { reply, .. }
+            | ShardMessage::ExcuseParticipant { reply, .. }
+            | ShardMessage::AwaitServed { reply, .. }
             | ShardMessage::Describe { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
@@ -609,6 +613,40 @@ impl ShardEngine {
                     room,
                     participant,
                     is_muted,
+                    reply,
+                })
+            }
+            Command::SetDelivery { room, delivery } => {
+                let key = room.clone();
+                let delivery = delivering::delivery_of(delivery);
+                self.post_to(&key, reply, |reply| ShardMessage::SetDelivery {
+                    room,
+                    delivery,
+                    reply,
+                })
+            }
+            Command::ExcuseParticipant {
+                room,
+                participant,
+                status,
+            } => {
+                let status = match delivering::status_of(status) {
+                    Ok(status) => status,
+                    Err(error) => return Err((reply, error)),
+                };
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::ExcuseParticipant {
+                    room,
+                    participant,
+                    status,
+                    reply,
+                })
+            }
+            Command::AwaitServed { room, participant } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::AwaitServed {
+                    room,
+                    participant,
                     reply,
                 })
             }

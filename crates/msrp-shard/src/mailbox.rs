@@ -9,7 +9,7 @@ use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
-use msrp_wire::MsrpPathBuf;
+use msrp_wire::{MsrpPathBuf, StatusCode};
 use ring_io::Waker;
 
 use crate::crossing::Crossing;
@@ -55,6 +55,25 @@ pub(crate) enum ShardMessage {
         room: RoomId,
         participant: ParticipantId,
         is_muted: bool,
+        reply: ReplySender,
+    },
+    /// Say how a room delivers messages.
+    SetDelivery {
+        room: RoomId,
+        delivery: msrp_switch::Delivery,
+        reply: ReplySender,
+    },
+    /// End a session that never stood, and remember why.
+    ExcuseParticipant {
+        room: RoomId,
+        participant: ParticipantId,
+        status: StatusCode,
+        reply: ReplySender,
+    },
+    /// Answer when a session has everything that it is to have.
+    AwaitServed {
+        room: RoomId,
+        participant: ParticipantId,
         reply: ReplySender,
     },
     /// Say what is in a room.

@@ -16,6 +16,7 @@ mod binding;
 mod commands;
 mod connection;
 mod crossings;
+mod delivering;
 mod describing;
 mod description;
 mod inbound;
@@ -61,6 +62,7 @@ use crate::metrics::{Cell, Counters};
 
 use connection::{Connections, Decoders};
 use crossings::Crossings;
+use delivering::Awaited;
 use intake::Turn;
 use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
@@ -115,6 +117,8 @@ pub(crate) struct Shard<I: Io> {
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
     unread: Vec<ConnKey>,
+    /// Who wants to know when a session has everything that it is to have.
+    awaited: Awaited,
     turn: Turn,
     is_stopping: bool,
 }
@@ -180,6 +184,7 @@ impl<I: Io> Shard<I> {
             done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),
+            awaited: Awaited::default(),
             turn: Turn::default(),
             is_stopping: false,
         })
@@ -222,6 +227,7 @@ impl<I: Io> Shard<I> {
         self.end_relay_turn(now);
         self.carry_out(now);
         self.flush(now);
+        self.answer_served();
         self.retire_stand_ins();
         self.post_crossings();
         self.publish_counters();

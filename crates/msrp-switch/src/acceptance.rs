@@ -10,6 +10,8 @@ use crate::final_report::MEDIA_TYPE as REGISTERED;
 #[derive(Debug, Clone)]
 pub struct Acceptance {
     wrapped: Types,
+    /// What may come without a wrapper.
+    root: Types,
     takes_cpim: bool,
     final_report: Form,
     /// `a=max-size` in octets of the whole CPIM message.
@@ -109,6 +111,17 @@ impl Types {
         Ok(Self::Some(ranges.into()))
     }
 
+    /// Shares the list with the other one where they list the same.
+    fn share(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Some(own), Self::Some(others)) if own == others => {
+                *own = Arc::clone(others);
+                true
+            }
+            (Self::Some(_) | Self::All, Self::Some(_) | Self::All) => false,
+        }
+    }
+
     fn contains(&self, content_type: &ContentType<'_>) -> bool {
         match self {
             Self::All => true,
@@ -145,6 +158,7 @@ impl Acceptance {
             takes_cpim: root.contains(&ContentType::MESSAGE_CPIM),
             final_report: Form::choose(&root, &wrapped),
             wrapped,
+            root,
             max_size,
             takes_private: false,
         })
@@ -161,13 +175,8 @@ impl Acceptance {
 
     /// Shares the list of types with this one where they list the same: most clients do.
     pub(crate) fn share(&mut self, other: &Self) -> bool {
-        match (&mut self.wrapped, &other.wrapped) {
-            (Types::Some(own), Types::Some(others)) if own == others => {
-                *own = Arc::clone(others);
-                true
-            }
-            (Types::Some(_) | Types::All, Types::Some(_) | Types::All) => false,
-        }
+        self.root.share(&other.root);
+        self.wrapped.share(&other.wrapped)
     }
 
     /// Takes everything of any size.
@@ -175,6 +184,7 @@ impl Acceptance {
     pub fn everything() -> Self {
         Self {
             wrapped: Types::All,
+            root: Types::All,
             takes_cpim: true,
             final_report: Form::choose(&Types::All, &Types::All),
             max_size: None,
@@ -189,6 +199,11 @@ impl Acceptance {
             && self
                 .wrapped
                 .contains(inner.unwrap_or(&ContentType::TEXT_PLAIN))
+    }
+
+    /// Whether content of this type may be sent without a wrapper.
+    pub(crate) fn takes_bare(&self, content_type: &ContentType<'_>) -> bool {
+        self.root.contains(content_type)
     }
 
     /// How a final report is given to the session.

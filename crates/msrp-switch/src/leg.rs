@@ -72,6 +72,8 @@ pub struct Leg {
     pub(crate) may_receive: bool,
     /// Whether the controller took the word from it.
     pub(crate) is_muted: bool,
+    /// Whether a message of it was relayed.
+    pub(crate) has_sent: bool,
     /// Whether it gets the messages that start from now on.
     pub(crate) is_joined: bool,
     /// The chunk that is arriving on it.
@@ -137,6 +139,7 @@ impl Leg {
             may_send: spec.may_send,
             may_receive: spec.may_receive,
             is_muted: false,
+            has_sent: false,
             is_joined: false,
             chunk: OpenChunk::Closed,
             chunk_failure_report: FailureReport::Yes,

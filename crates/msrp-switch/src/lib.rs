@@ -25,8 +25,10 @@ mod ahead;
 mod bridge;
 mod content_class;
 mod defect;
+mod delivery;
 mod final_report;
 mod kind;
+mod late;
 mod ledger;
 mod leg;
 pub mod limits;
@@ -49,6 +51,7 @@ pub use bridge::BridgeSums;
 pub use content_class::{ClassSums, ContentClass};
 #[cfg(feature = "planted-defects")]
 pub use defect::Defect;
+pub use delivery::Delivery;
 pub use final_report::MEDIA_TYPE as FINAL_REPORT_TYPE;
 pub use kind::Kind;
 pub use ledger::{Outcome, Sums};

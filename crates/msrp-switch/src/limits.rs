@@ -54,6 +54,22 @@ pub const NICKNAMES_AT_ONCE_MAX: u64 = 10;
 /// may have to be told to all who watch the room.
 pub const NICKNAME_NS: u64 = 1_000_000_000;
 
+/// Most octets of one message that may be kept for participants who have not joined: 1 MiB, which
+/// one connection can be given at once. More is lowered to this.
+pub const LATE_OCTETS_MAX: u64 = 1024 * 1024;
+
+/// Octets that may come beyond the kept ones while the sender is told to wait: what was read before.
+/// With more, those who have not joined are too late.
+pub const LATE_OCTETS_SLACK: u64 = 512 * 1024;
+
+/// Octets of all messages of a switch together that are kept for participants who have not joined:
+/// 64 MiB. With more, those who have not joined are too late for the message that would pass it.
+pub const LATE_OCTETS_TOTAL_MAX: u64 = 64 * 1024 * 1024;
+
+/// Most participants of a room that are remembered as excused. Further ones are not named in final
+/// reports.
+pub const EXCUSED_MAX: usize = 10_000;
+
 /// How long the sender of an unfinished message may be silent, in nanoseconds: 540 s (RFC 7701
 /// s.6.1, the chunk reception timer). The message is aborted then, at most an eighth of this time
 /// later.

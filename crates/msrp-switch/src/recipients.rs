@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use msrp_session::Arena;
-use msrp_wire::{Identity, StatusCode, cpim};
+use msrp_wire::{ContentType, Identity, StatusCode, cpim};
 
 use crate::final_report::{ReportLeg, Status};
 use crate::kind::Kind;
@@ -24,6 +24,8 @@ pub(crate) struct Recipients {
     pub(crate) oversize_count: usize,
     /// The smallest max-size among `to`.
     pub(crate) smallest_max_size: Option<u64>,
+    /// Who is addressed and has not joined, in a room that delivers messages.
+    pub(crate) late: Vec<LegKey>,
     /// Everybody addressed but the sender, when the sender asks for a final report.
     pub(crate) report: Option<Vec<ReportLeg>>,
 }
@@ -77,6 +79,9 @@ pub(crate) fn decide(
             continue;
         };
         is_anybody_named |= leg.is_joined || key == sender;
+        if key != sender && !leg.is_joined && room.delivery.is_some() {
+            recipients.wait_for(key, leg);
+        }
         if key == sender || !leg.is_joined {
             continue;
         }
@@ -94,10 +99,53 @@ pub(crate) fn decide(
     if others > 0 && takers == 0 {
         return Err(question.private_refusal);
     }
-    if let Some((report, named)) = recipients.report.as_mut().zip(named.as_deref()) {
-        add_unknown(report, room, legs, (sender, named), &wrapper.cpim);
+    match (recipients.report.as_mut(), named.as_deref()) {
+        (Some(report), Some(named)) => {
+            add_unknown(report, room, legs, (sender, named), &wrapper.cpim);
+        }
+        (Some(report), None) => report.extend(
+            room.excused
+                .iter()
+                .map(|(uri, status)| ReportLeg::withheld(uri, Status::Code(*status))),
+        ),
+        (None, _) => {}
     }
     Ok(recipients)
+}
+
+/// Decides without a wrapper: the message is for everybody, and nobody is told what became of it.
+///
+/// # Spec
+/// AMB-47.
+pub(crate) fn everybody(
+    room: &Room,
+    legs: &Arena<Leg>,
+    sender: LegKey,
+    content_type: &ContentType<'_>,
+    total: Option<u64>,
+) -> Recipients {
+    let mut recipients = Recipients::default();
+    let others = room.legs.iter().filter(|key| **key != sender);
+    for (key, leg) in others.filter_map(|key| Some((*key, legs.get(key.0)?))) {
+        if !leg.is_joined {
+            recipients.late.push(key);
+        } else {
+            let fitness = fitness(leg, leg.acceptance.takes_bare(content_type), total);
+            recipients.place(key, leg, fitness);
+        }
+    }
+    recipients
+}
+
+/// Whether a participant that may take content of this type gets a message.
+pub(crate) fn fitness(leg: &Leg, takes_type: bool, total: Option<u64>) -> Result<(), Status> {
+    if !leg.may_receive || !takes_type {
+        return Err(Status::Code(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    match (total, leg.acceptance.max_size) {
+        (Some(total), Some(max)) if total > max => Err(Status::TooLarge(max)),
+        _ => Ok(()),
+    }
 }
 
 /// Appends the named addresses that nobody here has, each once.
@@ -209,22 +257,34 @@ impl Recipients {
         let has_refused = question
             .kind
             .is_some_and(|kind| leg.refused_kinds.contains(kind));
-        let withheld = if !leg.may_receive || !leg.acceptance.takes(inner) || has_refused {
-            self.unfit_count = self.unfit_count.saturating_add(1);
-            Some(Status::Code(StatusCode::UNSUPPORTED_MEDIA_TYPE))
-        } else if total.is_some_and(|total| !leg.acceptance.fits(total)) {
-            self.oversize_count = self.oversize_count.saturating_add(1);
-            leg.acceptance.max_size.map(Status::TooLarge)
-        } else {
-            self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
-            self.to.push(key);
-            None
-        };
+        let takes_type = leg.acceptance.takes(inner) && !has_refused;
+        self.place(key, leg, fitness(leg, takes_type, total));
+    }
+
+    fn place(&mut self, key: LegKey, leg: &Leg, fitness: Result<(), Status>) {
+        match fitness {
+            Err(Status::Code(_)) => self.unfit_count = self.unfit_count.saturating_add(1),
+            Err(Status::TooLarge(_)) => {
+                self.oversize_count = self.oversize_count.saturating_add(1);
+            }
+            Ok(()) => {
+                self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
+                self.to.push(key);
+            }
+        }
         if let Some(report) = &mut self.report {
-            report.push(match withheld {
-                Some(status) => ReportLeg::withheld(&leg.entity, status),
-                None => ReportLeg::open(key, &leg.entity),
+            report.push(match fitness {
+                Err(status) => ReportLeg::withheld(&leg.entity, status),
+                Ok(()) => ReportLeg::open(key, &leg.entity),
             });
+        }
+    }
+
+    /// A participant that has not joined: what it takes is not known.
+    fn wait_for(&mut self, key: LegKey, leg: &Leg) {
+        self.late.push(key);
+        if let Some(report) = &mut self.report {
+            report.push(ReportLeg::open(key, &leg.entity));
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Refused {
     SenderSilent,
     /// Every recipient has refused the message.
     NobodyTakesIt,
+    /// The session has sent the one message that it may send.
+    OneMessageOnly,
     /// The room has no nicknames.
     NoNicknames,
     /// The session asks for nicknames too often.
@@ -77,6 +79,7 @@ impl Refused {
             | Self::TooManyRecipients
             | Self::NoPrivateMessages
             | Self::RecipientLacksRelease
+            | Self::OneMessageOnly
             | Self::NoNicknames
             | Self::TooManyNicknames => StatusCode::FORBIDDEN,
             Self::PrivateMessagesUnsupported => StatusCode::PRIVATE_MESSAGES_UNSUPPORTED,
@@ -114,6 +117,7 @@ impl Refused {
             Self::TooManyReports => "too_many_reports",
             Self::SenderSilent => "sender_silent",
             Self::NobodyTakesIt => "nobody_takes_it",
+            Self::OneMessageOnly => "one_message_only",
             Self::NoNicknames => "no_nicknames",
             Self::TooManyNicknames => "too_many_nicknames",
             Self::MalformedNickname => "malformed_nickname",

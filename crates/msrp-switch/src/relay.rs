@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use msrp_session::PieceBody;
 
+use crate::late::Late;
 use crate::leg::{HoldDeadline, LegKey};
 
 /// Octets that have arrived and have not left: buffers without a hole between them.
@@ -137,6 +138,10 @@ pub(crate) struct Relay {
     pub(crate) is_complete: bool,
     /// When held octets must leave although their chunk is open.
     pub(crate) hold_deadline: Option<HoldDeadline>,
+    /// Whether every piece asks for an answer, whatever the switch asks for elsewhere.
+    pub(crate) is_confirmed: bool,
+    /// What is kept for recipients that have not joined.
+    pub(crate) late: Option<Box<Late>>,
 }
 
 impl Relay {
@@ -155,6 +160,8 @@ impl Relay {
             refused_count: 0,
             is_complete: true,
             hold_deadline: None,
+            is_confirmed: false,
+            late: None,
         }
     }
 

@@ -1,8 +1,11 @@
 //! A chat room: its addresses and its legs.
 
-use msrp_session::Key;
-use msrp_wire::Identity;
+use std::rc::Rc;
 
+use msrp_session::Key;
+use msrp_wire::{Identity, StatusCode};
+
+use crate::delivery::Delivery;
 use crate::kind::Kinds;
 use crate::leg::LegKey;
 use crate::nicknames::Nicknames;
@@ -61,6 +64,10 @@ pub(crate) struct Room {
     pub(crate) nicknames: Nicknames,
     /// In the order in which they came.
     pub(crate) legs: Vec<LegKey>,
+    /// Set when it delivers messages; `None` for a conversation.
+    pub(crate) delivery: Option<Box<Delivery>>,
+    /// Who was to take part and never did, with the status that final reports give.
+    pub(crate) excused: Vec<(Rc<str>, StatusCode)>,
 }
 
 impl Room {
@@ -75,6 +82,8 @@ impl Room {
             has_nicknames: spec.nicknames,
             nicknames: Nicknames::default(),
             legs: Vec::new(),
+            delivery: None,
+            excused: Vec::new(),
         }
     }
 

@@ -19,6 +19,7 @@
 
 mod bridging;
 mod chunk;
+mod delivering;
 mod gathering;
 mod naming;
 mod own_message;
@@ -94,6 +95,19 @@ pub enum Output {
         /// A document of a final report, with its type.
         body: Option<(ContentTypeBuf, Bytes)>,
     },
+    /// Stop reading what this leg sends, or go on with it: others that its message is for are not
+    /// there yet. Advice; what comes all the same is relayed.
+    HoldSender {
+        /// The leg.
+        leg: LegKey,
+        /// Whether it is to wait from now on.
+        is_held: bool,
+    },
+    /// A leg that had not joined misses a message: as much of it as may be kept has passed.
+    TooLate {
+        /// The leg.
+        leg: LegKey,
+    },
     /// Write a SEND of the switch itself to this leg. No answer comes to it.
     OwnMessage {
         /// The leg.
@@ -143,6 +157,11 @@ pub struct Switch {
     final_report_ns: u64,
     /// Reports of which something may be told at the end of the turn.
     interim_reports: Vec<ReportKey>,
+    /// Messages whose sender has begun to wait for those who have not joined.
+    patience_begun: Vec<MessageKey>,
+    patience_ends: BTreeSet<(Timestamp, MessageKey)>,
+    /// Octets kept for those who have not joined, of all messages.
+    late_octets: u64,
     ids: IdSource,
     sums: Sums,
     planted: Planted,
@@ -169,6 +188,9 @@ impl Switch {
             report_deadlines: BTreeSet::new(),
             final_report_ns: config.final_report_ns,
             interim_reports: Vec::new(),
+            patience_begun: Vec::new(),
+            patience_ends: BTreeSet::new(),
+            late_octets: 0,
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
             planted: Planted::default(),
@@ -250,11 +272,14 @@ impl Switch {
         }
     }
 
-    /// From now on the leg gets the messages that start.
-    pub fn join(&mut self, leg: LegKey) {
-        if let Some(leg) = self.legs.get_mut(leg.0) {
+    /// From now on the leg gets the messages that start. In a room with [`Delivery`](crate::Delivery) it gets what is kept
+    /// for it as well.
+    pub fn join(&mut self, key: LegKey) {
+        if let Some(leg) = self.legs.get_mut(key.0) {
             leg.is_joined = true;
         }
+        self.serve_late(key);
+        self.check_invariants_in_debug();
     }
 
     /// Ends a leg. Messages that it was sending end with `#` towards the others; its open copies
@@ -297,6 +322,7 @@ impl Switch {
         }
         for message in receiving {
             let failed = self.bridged_failure(message);
+            self.forget_late(key, message);
             self.drop_copy(message, Outcome::Failed);
             self.tell_bridged_failure(failed, StatusCode::NO_SESSION);
         }
@@ -315,6 +341,7 @@ impl Switch {
         if !self.take_copy(leg, message) {
             return;
         }
+        self.forget_late(leg, message);
         match outcome {
             Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
             Outcome::Failed => {
@@ -430,7 +457,12 @@ impl Switch {
         let walk = self.silence_walk.filter(|_| !self.messages.is_empty());
         let held = self.holding.front().map(|(deadline, _)| *deadline);
         let report = self.report_deadlines.first().map(|(deadline, _)| *deadline);
-        held.into_iter().chain(walk).chain(report).min()
+        let patience = self.patience_ends.first().map(|(deadline, _)| *deadline);
+        held.into_iter()
+            .chain(walk)
+            .chain(report)
+            .chain(patience)
+            .min()
     }
 
     /// The next thing to do.
@@ -485,6 +517,7 @@ impl Switch {
             && self.sums.settled() <= self.sums.opened
             && self.are_reports_sound()
             && self.are_nicknames_sound()
+            && self.are_late_sound()
             && self
                 .legs
                 .iter()

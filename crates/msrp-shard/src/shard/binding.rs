@@ -170,6 +170,7 @@ impl<I: Io> Shard<I> {
             .hub
             .publish(&Event::ParticipantBound { room, participant });
         self.send_early(now, conn, leg, *early);
+        self.join_when_ready(now, leg);
         true
     }
 

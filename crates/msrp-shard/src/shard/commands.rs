@@ -53,6 +53,26 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.set_muted(&room, &participant, is_muted));
             }
+            ShardMessage::SetDelivery {
+                room,
+                delivery,
+                reply,
+            } => {
+                let _ = reply.send(self.set_delivery(&room, delivery));
+            }
+            ShardMessage::ExcuseParticipant {
+                room,
+                participant,
+                status,
+                reply,
+            } => {
+                let _ = reply.send(self.excuse_participant(now, &room, &participant, status));
+            }
+            ShardMessage::AwaitServed {
+                room,
+                participant,
+                reply,
+            } => self.await_served(&room, &participant, reply),
             ShardMessage::Describe { room, what, reply } => {
                 let _ = reply.send(self.describe(&room, &what));
             }
@@ -189,7 +209,7 @@ impl<I: Io> Shard<I> {
         let _ = reply.send(Ok(Reply::Sdp(sdp)));
     }
 
-    fn remove_participant(
+    pub(super) fn remove_participant(
         &mut self,
         now: Timestamp,
         room: &RoomId,

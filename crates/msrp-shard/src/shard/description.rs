@@ -148,7 +148,7 @@ impl<I: Io> Shard<I> {
         }
         self.switch
             .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
-        self.switch.join(leg);
+        self.join_when_ready(now, leg);
         Ok(())
     }
 

@@ -75,6 +75,8 @@ impl<I: Io> Shard<I> {
                         },
                     );
                 }
+                Output::HoldSender { leg, is_held } => self.hold_sender(leg, is_held),
+                Output::TooLate { leg } => self.tell_too_late(leg),
                 Output::OwnMessage { leg, fields, body } => self.send_own(leg, &fields, body),
             }
         }

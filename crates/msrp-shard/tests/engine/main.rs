@@ -7,6 +7,7 @@
 mod binding;
 mod control;
 mod crossing;
+mod delivering;
 mod failure;
 mod final_report;
 mod gateway;

@@ -102,6 +102,7 @@ impl Switch {
         }
         self.dirty = dirty;
         self.time_reports(now);
+        self.time_patience(now);
         self.send_interim_reports();
         self.watch_silence(now);
         self.check_invariants_in_debug();
@@ -132,10 +133,13 @@ impl Switch {
             .start_message(leg, head, range)
             .map_err(|refused| (None, refused))?;
         match verdict {
-            Ok(()) => Ok(OpenChunk::Of {
-                message: key,
-                position,
-            }),
+            Ok(()) => {
+                self.relay_bare(leg, key);
+                Ok(OpenChunk::Of {
+                    message: key,
+                    position,
+                })
+            }
             Err(refused) => Err((Some(key), refused)),
         }
     }
@@ -169,16 +173,20 @@ impl Switch {
         let content_type = head
             .content_type
             .and_then(|value| ContentType::parse(value).ok());
-        if content_type != Some(ContentType::MESSAGE_CPIM) {
+        let room = self.rooms.get(sender.room.0);
+        let delivery = room.and_then(|room| room.delivery.as_deref());
+        if delivery.is_some_and(|delivery| delivery.is_single) && sender.has_sent {
+            return Err(Refused::OneMessageOnly);
+        }
+        // Without a wrapper nothing could say under which name a hidden sender speaks.
+        let may_be_bare = delivery.is_some_and(|d| d.takes_bare) && !sender.is_hidden;
+        if content_type != Some(ContentType::MESSAGE_CPIM) && !may_be_bare {
             return Err(Refused::NoCpim);
         }
         if range.start != 1 {
             return Err(Refused::NotTheStart);
         }
-        let max = self
-            .rooms
-            .get(sender.room.0)
-            .map_or(0, |room| room.message_octets_max);
+        let max = room.map_or(0, |room| room.message_octets_max);
         if range.total.is_some_and(|total| total > max) {
             return Err(Refused::TooLarge);
         }

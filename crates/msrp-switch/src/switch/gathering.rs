@@ -80,7 +80,7 @@ impl Switch {
         let Some(room) = self.rooms.get_mut(leg.room.0) else {
             return Ok(());
         };
-        let (mut recipients, from, kind, class, mut head_octets) = {
+        let (mut recipients, from, kind, class, content, mut head_octets) = {
             let octets = message.held.contiguous();
             let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
@@ -101,7 +101,8 @@ impl Switch {
                 .map(|_| wrapper.cpim.from.uri.into());
             let head_octets = wrapper.cpim.inner_body_offset.unwrap_or(octets.len());
             let class = ContentClass::of(&inner);
-            (recipients, from, kind, class, head_octets)
+            let content = (!recipients.late.is_empty()).then(|| inner.to_buf());
+            (recipients, from, kind, class, content, head_octets)
         };
         self.spoil(&mut recipients, sender);
         if self.planted.is(Defect::UncheckedFrom) {
@@ -114,7 +115,7 @@ impl Switch {
         if let Some(message) = self.messages.get_mut(key.0) {
             message.kind = kind;
         }
-        self.start_relay(key, recipients, from);
+        self.start_relay(key, recipients, from, content);
         if let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) {
             relay.head_octets = head_octets as u64;
         }

@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use msrp_session::limits::{PIECE_OCTETS_MAX, PIECE_OCTETS_MIN};
 use msrp_session::{Arena, PieceBody, PieceFields, Timestamp};
-use msrp_wire::{ByteRange, ContinuationFlag, FailureReport, MessageId, SuccessReport};
+use msrp_wire::{
+    ByteRange, ContentTypeBuf, ContinuationFlag, FailureReport, MessageId, SuccessReport,
+};
 
 use super::{Output, Switch};
 use crate::defect::Defect;
 use crate::final_report::Status;
+use crate::late::Late;
 use crate::ledger::Outcome;
 use crate::leg::{Leg, LegKey};
 use crate::limits::HOLD_NS;
@@ -23,9 +26,16 @@ impl Switch {
         key: MessageKey,
         recipients: Recipients,
         from: Option<Box<str>>,
+        inner: Option<ContentTypeBuf>,
     ) {
-        let id = self.free_id(key, &recipients.to);
-        for leg in &recipients.to {
+        let everybody: Vec<LegKey> = recipients
+            .to
+            .iter()
+            .chain(&recipients.late)
+            .copied()
+            .collect();
+        let id = self.free_id(key, &everybody);
+        for leg in &everybody {
             if let Some(leg) = self.legs.get_mut(leg.0) {
                 leg.receiving.push(key);
             }
@@ -34,11 +44,12 @@ impl Switch {
             .unfit_count
             .saturating_add(recipients.oversize_count);
         self.sums
-            .open(recipients.to.len().saturating_add(withheld) as u64);
+            .open(everybody.len().saturating_add(withheld) as u64);
         for _ in 0..withheld {
             self.sums.settle(Outcome::Refused);
         }
         let is_hidden = self.is_sender_hidden(key);
+        let is_confirmed = self.note_sent(key);
         self.messages.relay_under(key.0, id);
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
@@ -47,8 +58,8 @@ impl Switch {
             message.hide_client();
         }
         message.stage = Stage::Relaying(Relay {
-            open_copies: recipients.to.len(),
-            fitting_count: recipients.to.len(),
+            open_copies: everybody.len(),
+            fitting_count: everybody.len(),
             to: Rc::new(recipients.to),
             is_stale: false,
             has_left: false,
@@ -59,6 +70,9 @@ impl Switch {
             oversize_count: recipients.oversize_count,
             is_complete: false,
             hold_deadline: None,
+            is_confirmed,
+            late: (!recipients.late.is_empty())
+                .then(|| Box::new(Late::new(recipients.late, inner))),
         });
         if let Some((legs, from)) = recipients.report.zip(from) {
             self.start_report(key, legs, from);
@@ -178,6 +192,7 @@ impl Switch {
             }
         }
         self.end_late_reports(now);
+        self.end_patience(now);
         self.end_silent(now);
         self.check_invariants_in_debug();
     }
@@ -215,6 +230,12 @@ impl Switch {
         };
         relay.hold_deadline = None;
         relay.is_end_shown |= flag == ContinuationFlag::Last;
+        if relay.late.is_some() && flag != ContinuationFlag::Abort {
+            self.keep_for_late(key, start, &body);
+        }
+        let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) else {
+            return;
+        };
         if relay.to.is_empty() {
             return;
         }
@@ -246,7 +267,11 @@ impl Switch {
         if !self.take_copy(leg, key) {
             return false;
         }
+        let was_late = self.forget_late(leg, key);
         self.drop_copy(key, outcome);
+        if was_late {
+            return true;
+        }
         let Some(message) = self.messages.get(key.0) else {
             return true;
         };
@@ -270,7 +295,7 @@ impl Switch {
     }
 
     /// The header fields of a piece.
-    fn fields(
+    pub(super) fn fields(
         &self,
         message: &Message,
         start: u64,
@@ -281,6 +306,9 @@ impl Switch {
             Some(_) => (SuccessReport::Yes, FailureReport::Yes),
             None if self.is_bridged_message(message) => {
                 (message.success_report, message.failure_report)
+            }
+            None if message.relay().is_some_and(|relay| relay.is_confirmed) => {
+                (SuccessReport::No, FailureReport::Yes)
             }
             None => (SuccessReport::No, self.failure_report),
         };
@@ -301,7 +329,7 @@ impl Switch {
     }
 
     /// Strikes out the recipients whose copy has ended.
-    fn strike_out(&mut self, key: MessageKey) {
+    pub(super) fn strike_out(&mut self, key: MessageKey) {
         let relay = self.messages.get_mut(key.0).and_then(Message::relay_mut);
         if let Some(relay) = relay.filter(|relay| relay.is_stale) {
             relay.is_stale = false;
@@ -394,7 +422,7 @@ impl Switch {
         let to = relay
             .map(|relay| std::mem::take(&mut relay.to))
             .unwrap_or_default();
-        for &leg in to.iter() {
+        for leg in to.iter().copied().chain(self.take_late(key)) {
             self.settle(leg, key, Outcome::Aborted);
         }
         self.discard_report(key);
@@ -406,6 +434,10 @@ impl Switch {
             return;
         };
         relay.is_complete = true;
+        self.end_waiting(key);
+        let Some(relay) = self.messages.get(key.0).and_then(Message::relay) else {
+            return;
+        };
         if relay.open_copies == 0 {
             self.messages.remove(key.0);
         }

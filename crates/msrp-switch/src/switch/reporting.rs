@@ -311,15 +311,14 @@ impl Switch {
         }
     }
 
-    /// Sends documents in the form that the sender wants. `false` when it does not receive, or does
-    /// not list their type and the rules are strict about it (AMB-01).
+    /// Sends documents in the form that the sender wants, or as REPORTs when its session only sends.
+    /// `false` when it does not list their type and the rules are strict about it (AMB-01).
     fn send_parcel(&mut self, mut parcel: Parcel) -> bool {
         let Some(sender) = self.legs.get(parcel.sender.0) else {
             return false;
         };
-        if !parcel.is_report_form && !sender.may_receive {
-            return false;
-        }
+        // One that does not receive messages can still be told in this way.
+        parcel.is_report_form |= !sender.may_receive;
         let form = sender.acceptance.final_report_form();
         if self.rules.strict_report_types && !parcel.is_report_form && !form.is_listed {
             return false;

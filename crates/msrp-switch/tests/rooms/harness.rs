@@ -9,8 +9,8 @@ use bytes::{Buf, Bytes};
 use msrp_session::{IdSource, Piece, PieceFields, Timestamp};
 use msrp_switch::limits::FINAL_REPORT_NS;
 use msrp_switch::{
-    Acceptance, Addressing, Kind, LegKey, LegSpec, MessageKey, Outcome, Output, Participant,
-    Refused, RoomKey, RoomSpec, Rules, Switch, SwitchConfig,
+    Acceptance, Addressing, Delivery, Kind, LegKey, LegSpec, MessageKey, Outcome, Output,
+    Participant, Refused, RoomKey, RoomSpec, Rules, Switch, SwitchConfig,
 };
 use msrp_wire::{
     Body, ByteRange, ContentTypeBuf, ContinuationFlag, Decoder, Event, FailureReport, Identity,
@@ -135,6 +135,10 @@ pub(crate) struct House {
     pub(crate) unsettled: VecDeque<(Who, MessageKey)>,
     /// REPORTs and messages of the switch itself.
     pub(crate) outputs_seen: Vec<Seen>,
+    /// Senders that are to wait.
+    pub(crate) held: Vec<Who>,
+    /// Who was told to be too late.
+    pub(crate) too_late: Vec<Who>,
     failure_report: FailureReport,
     ids: IdSource,
 }
@@ -393,6 +397,8 @@ impl House {
             settling: Settling::AtOnce,
             unsettled: VecDeque::new(),
             outputs_seen: Vec::new(),
+            held: Vec::new(),
+            too_late: Vec::new(),
             failure_report,
             ids: IdSource::from_seed([9; 32]),
         };
@@ -420,6 +426,21 @@ impl House {
             house.seat(key);
         }
         house.join(0);
+        house
+    }
+
+    /// A room that delivers messages, in which nobody has joined.
+    pub(crate) fn delivering(delivery: Delivery, guests: impl IntoIterator<Item = Guest>) -> Self {
+        let spec = RoomSpec {
+            private_messages: false,
+            ..room_spec()
+        };
+        let mut house = Self::with(spec, FailureReport::Partial, []);
+        house.switch.set_delivery(house.room, Some(delivery));
+        house.failure_report = FailureReport::Yes;
+        for guest in guests {
+            house.add(guest);
+        }
         house
     }
 
@@ -631,6 +652,14 @@ impl House {
                         body,
                     });
                 }
+                Output::HoldSender { leg, is_held } => {
+                    let who = self.who(leg);
+                    self.held.retain(|held| *held != who);
+                    if is_held {
+                        self.held.push(who);
+                    }
+                }
+                Output::TooLate { leg } => self.too_late.push(self.who(leg)),
                 Output::OwnMessage { leg, fields, body } => {
                     let (who, body) = (self.who(leg), body.concat());
                     self.outputs_seen.push(Seen::Message { who, fields, body });

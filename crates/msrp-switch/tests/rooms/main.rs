@@ -10,6 +10,7 @@ mod answers;
 mod bridges;
 mod chunks;
 mod content;
+mod delivery;
 mod ending;
 mod final_report;
 mod harness;

@@ -244,7 +244,9 @@ impl World {
 
     fn look_at(&mut self, output: Output) {
         match output {
-            Output::Respond { leg, .. } => self.assert_is_known(leg),
+            Output::Respond { leg, .. }
+            | Output::HoldSender { leg, .. }
+            | Output::TooLate { leg } => self.assert_is_known(leg),
             Output::Report {
                 leg, byte_range, ..
             } => {
