@@ -48,7 +48,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use msrp_control::metrics::{Kind as MetricKind, Sample};
-use msrp_control::{ControlError, Event, Reply, RoomId};
+use msrp_control::{ControlError, EndReason, Event, Reply, RoomId};
 
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::desk::{Asked, Desk, Purpose};
@@ -260,12 +260,21 @@ impl Focus {
             }
             // What it asked for itself, or what concerns the media alone.
             Event::RoomStarted { .. }
-            | Event::RoomClosed { .. }
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
-            | Event::ParticipantRemoved { .. }
             | Event::ParticipantBound { .. }
             | Event::ParticipantTooLate { .. } => {}
+            // Its own removals and closings concern nobody whom it still knows.
+            Event::ParticipantRemoved { room, participant } => {
+                self.with(now, room, |c, env| {
+                    c.on_participant_removed(participant, env)
+                });
+            }
+            Event::RoomClosed { room } => {
+                self.with(now, room, |c, env| {
+                    c.on_room_lost(EndReason::RoomClosed, env)
+                });
+            }
             Event::ParticipantLost {
                 room,
                 participant,

@@ -107,7 +107,7 @@ impl Switch {
             to: vec![other],
             ..Recipients::default()
         };
-        self.start_relay(message, recipients, None);
+        self.start_relay(message, recipients, None, None);
         let position = range.start.saturating_sub(1);
         Ok(OpenChunk::Of { message, position })
     }

@@ -344,18 +344,35 @@ impl Conference {
         why: EndReason,
         env: &mut Env<'_>,
     ) {
+        tracing::info!(room = %self.room, participant = %id, reason = why.as_str(), "participant lost");
+        let farewell = reason(503, &format!("MSRP session ended: {why}"));
+        let refusal = Refusal::Engine(ErrorCode::Unavailable);
+        self.follow_the_engine(id, &refusal, farewell, env);
+    }
+
+    /// Another controller took a participant out of the room: the signalling follows.
+    pub(crate) fn on_participant_removed(&mut self, id: &ParticipantId, env: &mut Env<'_>) {
+        self.follow_the_engine(id, &Refusal::SessionEnded, Headers::new(), env);
+    }
+
+    /// Ends the dialog of a participant that is in the room no more.
+    fn follow_the_engine(
+        &mut self,
+        id: &ParticipantId,
+        refusal: &Refusal,
+        farewell: Headers,
+        env: &mut Env<'_>,
+    ) {
         let Some((key, participant)) = self.participants.iter_mut().find(|(_, p)| p.id == *id)
         else {
             return;
         };
         let key = *key;
         participant.is_in_room = false;
-        tracing::info!(room = %self.room, participant = %id, reason = why.as_str(), "participant lost");
         if participant.is_pending() {
             self.note_failure(key, 480);
         }
-        let farewell = reason(503, &format!("MSRP session ended: {why}"));
-        self.dismiss(key, &Refusal::Engine(ErrorCode::Unavailable), farewell, env);
+        self.dismiss(key, refusal, farewell, env);
         self.settle(env);
     }
 }

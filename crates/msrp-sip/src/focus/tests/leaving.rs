@@ -298,6 +298,28 @@ fn lost_media_end_the_dialog_with_a_reason() {
 }
 
 #[test]
+fn participant_that_another_controller_removed_gets_bye() {
+    let mut world = World::new();
+    let (call, bob, carol) = trio(&mut world);
+    let (room, participant) = (world.room(), ParticipantId::new("p1").unwrap());
+    world.engine_event(&Event::ParticipantRemoved {
+        room: room.clone(),
+        participant,
+    });
+    let byes = world.byes();
+    assert_eq!((byes.len(), byes[0].0), (1, bob));
+    assert_eq!(byes[0].2.first("Reason"), None);
+    world.finish_request(byes[0].1, 200, Headers::new());
+    // It is out already; nobody is to be taken out a second time.
+    assert!(world.commands("remove").is_empty());
+    world.engine_event(&Event::RoomClosed { room });
+    assert_eq!(bye_dialogs(&mut world), [call.dialog, carol]);
+    assert!(world.commands("close").is_empty());
+    assert!(world.focus.is_idle());
+    world.finish();
+}
+
+#[test]
 fn lost_room_ends_all_dialogs() {
     let mut world = World::new();
     let (call, bob, carol) = trio(&mut world);

@@ -592,11 +592,12 @@ impl World {
     pub(super) fn engine_event(&mut self, event: &Event) {
         if let Event::ParticipantLost {
             room, participant, ..
-        } = event
+        }
+        | Event::ParticipantRemoved { room, participant } = event
         {
             self.engine.rooms.get_mut(room).unwrap().remove(participant);
         }
-        if let Event::RoomLost { room, .. } = event {
+        if let Event::RoomLost { room, .. } | Event::RoomClosed { room } = event {
             self.engine.rooms.remove(room);
         }
         self.focus.handle_engine_event(self.now, event);
