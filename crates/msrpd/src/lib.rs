@@ -15,6 +15,8 @@ pub mod demo;
 pub mod groups;
 pub mod http;
 pub mod log;
+pub mod reload;
+pub mod sd_notify;
 pub mod serve;
 pub mod signal;
 pub mod text;
