@@ -23,9 +23,10 @@ mod node;
 mod page;
 mod participant;
 mod problem;
+mod reload;
 mod room;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -41,6 +42,7 @@ pub use access::{Access, Scope, Tokens, TokensError, guard};
 use events::EventLog;
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
+pub use reload::{Reload, Reloaded};
 
 /// What the API tells about the node that it does not learn from the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub struct Api {
     log: Arc<EventLog>,
     consumers: Arc<Semaphore>,
     feed: JoinHandle<()>,
+    reload: OnceLock<Reload>,
 }
 
 impl Drop for Api {
@@ -88,7 +91,15 @@ impl Api {
             log,
             consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
             feed: tokio::spawn(feed),
+            reload: OnceLock::new(),
         })
+    }
+
+    /// Says what reads everything anew that can be read anew, once. Until then a request for it is
+    /// answered with 503.
+    pub fn set_reload(&self, reload: Reload) {
+        // A second one would be a second daemon, of which there is none.
+        let _ = self.reload.set(reload);
     }
 
     /// The routes below `/v1`, with an answer of their own for methods that are not served.
@@ -141,6 +152,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
         ("/v1/node", get(node::show)),
         ("/v1/node:drain", post(node::drain)),
         ("/v1/node:undrain", post(node::undrain)),
+        ("/v1/node:reload", post(reload::reload)),
         ("/v1/openapi.json", get(document)),
     ]
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, header};
-use msrp_api::{Api, ApiConfig, DOCUMENT};
+use msrp_api::{Api, ApiConfig, DOCUMENT, Reloaded};
 use msrp_control::Client;
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, ShardEngine};
 use serde_json::{Map, Value, json};
@@ -42,7 +42,9 @@ impl Node {
             run: 1,
             events_max: 10,
         };
-        let router = Api::new(Client::new(engine.clone()), config).router();
+        let api = Api::new(Client::new(engine.clone()), config);
+        api.set_reload(Box::new(|| Ok(Reloaded::default())));
+        let router = api.router();
         Self { engine, router }
     }
 

@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use local_socket::{LocalSocket, SocketFile};
-use msrp_api::{Access, Api, ApiConfig, guard};
+use msrp_api::{Access, Api, ApiConfig, Reload, guard};
 use msrp_control::Client;
 use msrp_control::metrics::Sample;
 pub use phase::Phase;
@@ -64,6 +64,17 @@ impl Node {
     pub fn add_sip(&self, samples: Samples) {
         // A second call would be a second focus, of which there is none.
         let _ = self.sip.set(samples);
+    }
+
+    /// Says what reads everything anew when the API is asked for it, once.
+    pub fn set_reload(&self, reload: Reload) {
+        self.api.set_reload(reload);
+    }
+
+    /// Whether every shard goes round its loop.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.client.engine().is_alive()
     }
 
     /// Says where in its life the node is.
@@ -166,7 +177,7 @@ fn router(node: Arc<Node>) -> Router {
 }
 
 async fn livez(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    if node.client.engine().is_alive() {
+    if node.is_alive() {
         (StatusCode::OK, "ok\n")
     } else {
         let text = "not alive: a shard has not gone round its loop within the last second\n";

@@ -27,7 +27,7 @@ pub struct Cli {
 /// What msrpd can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until SIGTERM or SIGINT. SIGHUP reads the group documents anew.
+    /// Serve until SIGTERM or SIGINT. SIGHUP reads groups and certificates anew.
     Serve {
         /// The configuration file; without one every key has its default.
         #[arg(long, value_name = "FILE")]
@@ -62,14 +62,14 @@ pub struct DemoAddresses {
 pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Check { config } => check(config),
-        Command::Serve { config } => {
-            let config = match config.as_deref().map(Config::load).transpose() {
+        Command::Serve { config: file } => {
+            let config = match file.as_deref().map(Config::load).transpose() {
                 Ok(config) => config.unwrap_or_default(),
                 Err(error) => return refuse(&error, FAILURE),
             };
             let filter = cli.log.as_deref().unwrap_or(log::DEFAULT_FILTER);
             match log::start(filter, Form::of_stderr()) {
-                Ok(()) => block_on(serve(&config)),
+                Ok(()) => block_on(serve(&config, file.as_deref())),
                 Err(error) => refuse(&error, WRONG_USE),
             }
         }

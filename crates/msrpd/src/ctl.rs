@@ -1,25 +1,51 @@
 //! The command line of msrpctl.
 
 mod chat;
+mod clock;
+mod events;
+mod exposition;
+mod fault;
+mod lines;
 mod nickname;
-mod status;
+mod node;
+mod output;
+mod rooms;
+mod server;
+mod top;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use msrp_control::{ParticipantId, RoomId};
 
+pub use self::events::EventArguments;
+pub use self::node::DrainArguments;
+pub use self::rooms::MessageArguments;
+pub use self::server::Reach;
+pub use self::top::TopArguments;
 use crate::client::ChatConfig;
 use crate::config::is_user_uri;
 use crate::log::{self, Form};
+use fault::Fault;
+use rooms::{participant_id, room_id};
+use server::Server;
 
 /// The operator's tool for msrpd.
 #[derive(Debug, Parser)]
-#[command(name = "msrpctl", version, about, propagate_version = true)]
+#[command(name = "msrpctl", version, about = "The operator's tool for msrpd.", propagate_version = true, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What to log, for example "info,msrp_sip=debug".
     #[arg(long, global = true, value_name = "FILTER", default_value = "error")]
     pub log: String,
+    /// Print JSON: one document, or one a line where there are several.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where the node is.
+    #[command(flatten)]
+    pub reach: Reach,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -28,6 +54,41 @@ pub struct Cli {
 /// What msrpctl can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show whether a node is ready, and a few sums.
+    Status,
+    /// Show what a node does, live; q ends.
+    Top(TopArguments),
+    /// List the rooms that run.
+    Rooms,
+    /// Show one room.
+    Room {
+        /// The room.
+        #[arg(value_parser = room_id)]
+        room: RoomId,
+    },
+    /// List the participants of a room.
+    Participants {
+        /// The room.
+        #[arg(value_parser = room_id)]
+        room: RoomId,
+    },
+    /// Remove a participant from a room.
+    Kick {
+        /// The room.
+        #[arg(value_parser = room_id)]
+        room: RoomId,
+        /// The participant.
+        #[arg(value_parser = participant_id)]
+        participant: ParticipantId,
+    },
+    /// Close a room and end the sessions in it.
+    CloseRoom {
+        /// The room.
+        #[arg(value_parser = room_id)]
+        room: RoomId,
+    },
+    /// Say something as the room itself.
+    Message(MessageArguments),
     /// Join a chat room: lines that you type are sent, what others write is shown.
     ///
     /// "/nick NAME" asks for a nickname, and "/nick" alone gives it back.
@@ -48,11 +109,25 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Transport::Udp)]
         transport: Transport,
     },
-    /// Show a few sums of a running msrpd.
-    Status {
-        /// The admin address.
-        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8655")]
-        admin: SocketAddr,
+    /// Show events as they happen.
+    Events(EventArguments),
+    /// Take no new rooms; those that run go on.
+    Drain(DrainArguments),
+    /// Take new rooms again.
+    Undrain,
+    /// Have the node read its groups and certificates anew, as SIGHUP does.
+    Reload,
+    /// Check a configuration file and the group documents that it names; needs no node.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", default_value = "/etc/msrpd/msrpd.toml")]
+        config: PathBuf,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
     },
 }
 
@@ -73,12 +148,12 @@ fn user_uri(text: &str) -> Result<String, String> {
     }
 }
 
-/// Carries out a command line; the status is 0 for success, 1 for a failure, 2 for a wrong use.
+/// Carries out a command line. The help says what each status means.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     if let Err(error) = log::start(&cli.log, Form::Plain) {
         eprintln!("{error}");
-        return ExitCode::from(2);
+        return ExitCode::from(fault::WRONG_USE);
     }
     match cli.command {
         Command::Chat {
@@ -102,14 +177,51 @@ pub fn run(cli: Cli) -> ExitCode {
             };
             crate::cli::block_on(chat::run(&config))
         }
-        Command::Status { admin } => crate::cli::block_on(status::run(admin)),
+        Command::Check { config } => node::check(&config, cli.json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "msrpctl", &mut script);
+            output::put(&String::from_utf8_lossy(&script));
+            ExitCode::SUCCESS
+        }
+        command => crate::cli::block_on(async {
+            let done = ask(command, &cli.reach, cli.json).await;
+            done.unwrap_or_else(|fault| fault.tell(cli.json))
+        }),
     }
 }
 
+/// Carries out what needs the admin server.
+async fn ask(command: Command, reach: &Reach, is_json: bool) -> Result<ExitCode, Fault> {
+    let server = &Server::new(reach)?;
+    match command {
+        Command::Status => return node::status(server, is_json).await,
+        Command::Drain(arguments) => return node::drain(server, arguments, is_json).await,
+        Command::Top(arguments) => top::run(server, arguments, is_json).await?,
+        Command::Rooms => rooms::list(server, is_json).await?,
+        Command::Room { room } => rooms::show(server, &room, is_json).await?,
+        Command::Participants { room } => rooms::participants(server, &room, is_json).await?,
+        Command::Kick { room, participant } => {
+            rooms::kick(server, &room, &participant, is_json).await?;
+        }
+        Command::CloseRoom { room } => rooms::close(server, &room, is_json).await?,
+        Command::Message(message) => rooms::message(server, &message, is_json).await?,
+        Command::Events(arguments) => events::run(server, &arguments, is_json).await?,
+        Command::Undrain => node::undrain(server, is_json).await?,
+        Command::Reload => node::reload(server, is_json).await?,
+        // These need no server; `run` has carried them out.
+        Command::Chat { .. } | Command::Check { .. } | Command::Completions { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What each status means.
+const AFTER_HELP: &str = "\
+Exit status: 0 done; 1 refused, not ready, or failed here; 2 wrong use; 3 no msrpd answers there;
+4 a token is missing or lacks a scope; 5 there is no such room or participant.";
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use msrp_api::Reloaded;
 use msrp_control::Client;
 use msrp_shard::{
     EngineConfig, EngineLimits, ListenerConfig, RelayOptions, RelayUsers, Rules, StartError,
@@ -18,6 +19,7 @@ use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminServer, Node, Phase};
 use crate::config::{Config, Limits, Relay, SipTransport};
+use crate::sd_notify;
 
 /// A running node.
 pub struct Daemon {
@@ -149,6 +151,31 @@ impl Daemon {
             let msrp = engine.reload_certificates();
             sip.map_err(|error| error.to_string())
                 .and(msrp.map_err(|fault| fault.to_string()))
+        }
+    }
+
+    /// Says what reads everything anew when the API is asked for it.
+    pub fn set_reload(
+        &self,
+        reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
+    ) {
+        self.node.set_reload(Box::new(reload));
+    }
+
+    /// Tells the service manager that the node lives, as often as it wants to hear it and only while
+    /// every shard goes round its loop. Never ends by itself.
+    pub async fn watch_over(&self) {
+        let Some(every) = sd_notify::watchdog() else {
+            return std::future::pending().await;
+        };
+        let mut ticks = tokio::time::interval(every);
+        loop {
+            ticks.tick().await;
+            if self.node.is_alive() {
+                sd_notify::alive();
+            } else {
+                tracing::error!("a shard has not gone round its loop; the watchdog is not fed");
+            }
         }
     }
 

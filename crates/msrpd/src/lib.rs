@@ -16,6 +16,8 @@ pub mod groups;
 pub mod http;
 pub mod log;
 pub mod relay_users;
+pub mod reload;
+pub mod sd_notify;
 pub mod serve;
 pub mod signal;
 pub mod text;

@@ -1,16 +1,20 @@
 //! `msrpd serve`: from the configuration to the clean end.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::groups::GroupSource;
 use crate::relay_users::RelayUserSource;
+use crate::reload::Reloader;
+use crate::sd_notify;
 use crate::signal::{Hangups, Signals};
 
-/// Serves until a signal comes.
-pub async fn serve(config: &Config) -> ExitCode {
+/// Serves until a signal comes. `file` is where the configuration was read from.
+pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     let listening = Signals::listen().and_then(|signals| {
         Ok((
             signals,
@@ -41,17 +45,27 @@ pub async fn serve(config: &Config) -> ExitCode {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&fault.to_string()),
     };
+    let reloader = Arc::new(Reloader::new(file, config, daemon.certificates()));
+    let reloading = match reloader.follow() {
+        Ok(reloading) => reloading,
+        Err(error) => return refuse(&format!("signals cannot be received: {error}")),
+    };
+    daemon.set_reload(move || reloader.reload());
     daemon.announce();
+    sd_notify::ready();
     if let Some(explanation) = config.admin.explanation() {
         tracing::info!(explanation, "who may use the admin server");
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,
+        () = reloading => "none",
+        () = daemon.watch_over() => "none",
         () = groups.follow(&daemon, &mut for_groups) => "none",
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
         () = RelayUserSource::follow(users, &mut for_users) => "none",
     };
     tracing::info!(signal, "stopping");
+    sd_notify::stopping();
     signals.end_at_next();
     daemon.stop().await;
     tracing::info!("stopped");

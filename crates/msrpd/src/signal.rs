@@ -1,8 +1,10 @@
-//! The signals that end a process.
+//! The signals that end a process, and those that have it read its files anew.
 
 use std::io;
+use std::sync::LazyLock;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// SIGTERM and SIGINT, from the moment of [`Signals::listen`].
 pub struct Signals {
@@ -40,23 +42,33 @@ impl Signals {
     }
 }
 
-/// SIGHUP, from the moment of [`Hangups::listen`]: read what can be read anew.
-pub struct Hangups(Signal);
+/// Hang-ups that were passed on, from the moment of [`Hangups::listen`]: read anew what you follow.
+///
+/// They are one for the process, like the signal that they come from.
+pub struct Hangups(watch::Receiver<u64>);
 
 impl Hangups {
-    /// Starts listening; from now on the signal does not end the process.
+    /// Starts listening.
     ///
     /// # Errors
-    /// The operating system's.
+    /// None today; a signal of its own would have those of the operating system.
     pub fn listen() -> io::Result<Self> {
-        signal(SignalKind::hangup()).map(Self)
+        Ok(Self(PASSED_ON.subscribe()))
     }
 
-    /// Waits for the signal. Several that come at once count as one.
+    /// Tells all who listen.
+    pub fn pass_on() {
+        PASSED_ON.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Waits for a hang-up. Several that come at once count as one.
     pub async fn next(&mut self) {
-        self.0.recv().await;
+        // The sender lives as long as the process.
+        let _ = self.0.changed().await;
     }
 }
+
+static PASSED_ON: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::channel(0).0);
 
 /// The status of a process that a second signal ended.
 pub const STATUS: i32 = 130;

@@ -166,14 +166,16 @@ fn version_is_printed() {
 }
 
 #[test]
-fn status_without_a_server_is_a_failure() {
+fn status_without_a_server_says_where_it_asked() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let output = run(MSRPCTL, &["status", "--admin", &address.to_string()]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
+    let error = text(&output.stderr);
     assert!(
-        text(&output.stderr).starts_with(&format!("the admin server at {address} did not answer"))
+        error.starts_with(&format!("msrpd does not answer at {address}: ")),
+        "{error}"
     );
 }
 
