@@ -104,6 +104,9 @@ pub(super) async fn read(shared: Arc<Shared>, mut reader: OwnedReadHalf) {
         if mode.wait_for(|mode| *mode != Mode::Deaf).await.is_err() {
             return;
         }
+        if *mode.borrow() == Mode::Reset {
+            return reset(&shared, &reader);
+        }
         let read = tokio::select! {
             read = reader.read(&mut buffer) => read,
             _ = mode.changed() => continue,
@@ -138,6 +141,18 @@ pub(super) async fn read(shared: Arc<Shared>, mut reader: OwnedReadHalf) {
     }
 }
 
+/// The kernel resets the connection when the last half of it is gone.
+fn reset(shared: &Shared, reader: &OwnedReadHalf) {
+    reader.as_ref().set_zero_linger().expect("SO_LINGER");
+    lock(&shared.outgoing).take();
+    shared.events.push(Event::Closed(Closed {
+        rest: Vec::new(),
+        unfinished: Vec::new(),
+        error: Some("reset by this end".into()),
+    }));
+    shared.events.fail("this end has reset the connection");
+}
+
 fn drain(shared: &Shared, parser: &mut FrameParser, assembly: &mut Assembly) -> Result<(), String> {
     while let Some(frame) = parser.next_frame()? {
         shared.handle(frame, assembly)?;
@@ -167,6 +182,9 @@ pub(super) async fn write(
                 let _gone = sender.send(());
             }
         }
+    }
+    if *shared.mode.borrow() == Mode::Reset {
+        return writer.forget();
     }
     let _ended = writer.shutdown().await;
 }

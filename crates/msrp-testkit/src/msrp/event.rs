@@ -12,6 +12,8 @@ pub enum Mode {
     Manual,
     /// Leaves the octets in the kernel.
     Deaf,
+    /// Ends the connection with a reset. There is no way back.
+    Reset,
 }
 
 /// What has arrived.

@@ -1,5 +1,6 @@
 //! One end of an MSRP connection with its session.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +22,7 @@ use crate::transcript::{Transcript, lock};
 /// What arrives is parsed strictly. A broken rule makes every later wait panic with the rule and the transcript.
 pub struct MsrpPeer {
     shared: Arc<Shared>,
+    local: SocketAddr,
     uri: String,
     remote_path: String,
     _tasks: JoinSet<()>,
@@ -34,6 +36,7 @@ impl MsrpPeer {
         transcript: Transcript,
     ) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY");
+        let local = stream.local_addr().expect("the own address");
         let (reader, writer) = stream.into_split();
         let (outgoing, incoming) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -50,10 +53,16 @@ impl MsrpPeer {
         tasks.spawn(write(Arc::clone(&shared), writer, incoming));
         Self {
             shared,
+            local,
             uri: uri.into(),
             remote_path: remote_path.into(),
             _tasks: tasks,
         }
+    }
+
+    /// The address of this end of the connection.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
     }
 
     /// The own URI.
@@ -291,6 +300,15 @@ impl MsrpPeer {
     /// Waits for the next event that nobody has taken, whatever it is.
     pub async fn expect_next(&self) -> Event {
         self.take("any event", |_| true).await
+    }
+
+    /// As [`MsrpPeer::expect_next`], however long it takes.
+    ///
+    /// # Panics
+    /// When the peer broke a rule, or everything up to the end of the connection has been taken.
+    pub async fn next(&self) -> Event {
+        let event = self.shared.events.take(|_| true).await;
+        event.unwrap_or_else(|fault| panic!("{fault}\n{}", self.transcript()))
     }
 
     /// Waits for the next event, which must be the one that `select` describes: nothing else came before it.

@@ -1,0 +1,259 @@
+//! A conversation that keeps account: one sender who asks for final reports, three recipients who report what they got.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use msrp_testkit::{Daemon, Dialog, Draft, Event, Flag, Frame, Mode, MsrpPeer, Participant};
+use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Way};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What one recipient got: the texts that came whole, and whether one came twice.
+#[derive(Debug, Default)]
+struct Heard {
+    texts: BTreeSet<String>,
+    is_any_twice: bool,
+}
+
+/// What the sender was told.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// The text of each message, by its Message-ID.
+    texts: HashMap<String, String>,
+    /// The status of each leg: text, then address.
+    legs: BTreeMap<String, BTreeMap<String, u16>>,
+    /// Final reports that came after the last one of their message.
+    is_any_twice: bool,
+}
+
+/// One end of the conversation, listening in a task of its own until its connection ends.
+struct Ear<T> {
+    peer: Arc<MsrpPeer>,
+    /// Lives as long as the connection.
+    _dialog: Dialog,
+    task: JoinHandle<T>,
+}
+
+/// The whole conversation.
+pub(crate) struct Talk {
+    pub(crate) daemon: Daemon,
+    sender: Option<Ear<Told>>,
+    told: watch::Receiver<Told>,
+    tell: Arc<watch::Sender<Told>>,
+    recipients: BTreeMap<&'static str, Ear<Heard>>,
+    ports: HashMap<&'static str, u16>,
+}
+
+/// What both sides know when it is over.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    told: Told,
+    heard: BTreeMap<&'static str, Heard>,
+}
+
+impl Talk {
+    /// Seats everybody.
+    pub(crate) async fn begin(daemon: Daemon, way: Way) -> Self {
+        let alice = way.join(&daemon, FRIENDS, ALICE).await;
+        let (tell, told) = watch::channel(Told::default());
+        let tell = Arc::new(tell);
+        let mut recipients = BTreeMap::new();
+        let mut ports = HashMap::new();
+        for address in [BOB, CAROL, DAVE] {
+            let participant = way.join(&daemon, FRIENDS, address).await;
+            ports.insert(address, participant.msrp.local_address().port());
+            recipients.insert(address, Ear::of(participant, hear));
+        }
+        let telling = Arc::clone(&tell);
+        let sender = Ear::of(alice, move |peer| be_told(peer, telling));
+        Self {
+            daemon,
+            sender: Some(sender),
+            told,
+            tell,
+            recipients,
+            ports,
+        }
+    }
+
+    /// The port of a recipient's end.
+    pub(crate) fn port(&self, address: &str) -> u16 {
+        self.ports[address]
+    }
+
+    /// The sender says these messages at once and waits for nothing.
+    pub(crate) fn say(&self, numbers: Range<usize>) {
+        let sender = self.sender.as_ref().unwrap();
+        let (from, to) = (format!("<{ALICE}>"), format!("<{FRIENDS}>"));
+        let headers = [
+            ("From", from.as_str()),
+            ("To", &to),
+            ("NS", "FR <urn:oma:xml:poc:final-report>"),
+            ("FR.Final-Report", "yes"),
+        ];
+        for number in numbers {
+            let text = format!("message {number} {}", "x".repeat(number * 37 % 3000));
+            let id = format!("fault-{number}");
+            self.tell.send_modify(|told| {
+                told.texts.insert(id.clone(), text.clone());
+            });
+            let draft = Draft::wrapped_with(&headers, "text/plain", text.as_bytes());
+            let draft = draft.message_id(&id).success_report("yes");
+            sender.peer.send(&draft.failure_report("yes"));
+        }
+    }
+
+    /// Waits until so many messages have all their legs reported.
+    pub(crate) async fn wait_reports(&self, count: usize) {
+        let mut told = self.told.clone();
+        let whole = |told: &Told| told.legs.values().filter(|legs| legs.len() == 3).count();
+        let waiting = told.wait_for(|told| whole(told) >= count);
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
+        let reached = whole(&self.told.borrow());
+        assert!(waited.is_ok(), "{reached} of {count} messages are reported");
+    }
+
+    /// Somebody's connection ends with a reset: it reads no more, and goes while octets are unread.
+    pub(crate) fn reset(&self, address: &'static str) {
+        if address == ALICE {
+            let sender = self.sender.as_ref().unwrap();
+            sender.peer.set_mode(Mode::Reset);
+        } else {
+            self.recipients[address].peer.set_mode(Mode::Reset);
+        }
+    }
+
+    /// Everybody hangs up; what is known then.
+    pub(crate) async fn end(self) -> Ends {
+        self.end_with_daemon().await.1
+    }
+
+    /// As [`Talk::end`], and the daemon goes on.
+    pub(crate) async fn end_with_daemon(self) -> (Daemon, Ends) {
+        for ear in self.recipients.values() {
+            ear.peer.close();
+        }
+        if let Some(sender) = &self.sender {
+            sender.peer.close();
+        }
+        let (daemon, ends) = self.listen_to_the_end().await;
+        (daemon, ends)
+    }
+
+    /// The connections end by themselves.
+    pub(crate) async fn end_as_it_comes(self) -> Ends {
+        self.listen_to_the_end().await.1
+    }
+
+    async fn listen_to_the_end(mut self) -> (Daemon, Ends) {
+        let told = self.sender.take().unwrap().task.await.unwrap();
+        let mut heard = BTreeMap::new();
+        for (address, ear) in std::mem::take(&mut self.recipients) {
+            heard.insert(address, ear.task.await.unwrap());
+        }
+        (self.daemon, Ends { told, heard })
+    }
+}
+
+impl<T: Send + 'static> Ear<T> {
+    fn of<F>(participant: Participant, listen: impl FnOnce(Arc<MsrpPeer>) -> F) -> Self
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let Participant { dialog, msrp, .. } = participant;
+        let peer = Arc::new(msrp);
+        Self {
+            task: tokio::spawn(listen(Arc::clone(&peer))),
+            peer,
+            _dialog: dialog,
+        }
+    }
+}
+
+/// A recipient notes each text, and reports it when it is asked to.
+async fn hear(peer: Arc<MsrpPeer>) -> Heard {
+    let mut heard = Heard::default();
+    loop {
+        match peer.next().await {
+            Event::Message(message) if message.ended == Flag::Last => {
+                let text = String::from_utf8(message.cpim().body).unwrap();
+                heard.is_any_twice |= !heard.texts.insert(text);
+                if message.header("Success-Report") == Some("yes") {
+                    let octets = message.body.len();
+                    peer.report(&message, &format!("1-{octets}/{octets}"), "000 200 OK");
+                }
+            }
+            Event::Closed(_) => return heard,
+            _ => {}
+        }
+    }
+}
+
+/// The sender notes each leg of each report.
+async fn be_told(peer: Arc<MsrpPeer>, told: Arc<watch::Sender<Told>>) -> Told {
+    loop {
+        match peer.next().await {
+            Event::Report(report) => told.send_modify(|told| told.note(&report)),
+            Event::Closed(_) => return told.borrow().clone(),
+            _ => {}
+        }
+    }
+}
+
+impl Told {
+    fn note(&mut self, report: &Frame) {
+        let Some(document) = report.body.as_deref() else {
+            return;
+        };
+        let document = std::str::from_utf8(document).unwrap();
+        let id = between(document, "Message-ID=\"").unwrap();
+        let text = self.texts[id].clone();
+        let legs = self.legs.entry(text).or_default();
+        for leg in document.split("<leg ").skip(1) {
+            let address = between(leg, "uri=\"").unwrap().to_owned();
+            let status = between(leg, "status=\"").unwrap().parse().unwrap();
+            self.is_any_twice |= legs.insert(address, status).is_some();
+        }
+    }
+}
+
+/// The value of an attribute that begins like this.
+fn between<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
+    text.split_once(begin)?.1.split('"').next()
+}
+
+impl Ends {
+    /// What was called delivered was delivered, and nothing was told or delivered twice.
+    pub(crate) fn assert_truth(&self) {
+        assert!(!self.told.is_any_twice, "a leg was reported twice");
+        for (address, heard) in &self.heard {
+            assert!(!heard.is_any_twice, "{address} got a message twice");
+        }
+        for (text, legs) in &self.told.legs {
+            for (address, status) in legs {
+                let has_heard = self.heard[address.as_str()].texts.contains(text);
+                assert!(
+                    *status != 200 || has_heard,
+                    "{address} is said to have {text:.20}"
+                );
+            }
+        }
+    }
+
+    /// All messages were delivered to these recipients, and it was said so.
+    pub(crate) fn assert_delivered(&self, count: usize, recipients: &[&str]) {
+        for address in recipients {
+            assert_eq!(self.heard[address].texts.len(), count, "{address}");
+            let mut statuses = self.told.legs.values().map(|legs| legs[*address]);
+            assert!(statuses.all(|status| status == 200), "{address}");
+        }
+        assert_eq!(self.told.legs.len(), count);
+    }
+
+    /// The sender was told of messages that this recipient did not get.
+    pub(crate) fn assert_some_failed(&self, address: &str) {
+        let mut statuses = self.told.legs.values().map(|legs| legs[address]);
+        assert!(statuses.any(|status| status != 200), "{address}");
+    }
+}
