@@ -14,7 +14,7 @@ async fn what_a_stalled_recipient_did_not_take_is_reported_and_memory_stays_boun
         let bob = endpoint.receive_buffer_octets(4096);
         let bob = bob.connect_to(relay.msrp_addr(), &alice.path).await;
         bob.bind().await;
-        alice.talk_to(&bob.uri().to_owned());
+        alice.talk_to(bob.uri());
         bob.set_mode(Mode::Deaf);
         let before = resident_octets(relay.pid());
         let drafts: Vec<_> = (0..MESSAGES)
