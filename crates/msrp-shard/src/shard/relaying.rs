@@ -126,13 +126,14 @@ impl<I: Io> Shard<I> {
 
     /// From now on the relay knows the connection.
     fn join_relay(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.is_relaying(conn) {
+            return;
+        }
         let facts = self.facts_of(conn);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if std::mem::replace(&mut connection.is_relaying, true) {
-            return;
-        }
+        connection.is_relaying = true;
         if let Some(timer) = connection.naming.take() {
             self.timers.cancel(timer);
         }
