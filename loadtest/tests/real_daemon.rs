@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use msrp_testkit::{Config, Daemon, Dialog, Invite, Media, SipPeer};
+use msrp_testkit::{Config, Daemon, Dialog, Invite, Login, Media, SipPeer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -293,4 +293,43 @@ async fn one_octet_changed_on_the_way_fails_the_run() {
     );
     assert_eq!(number(&summary, "/account/copies/corrupted/body"), 1);
     assert_eq!(number(&summary, "/account/copies/missing"), 0);
+}
+
+// covers: MSRP-4976-3.1-01, MSRP-4976-5.1-01, MSRP-4976-5.1-02, MSRP-4976-5.1-05, MSRP-4976-5.2-01
+#[tokio::test]
+async fn pairs_authenticate_at_the_relay_of_the_daemon_and_every_message_arrives() {
+    let login = |algorithm| Login {
+        user: "alice",
+        password: "open sesame",
+        algorithm,
+    };
+    let lines = [login("SHA-256"), login("MD5")].map(|login| login.line("localhost"));
+    let listener = "name = \"relay\"\nbind = \"127.0.0.1:0\"\nadvertise = \"localhost:0\"\n";
+    let config = Config::new()
+        .listeners(&[listener])
+        .file("users", &lines.concat())
+        .set("relay", "users", "users")
+        .set("relay", "allow_plain_auth", true);
+    let daemon = Daemon::start(config).await;
+    let users = daemon.write_file("passwords", "alice:open sesame\n");
+    let relay = format!("msrp://localhost:{};tcp", daemon.msrp_addr().port());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_msrpload"));
+    command
+        .args(["--json", "--relay", &relay, "--relay-users"])
+        .arg(users);
+    command.args([
+        "--relay-pairs=3",
+        "--window=4",
+        "--warmup=0.2",
+        "--duration=1",
+    ]);
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.unwrap().unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{summary:#}");
+    assert!(number(&summary, "/account/copies/received") > 0);
+    assert_eq!(number(&summary, "/account/copies/missing"), 0);
+    // Each session has a URI of its own, and uses the connection on which it got it.
+    assert_eq!(daemon.metric("msrp_relay_uris_given_total").await, 6.0);
+    assert_eq!(daemon.metric("msrp_connections_accepted_total").await, 6.0);
 }

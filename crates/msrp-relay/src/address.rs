@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use msrp_wire::Host;
 
-/// Which next hops are allowed.
+/// Which next hops are allowed. A name that means loopback is, where a loopback address is.
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
     /// Addresses that are connected to although they would be denied.
@@ -62,7 +62,13 @@ impl AddressPolicy {
         match host {
             Host::V4(address) => self.check(IpAddr::V4(address)).map(|_| ()),
             Host::V6(address) => self.check(IpAddr::V6(address)).map(|_| ()),
-            Host::Name(name) => check_name(name),
+            Host::Name(name) => match check_name(name) {
+                // What it leads to is looked at when it is known.
+                Err(DeniedAddress::Loopback) if self.allowed.iter().any(IpAddr::is_loopback) => {
+                    Ok(())
+                }
+                checked => checked,
+            },
         }
     }
 }
@@ -187,5 +193,18 @@ mod tests {
         }
         assert!(policy.check_host(Host::Name("relay.example.com")).is_ok());
         assert!(policy.check_host(Host::V4([127, 0, 0, 1].into())).is_err());
+    }
+
+    #[test]
+    fn name_that_means_loopback_is_looked_up_where_a_loopback_address_is_allowed() {
+        let mut policy = AddressPolicy::default();
+        let host = Host::Name("localhost");
+        assert_eq!(policy.check_host(host), Err(DeniedAddress::Loopback));
+        policy.allowed = vec!["192.0.2.1".parse().unwrap()];
+        assert_eq!(policy.check_host(host), Err(DeniedAddress::Loopback));
+        policy.allowed = vec!["127.0.0.1".parse().unwrap()];
+        assert_eq!(policy.check_host(host), Ok(()));
+        let numeric = policy.check_host(Host::Name("0x7f.1"));
+        assert_eq!(numeric, Err(DeniedAddress::NumericName));
     }
 }

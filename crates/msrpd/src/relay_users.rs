@@ -72,8 +72,9 @@ impl RelayUserSource {
         self.seen = found;
         match read_users(&self.file) {
             Ok(users) => {
-                tracing::info!(lines = users.lines_count(), "relay users read");
+                let lines = users.lines_count();
                 self.users.replace(users);
+                tracing::info!(lines, "relay users read");
             }
             Err(error) => {
                 tracing::error!(%error, "the relay users were refused; the last good ones stay");

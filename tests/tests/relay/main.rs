@@ -1,4 +1,15 @@
 //! The daemon as an MSRP relay: clients that authenticate, peers that do not, and other relays.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing"
+)]
 
+#[path = "../../../crates/msrp-shard/tests/engine/tls_peer.rs"]
+mod tls_peer;
+
+mod attacks;
+mod authentication;
 mod client;
 mod one_relay;
+mod stalled;
+mod two_relays;

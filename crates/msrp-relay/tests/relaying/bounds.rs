@@ -157,6 +157,7 @@ fn sends_that_ask_for_errors_only_never_fill_a_connection() {
     assert!(world.only(1).contains("Status: 000 413"));
 }
 
+// covers: MSRP-4976-5.1-03
 #[test]
 fn peers_of_one_uri_are_bounded() {
     let mut world = World::new();

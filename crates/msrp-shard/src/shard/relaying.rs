@@ -27,7 +27,7 @@ use super::Shard;
 use super::connection::{Inbound, Phase};
 use super::inbound::Named;
 use super::outbox::Mark;
-use crate::engine::RelayDoor;
+use crate::engine::{Homes, RelayDoor};
 use crate::metrics::Cell;
 use crate::relay::SharedUsers;
 use next_hops::Attempt;
@@ -88,8 +88,11 @@ impl<I: Io> Shard<I> {
         let is_for_relay = match (&self.relaying, first.session_id()) {
             (Some(relaying), Some(_)) => relaying.relay.knows(now, &first),
             (_, None) => head.method == Method::Auth || connection.is_relaying,
-            // The session-id names the home.
-            (None, Some(_)) => false,
+            // A session of a room is the only URI of its To-Path.
+            (None, Some(session_id)) => {
+                let homes = Homes::of_session_id(session_id);
+                head.to_path.len() > 1 && homes.is_some_and(|homes| homes.home == door.home)
+            }
         };
         let is_right = is_secure == connection.is_secure() || connection.is_relaying;
         if !is_for_relay || !is_right {
@@ -123,13 +126,14 @@ impl<I: Io> Shard<I> {
 
     /// From now on the relay knows the connection.
     fn join_relay(&mut self, now: Timestamp, conn: ConnKey) {
+        if self.is_relaying(conn) {
+            return;
+        }
         let facts = self.facts_of(conn);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if std::mem::replace(&mut connection.is_relaying, true) {
-            return;
-        }
+        connection.is_relaying = true;
         if let Some(timer) = connection.naming.take() {
             self.timers.cancel(timer);
         }

@@ -111,6 +111,20 @@ impl MsrpEndpoint {
         MsrpPeer::start(stream, &self.uri, remote_path, self.transcript)
     }
 
+    /// Waits for a peer to connect, as the endpoint of this URI, and talks to a path of URIs parted by blanks.
+    ///
+    /// # Panics
+    /// When nobody connects before the deadline.
+    pub async fn accept_as(self, uri: &str, remote_path: &str) -> MsrpPeer {
+        let accepted = self
+            .transcript
+            .within("a connection", self.listener.accept())
+            .await;
+        let (stream, from) = accepted.expect("a connection");
+        self.transcript.note(format_args!("accepted {from}"));
+        MsrpPeer::start(stream, uri, remote_path, self.transcript)
+    }
+
     /// Waits for the peer of the remote media to connect, and talks to its whole path.
     ///
     /// # Panics
