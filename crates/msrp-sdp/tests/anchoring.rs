@@ -64,7 +64,10 @@ fn anchor_of_another_protocol_changes_the_media_line() {
     let text = "v=0\r\no=- 7 8 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=message 7654 TCP/TLS/MSRP *\r\n\
         c=IN IP4 192.0.2.1\r\na=accept-types:*\r\na=path:msrps://192.0.2.1:7654/s1;tcp\r\na=fingerprint:SHA-1 AA\r\n";
     let out = apply(&anchor(OURS), text);
-    assert!(out.contains("m=message 2855 TCP/MSRP *\r\nc=IN IP4 192.0.2.9\r\n"), "{out}");
+    assert!(
+        out.contains("m=message 2855 TCP/MSRP *\r\nc=IN IP4 192.0.2.9\r\n"),
+        "{out}"
+    );
     assert!(!out.contains("fingerprint"), "{out}");
 }
 

@@ -4,6 +4,7 @@
 //! the room. Rooms are spread over the shards in turn. The registry of rooms is the only state
 //! that shards share, and only controllers touch it.
 
+mod bridges;
 mod chat_functions;
 mod description;
 mod doors;
@@ -37,6 +38,7 @@ use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
+pub(crate) use bridges::{Bridges, no_such_bridge};
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
@@ -93,6 +95,7 @@ pub struct ShardEngine {
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
     rooms: Arc<Rooms>,
+    bridges: Arc<Bridges>,
     next_shard: AtomicUsize,
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
@@ -129,6 +132,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
     }
     let hub = Arc::new(Hub::default());
     let rooms = Arc::new(Rooms::new());
+    let bridges = Arc::new(Bridges::default());
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
     let epochs = Arc::new(Epochs::new(shards_count));
@@ -138,6 +142,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         threads: Mutex::default(),
         hub,
         rooms,
+        bridges,
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
@@ -155,6 +160,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             epochs: Arc::clone(&epochs),
             hub: Arc::clone(&engine.hub),
             rooms: Arc::clone(&engine.rooms),
+            bridges: Arc::clone(&engine.bridges),
             counters: Arc::default(),
             is_stopping: Arc::clone(&engine.is_stopping),
             limits: config.limits.clone(),
@@ -392,6 +398,7 @@ impl ShardEngine {
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
+            ShardMessage::Bridge(bridge) => Err((bridge.reply, error)),
             ShardMessage::Connection { .. } | ShardMessage::Crossing(_) | ShardMessage::Stop => {
                 Ok(())
             }
@@ -569,6 +576,7 @@ impl ShardEngine {
                     reply,
                 })
             }
+            Command::Bridge(command) => self.bridge(command, reply),
             Command::Status => {
                 let _ = reply.send(Ok(Reply::Status(self.status())));
                 Ok(())

@@ -40,6 +40,8 @@ cells! {
     LayerFrame => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "frame";
     LayerMessageTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "message_too_long";
     Participants => "msrp_participants", "Participants in all rooms.", Gauge;
+    Bridges => "msrp_bridges", "Bridges of two sessions that are there.", Gauge;
+    BridgesStarted => "msrp_bridges_started_total", "Bridges of two sessions that were made.", Counter;
     SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
     RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
     RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
@@ -95,6 +97,8 @@ cells! {
     EndStalled => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "stalled";
     EndProtocolError => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "protocol_error";
     EndSessionOver => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "session_over";
+    EndUnanswered => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "unanswered";
+    EndIdle => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "idle";
     EndShardFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shard_failed";
     EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
     ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
@@ -183,8 +187,10 @@ impl Counters {
         let open = self.get(Cell::CopiesOpened).saturating_sub(settled);
         self.add(Cell::CopiesFailed, open);
         self.add(Cell::EndShardFailed, self.get(Cell::Participants));
+        self.add(Cell::EndShardFailed, self.get(Cell::Bridges) * 2);
         for gauge in [
             Cell::Participants,
+            Cell::Bridges,
             Cell::Connections,
             Cell::ReceiveSlotsInUse,
         ] {
@@ -206,6 +212,8 @@ impl Counters {
             EndReason::Stalled => Cell::EndStalled,
             EndReason::ProtocolError => Cell::EndProtocolError,
             EndReason::SessionOver => Cell::EndSessionOver,
+            EndReason::Unanswered => Cell::EndUnanswered,
+            EndReason::Idle => Cell::EndIdle,
             EndReason::ShardFailed => Cell::EndShardFailed,
             EndReason::Shutdown => Cell::EndShutdown,
         });

@@ -264,7 +264,8 @@ impl Focus {
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantRemoved { .. }
-            | Event::ParticipantBound { .. } => {}
+            | Event::ParticipantBound { .. }
+            | Event::Bridge(_) => {}
             Event::ParticipantLost {
                 room,
                 participant,
