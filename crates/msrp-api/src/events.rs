@@ -31,7 +31,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::extract::Query;
-use crate::{Api, Problem, limits};
+use crate::{Api, Problem, limits, relay};
 use consumer::{Consumer, Filter, Start};
 pub(crate) use log::{Cursor, EventLog};
 
@@ -111,7 +111,7 @@ pub(crate) async fn feed(client: Client, mut stream: EventStream, log: Arc<Event
     loop {
         while let Some(event) = stream.next().await {
             let (kind, document) = document(&event);
-            log.push(kind, event.room().clone(), document);
+            log.push(kind, event.room().cloned(), document);
         }
         // The engine cut us off, or goes down. What came meanwhile is lost; the log says so.
         tracing::warn!("events of the engine were lost; consumers get a snapshot");
@@ -124,6 +124,7 @@ pub(crate) async fn feed(client: Client, mut stream: EventStream, log: Arc<Event
 /// The type of an event, and what is told of it.
 fn document(event: &Event) -> (&'static str, Value) {
     let (kind, more) = match event {
+        Event::Bridge(event) => return relay::event(event),
         Event::RoomStarted { .. } => ("room_started", json!({})),
         Event::RoomClosed { .. } => ("room_closed", json!({})),
         Event::RoomLost { reason, .. } => ("room_lost", json!({ "reason": reason.as_str() })),
@@ -141,9 +142,12 @@ fn document(event: &Event) -> (&'static str, Value) {
             ("nickname_changed", json!({ "nickname": nickname }))
         }
     };
-    let mut document = json!({ "type": kind, "room": event.room().as_str() });
+    let mut document = json!({ "type": kind, "room": event.room().map(RoomId::as_str) });
     let participant = match event {
-        Event::RoomStarted { .. } | Event::RoomClosed { .. } | Event::RoomLost { .. } => None,
+        Event::RoomStarted { .. }
+        | Event::RoomClosed { .. }
+        | Event::RoomLost { .. }
+        | Event::Bridge(_) => None,
         Event::ParticipantJoined { participant, .. }
         | Event::ParticipantUpdated { participant, .. }
         | Event::ParticipantRemoved { participant, .. }
@@ -161,7 +165,7 @@ fn document(event: &Event) -> (&'static str, Value) {
 
 /// Every type of event that a consumer may choose. What the stream says of itself comes always:
 /// `gap`, `snapshot`, `snapshot_end`, `progress` and `cut`.
-pub const TYPES: [&str; 9] = [
+pub const TYPES: [&str; 13] = [
     "room_started",
     "room_closed",
     "room_lost",
@@ -171,4 +175,8 @@ pub const TYPES: [&str; 9] = [
     "participant_bound",
     "participant_lost",
     "nickname_changed",
+    "relay_started",
+    "relay_answered",
+    "relay_bound",
+    "relay_ended",
 ];

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use msrp_control::{ParticipantId, RoomId};
+use msrp_control::{BridgeId, ParticipantId, RoomId};
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
@@ -39,6 +39,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             room: RoomId::new(of("room").unwrap_or_default())?,
             participant,
         })
+    }
+}
+
+/// The relay in the path.
+pub(crate) struct NamedRelay(pub(crate) BridgeId);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedRelay {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let not_text = |_| Problem::bad("malformed_id", "The path is not UTF-8.");
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(not_text)?;
+        let relay = params.iter().find(|(name, _)| *name == "relay");
+        let (_, relay) = relay.unwrap_or_default();
+        Ok(Self(BridgeId::new(relay)?))
     }
 }
 

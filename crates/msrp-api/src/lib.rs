@@ -23,6 +23,7 @@ mod node;
 mod page;
 mod participant;
 mod problem;
+mod relay;
 mod reload;
 mod room;
 
@@ -148,6 +149,10 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
             post(participant::reoffer),
         ),
         ("/v1/rooms/{room}/messages", post(message::send)),
+        ("/v1/relays", get(relay::list).post(relay::create)),
+        ("/v1/relays/{relay}", get(relay::show).delete(relay::delete)),
+        ("/v1/relays/{relay}/answer", put(relay::answer)),
+        ("/v1/relays/{relay}/offer", post(relay::reoffer)),
         ("/v1/events", get(events::open)),
         ("/v1/node", get(node::show)),
         ("/v1/node:drain", post(node::drain)),

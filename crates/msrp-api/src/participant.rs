@@ -42,6 +42,7 @@ struct Who {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Policy {
+    listener: Option<String>,
     accept_types: Option<Vec<String>>,
     accept_wrapped_types: Option<Vec<String>>,
     max_size: Option<u64>,
@@ -49,8 +50,8 @@ struct Policy {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sdp {
-    sdp: String,
+pub(crate) struct Sdp {
+    pub(crate) sdp: String,
 }
 
 /// What stands in the query when the body is a session description.
@@ -314,6 +315,7 @@ impl Who {
 impl Policy {
     fn local(self) -> LocalMedia {
         LocalMedia {
+            listener: self.listener,
             accept_types: self.accept_types,
             accept_wrapped_types: self.accept_wrapped_types,
             max_size: self.max_size,
@@ -345,21 +347,21 @@ fn media(offer: Option<Sdp>) -> Media {
 }
 
 /// The engine's description under its name, and the MSRP URI that stands in it.
-fn describe(sdp: &str, is_offer: bool) -> serde_json::Value {
+pub(crate) fn describe(sdp: &str, is_offer: bool) -> serde_json::Value {
     let name = if is_offer { "offer" } else { "answer" };
     let path = sdp.lines().find_map(|line| line.strip_prefix("a=path:"));
     let uri = path.and_then(|path| path.split_ascii_whitespace().next());
     json!({ name: { "sdp": sdp }, "msrp_uri": uri })
 }
 
-fn merge(body: &mut serde_json::Value, with: serde_json::Value) {
+pub(crate) fn merge(body: &mut serde_json::Value, with: serde_json::Value) {
     if let (Some(body), serde_json::Value::Object(with)) = (body.as_object_mut(), with) {
         body.extend(with);
     }
 }
 
 /// Whether the answer shall be a bare session description: it is asked for before JSON.
-fn accepts_sdp(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_sdp(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT);
     let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or("");
     match (accept.find(SDP), accept.find(JSON)) {

@@ -58,10 +58,13 @@ impl From<ControlError> for Problem {
             ErrorCode::MalformedSdp | ErrorCode::MalformedAddress | ErrorCode::MalformedContent => {
                 (StatusCode::BAD_REQUEST, None)
             }
-            ErrorCode::NoSuchRoom | ErrorCode::NoSuchParticipant => (StatusCode::NOT_FOUND, None),
-            ErrorCode::RoomExists | ErrorCode::ParticipantExists | ErrorCode::WrongState => {
-                (StatusCode::CONFLICT, None)
+            ErrorCode::NoSuchRoom | ErrorCode::NoSuchParticipant | ErrorCode::NoSuchBridge => {
+                (StatusCode::NOT_FOUND, None)
             }
+            ErrorCode::RoomExists
+            | ErrorCode::ParticipantExists
+            | ErrorCode::BridgeExists
+            | ErrorCode::WrongState => (StatusCode::CONFLICT, None),
             ErrorCode::NotAcceptable => (StatusCode::UNPROCESSABLE_ENTITY, None),
             ErrorCode::Limit => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -79,6 +79,13 @@ impl Node {
             let answer = self.ask(method, path, content).await;
             assert_eq!(answer.status(), 201, "{path}");
         }
+        let call = json!({ "relay": "call", "offer": { "sdp": offer } }).to_string();
+        let content = Some(("application/json", call));
+        let made = self.ask("POST", "/v1/relays", content).await;
+        assert_eq!(made.status(), 201);
+        let content = Some(("application/sdp", offer.to_owned()));
+        let answered = self.ask("PUT", "/v1/relays/call/answer", content).await;
+        assert_eq!(answered.status(), 200);
     }
 }
 

@@ -348,6 +348,6 @@ fn done(reply: &Reply) -> Result<(), ControlError> {
     }
 }
 
-fn unavailable() -> ControlError {
+pub(crate) fn unavailable() -> ControlError {
     ControlError::new(ErrorCode::Unavailable, "the engine did not answer")
 }

@@ -1,6 +1,6 @@
 //! What a controller can ask of the engine.
 
-use crate::{ParticipantId, RoomId};
+use crate::{BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId};
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
 /// [`ControlError`](crate::ControlError).
@@ -130,6 +130,8 @@ pub enum Command {
         /// The participant.
         participant: ParticipantId,
     },
+    /// Does something with a bridge.
+    Bridge(BridgeCommand),
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
     /// Asks which rooms run, in the order of their ids. Answered with [`Reply::Rooms`].
@@ -183,6 +185,18 @@ pub enum Reply {
     Room(Box<RoomState>),
     /// Participants of a room.
     Participants(Vec<ParticipantState>),
+    /// What a bridge does.
+    Bridge(Box<BridgeState>),
+    /// Bridges that there are.
+    Bridges(Vec<BridgeId>),
+    /// The sums over all bridges.
+    BridgeTotals(BridgeTotals),
+}
+
+impl From<BridgeCommand> for Command {
+    fn from(command: BridgeCommand) -> Self {
+        Self::Bridge(command)
+    }
 }
 
 /// A room in a list.
@@ -323,6 +337,10 @@ pub enum Media {
 /// setup itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocalMedia {
+    /// The listener that an offer of the engine names: a configured name, or `tcp`, `tls`, `ws` or
+    /// `wss` for the first one of this kind. `None` means the first listener. An answer names one of
+    /// the kind that was offered; it is an error when the listener is of another.
+    pub listener: Option<String>,
     /// `a=accept-types`; `None` means `message/cpim`. The engine puts `message/cpim` first
     /// where it is missing.
     pub accept_types: Option<Vec<String>>,

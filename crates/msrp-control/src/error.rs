@@ -25,6 +25,10 @@ pub enum ErrorCode {
     MalformedContent,
     /// A configured bound is reached.
     Limit,
+    /// A bridge of this id is there already. The caller's fault.
+    BridgeExists,
+    /// No bridge of this id is there.
+    NoSuchBridge,
     /// The node is going down and takes no new work.
     Draining,
     /// The shard that owns the room does not answer.
@@ -33,7 +37,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::RoomExists,
         Self::NoSuchRoom,
         Self::ParticipantExists,
@@ -44,6 +48,8 @@ impl ErrorCode {
         Self::MalformedAddress,
         Self::MalformedContent,
         Self::Limit,
+        Self::BridgeExists,
+        Self::NoSuchBridge,
         Self::Draining,
         Self::Unavailable,
     ];
@@ -53,10 +59,12 @@ impl ErrorCode {
     pub fn sip_status(self) -> u16 {
         match self {
             Self::MalformedSdp | Self::MalformedAddress | Self::MalformedContent => 400,
-            Self::NoSuchRoom | Self::NoSuchParticipant => 404,
+            Self::NoSuchRoom | Self::NoSuchParticipant | Self::NoSuchBridge => 404,
             Self::NotAcceptable => 488,
             Self::Limit | Self::Draining | Self::Unavailable => 503,
-            Self::RoomExists | Self::ParticipantExists | Self::WrongState => 500,
+            Self::RoomExists | Self::ParticipantExists | Self::BridgeExists | Self::WrongState => {
+                500
+            }
         }
     }
 
@@ -74,6 +82,8 @@ impl ErrorCode {
             Self::MalformedAddress => "malformed_address",
             Self::MalformedContent => "malformed_content",
             Self::Limit => "limit",
+            Self::BridgeExists => "bridge_exists",
+            Self::NoSuchBridge => "no_such_bridge",
             Self::Draining => "draining",
             Self::Unavailable => "unavailable",
         }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::{ParticipantId, RoomId};
+use crate::{BridgeEvent, ParticipantId, RoomId};
 
-/// Something that happened in the engine. Events of one room come in order.
+/// Something that happened in the engine. Events of one room, and of one bridge, come in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A controller made the room.
@@ -87,13 +87,16 @@ pub enum Event {
         /// Why the room ended.
         reason: EndReason,
     },
+    /// Something happened to a bridge.
+    Bridge(BridgeEvent),
 }
 
 impl Event {
-    /// The room in which it happened.
+    /// The room in which it happened; `None` when it happened to a bridge.
     #[must_use]
-    pub fn room(&self) -> &RoomId {
+    pub fn room(&self) -> Option<&RoomId> {
         match self {
+            Self::Bridge(_) => None,
             Self::RoomStarted { room }
             | Self::RoomClosed { room }
             | Self::ParticipantJoined { room, .. }
@@ -103,7 +106,7 @@ impl Event {
             | Self::ParticipantLost { room, .. }
             | Self::ParticipantTooLate { room, .. }
             | Self::NicknameChanged { room, .. }
-            | Self::RoomLost { room, .. } => room,
+            | Self::RoomLost { room, .. } => Some(room),
         }
     }
 }
@@ -129,6 +132,10 @@ pub enum EndReason {
     /// on another connection (506), or octets did not come through to it. A new session needs new
     /// URIs, so it needs the signalling.
     SessionOver,
+    /// Nobody answered the offer of a bridge within the limit.
+    Unanswered,
+    /// Nothing came from either side of a bridge within the limit.
+    Idle,
     /// The shard that served the session failed.
     ShardFailed,
     /// The node went down.
@@ -137,7 +144,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Removed,
         Self::RoomClosed,
         Self::ConnectionLost,
@@ -146,6 +153,8 @@ impl EndReason {
         Self::Stalled,
         Self::ProtocolError,
         Self::SessionOver,
+        Self::Unanswered,
+        Self::Idle,
         Self::ShardFailed,
         Self::Shutdown,
     ];
@@ -162,6 +171,8 @@ impl EndReason {
             Self::Stalled => "stalled",
             Self::ProtocolError => "protocol_error",
             Self::SessionOver => "session_over",
+            Self::Unanswered => "unanswered",
+            Self::Idle => "idle",
             Self::ShardFailed => "shard_failed",
             Self::Shutdown => "shutdown",
         }

@@ -1,4 +1,4 @@
-//! Caller-chosen names of rooms and participants.
+//! Caller-chosen names of rooms, participants and bridges.
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +88,11 @@ id! {
 id! {
     /// Names a participant inside its room. Chosen by the controller.
     ParticipantId
+}
+
+id! {
+    /// Names a bridge of this node. Chosen by the controller, unique among the bridges.
+    BridgeId
 }
 
 /// The longest name, in octets.

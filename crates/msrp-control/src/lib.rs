@@ -5,6 +5,7 @@
 //! exists here first; nothing reaches around it.
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod client;
 mod command;
 mod error;
@@ -12,6 +13,10 @@ mod event;
 mod id;
 pub mod metrics;
 
+pub use bridge::{
+    BridgeCommand, BridgeConfig, BridgeEvent, BridgeLeg, BridgeLegState, BridgeState, BridgeTotals,
+    LegLink, Side,
+};
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
     Addressing, Command, Delivery, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus,
@@ -20,4 +25,4 @@ pub use command::{
 };
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
-pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
+pub use id::{BridgeId, ID_OCTETS_MAX, IdError, ParticipantId, RoomId};

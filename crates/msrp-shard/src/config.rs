@@ -122,6 +122,13 @@ pub struct EngineLimits {
     pub rooms_max: usize,
     /// Participants of a room from which on the connections of new ones go to all shards in turn.
     pub spread_participants_min: usize,
+    /// Most bridges. One more is refused.
+    pub bridges_max: usize,
+    /// How long the first offer of a bridge may wait for its answer, in nanoseconds. The bridge ends then.
+    pub bridge_unanswered_ns: u64,
+    /// How long neither side of a bridge may be heard, in nanoseconds; it ends then, at most a quarter of
+    /// this time later.
+    pub bridge_idle_ns: u64,
     /// Most participants of one room. One more is refused.
     pub participants_per_room_max: usize,
 }
@@ -136,6 +143,9 @@ impl Default for EngineLimits {
             final_report_ns: msrp_switch::limits::FINAL_REPORT_NS,
             rooms_max: 100_000,
             spread_participants_min: crate::limits::SPREAD_PARTICIPANTS_MIN,
+            bridges_max: 100_000,
+            bridge_unanswered_ns: 300_000_000_000,
+            bridge_idle_ns: 86_400_000_000_000,
             participants_per_room_max: 10_000,
         }
     }

@@ -4,6 +4,7 @@
 //! the room. Rooms are spread over the shards in turn. The registry of rooms is the only state
 //! that shards share, and only controllers touch it.
 
+mod bridges;
 mod chat_functions;
 mod delivering;
 mod description;
@@ -41,6 +42,7 @@ use crate::metrics::{self, Counters};
 use crate::relay::RelayOptions;
 use crate::shard::Environment;
 
+pub(crate) use bridges::{Bridges, no_such_bridge};
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
@@ -101,6 +103,7 @@ pub struct ShardEngine {
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
     rooms: Arc<Rooms>,
+    bridges: Arc<Bridges>,
     next_shard: AtomicUsize,
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
@@ -149,6 +152,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
     }
     let hub = Arc::new(Hub::default());
     let rooms = Arc::new(Rooms::new());
+    let bridges = Arc::new(Bridges::default());
     let clock = Instant::now();
     let peers = Arc::new(OnceLock::new());
     let epochs = Arc::new(Epochs::new(shards_count));
@@ -163,6 +167,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
         threads: Mutex::default(),
         hub,
         rooms,
+        bridges,
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
@@ -180,6 +185,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
             epochs: Arc::clone(&epochs),
             hub: Arc::clone(&engine.hub),
             rooms: Arc::clone(&engine.rooms),
+            bridges: Arc::clone(&engine.bridges),
             counters: Arc::default(),
             is_stopping: Arc::clone(&engine.is_stopping),
             limits: config.limits.clone(),
@@ -421,6 +427,7 @@ impl ShardEngine {
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
+            ShardMessage::Bridge(bridge) => Err((bridge.reply, error)),
             ShardMessage::Connection { .. }
             | ShardMessage::Crossing(_)
             | ShardMessage::Resolved { .. }
@@ -599,6 +606,7 @@ impl ShardEngine {
                     reply,
                 })
             }
+            Command::Bridge(command) => self.bridge(command, reply),
             Command::Status => {
                 let _ = reply.send(Ok(Reply::Status(self.status())));
                 Ok(())

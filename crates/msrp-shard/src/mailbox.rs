@@ -4,12 +4,12 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
+use msrp_control::{BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
-use msrp_wire::{MsrpPathBuf, StatusCode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, StatusCode};
 use ring_io::Waker;
 
 use crate::crossing::Crossing;
@@ -89,6 +89,8 @@ pub(crate) enum ShardMessage {
         /// The time of its DateTime.
         reply: ReplySender,
     },
+    /// Something about a bridge.
+    Bridge(Box<BridgeMessage>),
     /// A connection whose first request names a session of this shard, with all its octets so far.
     Connection {
         stream: OwnedFd,
@@ -120,6 +122,28 @@ pub(crate) enum Described {
     Participant(ParticipantId),
     /// So many participants behind this one, by id.
     Participants(Option<ParticipantId>, usize),
+}
+
+/// What a shard is to do with a bridge.
+pub(crate) struct BridgeMessage {
+    pub(crate) bridge: BridgeId,
+    pub(crate) what: BridgeTask,
+    pub(crate) reply: ReplySender,
+}
+
+/// See [`BridgeMessage`]. Pairs are in the order of [`Side::BOTH`](msrp_control::Side::BOTH).
+pub(crate) enum BridgeTask {
+    /// Make it. Its sides are reached at these URIs of ours; the text is the controller's.
+    Create([MsrpUriBuf; 2], String),
+    /// Both sides are known, or known anew, with our URIs towards them; that towards a side that has moved
+    /// may be a new one. The text is the controller's.
+    Connect(Box<[(PeerMedia, MsrpUriBuf); 2]>, String),
+    /// The answer refused the session: end it. The text is the controller's.
+    Refuse(String),
+    /// End it.
+    Delete,
+    /// Say what it does.
+    Describe,
 }
 
 /// A session to be.

@@ -40,6 +40,8 @@ cells! {
     LayerFrame => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "frame";
     LayerMessageTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "message_too_long";
     Participants => "msrp_participants", "Participants in all rooms.", Gauge;
+    Bridges => "msrp_bridges", "Bridges of two sessions that are there.", Gauge;
+    BridgesStarted => "msrp_bridges_started_total", "Bridges of two sessions that were made.", Counter;
     SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
     RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
     RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
@@ -96,6 +98,8 @@ cells! {
     EndStalled => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "stalled";
     EndProtocolError => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "protocol_error";
     EndSessionOver => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "session_over";
+    EndUnanswered => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "unanswered";
+    EndIdle => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "idle";
     EndShardFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shard_failed";
     EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
     RelayUris => "msrp_relay_uris", "URIs that the relay has given to clients and other relays and that are valid.", Gauge;
@@ -205,8 +209,10 @@ impl Counters {
         let open = self.get(Cell::CopiesOpened).saturating_sub(settled);
         self.add(Cell::CopiesFailed, open);
         self.add(Cell::EndShardFailed, self.get(Cell::Participants));
+        self.add(Cell::EndShardFailed, self.get(Cell::Bridges) * 2);
         for gauge in [
             Cell::Participants,
+            Cell::Bridges,
             Cell::Connections,
             Cell::ReceiveSlotsInUse,
         ] {
@@ -228,6 +234,8 @@ impl Counters {
             EndReason::Stalled => Cell::EndStalled,
             EndReason::ProtocolError => Cell::EndProtocolError,
             EndReason::SessionOver => Cell::EndSessionOver,
+            EndReason::Unanswered => Cell::EndUnanswered,
+            EndReason::Idle => Cell::EndIdle,
             EndReason::ShardFailed => Cell::EndShardFailed,
             EndReason::Shutdown => Cell::EndShutdown,
         });

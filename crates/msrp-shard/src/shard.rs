@@ -13,6 +13,7 @@
 
 mod backlog;
 mod binding;
+mod bridges;
 mod commands;
 mod connection;
 mod crossings;
@@ -45,7 +46,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use msrp_control::{ParticipantId, RoomId};
+use msrp_control::{BridgeId, ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
 use msrp_transport::Door;
@@ -55,11 +56,12 @@ use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
-use crate::engine::{Hub, RelayDoor, Rooms};
+use crate::engine::{Bridges, Hub, RelayDoor, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
 
+use bridges::RunningBridge;
 use connection::{Connections, Decoders};
 use crossings::Crossings;
 use delivering::Awaited;
@@ -81,6 +83,8 @@ pub(crate) struct Environment {
     pub(crate) hub: Arc<Hub>,
     /// The registry of rooms; the shard takes out what it has ended.
     pub(crate) rooms: Arc<Rooms>,
+    /// The registry of bridges, as that of rooms.
+    pub(crate) bridges: Arc<Bridges>,
     pub(crate) counters: Arc<Counters>,
     /// The node goes down: a shard that fails is not started again.
     pub(crate) is_stopping: Arc<AtomicBool>,
@@ -105,6 +109,7 @@ pub(crate) struct Shard<I: Io> {
     connections: Connections,
     decoders: Decoders,
     rooms: HashMap<RoomId, RunningRoom>,
+    bridges: HashMap<BridgeId, RunningBridge>,
     timers: Timers,
     crossings: Crossings,
     /// The relay, on the shard that it runs on.
@@ -180,6 +185,7 @@ impl<I: Io> Shard<I> {
             connections: Connections::default(),
             decoders: Decoders::default(),
             rooms: HashMap::new(),
+            bridges: HashMap::new(),
             timers: Timers::default(),
             done: Vec::new(),
             dirty: Vec::new(),
@@ -293,7 +299,10 @@ impl<I: Io> Shard<I> {
         counters.set_total(Cell::FinalReportsSent, sums.final_reports_sent);
         counters.set_total(Cell::FinalReportsSkipped, sums.final_reports_skipped);
         counters.set(Cell::Connections, self.connections.count() as u64);
-        counters.set(Cell::Participants, self.sessions.count() as u64);
+        let in_bridges = self.bridges.len().saturating_mul(2);
+        let participants = self.sessions.count().saturating_sub(in_bridges);
+        counters.set(Cell::Participants, participants as u64);
+        counters.set(Cell::Bridges, self.bridges.len() as u64);
         let pool = self.io.pool();
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
         counters.set_total(Cell::ReceivePauses, pool.pauses);

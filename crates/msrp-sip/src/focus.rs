@@ -263,7 +263,8 @@ impl Focus {
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantBound { .. }
-            | Event::ParticipantTooLate { .. } => {}
+            | Event::ParticipantTooLate { .. }
+            | Event::Bridge(_) => {}
             // Its own removals and closings concern nobody whom it still knows.
             Event::ParticipantRemoved { room, participant } => {
                 self.with(now, room, |c, env| {

@@ -172,6 +172,12 @@ pub struct Limits {
     pub stall_s: u32,
     /// Longest wait for the legs of a final report, seconds.
     pub final_report_s: u32,
+    /// Most bridges of two sessions.
+    pub bridges_max: u32,
+    /// Longest wait of a bridge for its first answer, seconds.
+    pub bridge_unanswered_s: u32,
+    /// Longest time in which neither side of a bridge is heard, seconds.
+    pub bridge_idle_s: u32,
 }
 
 /// The admin HTTP server.
@@ -318,6 +324,9 @@ impl Default for Limits {
             unbound_s: 30,
             stall_s: 30,
             final_report_s: 30,
+            bridges_max: 100_000,
+            bridge_unanswered_s: 300,
+            bridge_idle_s: 86_400,
         }
     }
 }

@@ -304,6 +304,9 @@ fn engine_limits(limits: &Limits) -> EngineLimits {
         unbound_ns: nanoseconds(limits.unbound_s),
         stall_ns: nanoseconds(limits.stall_s),
         final_report_ns: nanoseconds(limits.final_report_s),
+        bridges_max: usize::try_from(limits.bridges_max).unwrap_or(usize::MAX),
+        bridge_unanswered_ns: nanoseconds(limits.bridge_unanswered_s),
+        bridge_idle_ns: nanoseconds(limits.bridge_idle_s),
         ..EngineLimits::default()
     }
 }

@@ -35,7 +35,8 @@ pub(super) struct Filter {
 impl Filter {
     fn takes(&self, entry: &Entry) -> bool {
         let takes_type = |types: &Vec<_>| types.contains(&entry.kind);
-        let takes_room = |rooms: &Vec<_>| rooms.contains(&entry.room);
+        let takes_room =
+            |rooms: &Vec<_>| entry.room.as_ref().is_some_and(|room| rooms.contains(room));
         self.types.as_ref().is_none_or(takes_type) && self.rooms.as_ref().is_none_or(takes_room)
     }
 }
@@ -208,11 +209,15 @@ mod tests {
     struct Silent(std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>);
 
     impl Engine for Silent {
-        fn submit(&self, _: Command, reply: ReplySender) {
-            if let Some(act) = self.0.get() {
+        fn submit(&self, command: Command, reply: ReplySender) {
+            let is_first = !matches!(command, Command::Bridge(_));
+            if let Some(act) = self.0.get().filter(|_| is_first) {
                 act();
             }
-            let _ = reply.send(Ok(msrp_control::Reply::Rooms(Vec::new())));
+            let _ = reply.send(Ok(match command {
+                Command::Bridge(_) => msrp_control::Reply::Bridges(Vec::new()),
+                _ => msrp_control::Reply::Rooms(Vec::new()),
+            }));
         }
 
         fn subscribe(&self) -> EventStream {

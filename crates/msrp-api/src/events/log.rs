@@ -40,7 +40,8 @@ impl fmt::Display for Cursor {
 pub(crate) struct Entry {
     pub(crate) cursor: Cursor,
     pub(crate) kind: &'static str,
-    pub(crate) room: RoomId,
+    /// Absent when it is about something else than a room.
+    pub(crate) room: Option<RoomId>,
     pub(crate) json: String,
 }
 
@@ -93,7 +94,12 @@ impl EventLog {
     }
 
     /// Takes one event.
-    pub(crate) fn push(&self, kind: &'static str, room: RoomId, mut document: Value) {
+    pub(crate) fn push(
+        &self,
+        kind: &'static str,
+        room: impl Into<Option<RoomId>>,
+        mut document: Value,
+    ) {
         let mut ring = self.lock();
         let cursor = Cursor {
             run: self.run,
@@ -104,7 +110,7 @@ impl EventLog {
         let entry = Entry {
             cursor,
             kind,
-            room,
+            room: room.into(),
             json: document.to_string(),
         };
         ring.next += 1;

@@ -1,4 +1,4 @@
-//! The state of the rooms, told in parts.
+//! The state of the rooms and of the relays, told in parts.
 
 use msrp_control::{Client, RoomId};
 use serde_json::json;
@@ -7,10 +7,11 @@ use super::consumer::Ended;
 use crate::limits::PAGE_MAX;
 use crate::page::cut;
 use crate::participant::ParticipantBody;
+use crate::relay::RelayBody;
 use crate::room::RoomBody;
 
 /// Tells each room with its participants, in parts of at most a page. A room that ends meanwhile is
-/// left out, or breaks off: the events behind tell of its end.
+/// left out, or breaks off: the events behind tell of its end. Relays follow, unless rooms are chosen.
 pub(super) async fn tell<F: Future<Output = Result<(), Ended>>>(
     client: &Client,
     wanted: Option<&[RoomId]>,
@@ -30,6 +31,28 @@ pub(super) async fn tell<F: Future<Output = Result<(), Ended>>>(
         }
         match rooms.last() {
             Some(last) if rooms.len() == PAGE_MAX => after = Some(last.room.clone()),
+            _ => break,
+        }
+    }
+    tell_relays(client, &tell).await
+}
+
+async fn tell_relays<F: Future<Output = Result<(), Ended>>>(
+    client: &Client,
+    tell: &impl Fn(String) -> F,
+) -> Result<(), Ended> {
+    let mut after = None;
+    loop {
+        let relays = client.bridges(after, PAGE_MAX).await.map_err(|_| Ended)?;
+        for relay in &relays {
+            if let Ok(state) = client.bridge(relay.clone()).await {
+                let state = RelayBody::new(relay, &state);
+                let part = json!({ "type": "snapshot", "relay": relay.as_str(), "state": state });
+                tell(part.to_string()).await?;
+            }
+        }
+        match relays.last() {
+            Some(last) if relays.len() == PAGE_MAX => after = Some(last.clone()),
             _ => return Ok(()),
         }
     }

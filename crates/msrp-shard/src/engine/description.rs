@@ -8,7 +8,8 @@ use msrp_control::{
     RoomId,
 };
 use msrp_sdp::{
-    Description, Local, MediaTransport, MessageMedia, Protocol, SdpError, Setup, offerer_connects,
+    Anchor, Description, Local, MediaTransport, MessageMedia, Protocol, SdpError, Setup,
+    offerer_connects,
 };
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_transport::{CertificateStore, Connector, Fingerprint};
@@ -28,12 +29,16 @@ pub(super) struct Advertised {
 }
 
 /// One of them.
-struct Address {
+pub(super) struct Address {
+    /// Its place among all.
+    pub(super) index: usize,
+    name: String,
+    kind_name: &'static str,
     host: String,
     port: u16,
     /// The address that is really bound; the engine never connects to itself.
     bound: SocketAddr,
-    kind: MediaTransport,
+    pub(super) kind: MediaTransport,
     certificate: Option<Arc<CertificateStore>>,
     /// What connections of ours are begun with where this listener is over TLS.
     connector: Option<Connector>,
@@ -57,13 +62,16 @@ impl Advertised {
         bound: &[(String, SocketAddr)],
         certificates: &[Option<Kept>],
     ) -> Self {
-        let address = |((listener, (_, bound)), kept): (
-            (&ListenerConfig, &(String, SocketAddr)),
-            &Option<Kept>,
+        let address = |(index, ((listener, (_, bound)), kept)): (
+            usize,
+            ((&ListenerConfig, &(String, SocketAddr)), &Option<Kept>),
         )| {
             let own = || (bound.ip().to_string(), 0);
             let (host, port) = listener.advertise.clone().unwrap_or_else(own);
             Address {
+                index,
+                name: listener.name.clone(),
+                kind_name: listener.transport.as_str(),
                 host,
                 port: if port == 0 { bound.port() } else { port },
                 bound: *bound,
@@ -77,27 +85,77 @@ impl Advertised {
                 .iter()
                 .zip(bound)
                 .zip(certificates)
+                .enumerate()
                 .map(address)
                 .collect(),
         }
     }
 
-    /// The listener for a peer that is reached in this way.
+    /// The listener for a peer that is reached in this way: one of its address family where there is one.
     fn for_peer(&self, media: &MessageMedia) -> Result<&Address, ControlError> {
         let kind = MediaTransport::of(media);
-        let fitting = self.addresses.iter().find(|address| address.kind == kind);
-        fitting.ok_or_else(|| {
+        let is_v6 = |host: &str| host.parse::<IpAddr>().ok().map(|ip| ip.is_ipv6());
+        let family = is_v6(&media.connect_address(false).0);
+        let mut fitting = self.addresses.iter().filter(|own| own.kind == kind);
+        let nearest = fitting
+            .clone()
+            .find(|own| family.is_some() && is_v6(&own.host) == family);
+        nearest.or_else(|| fitting.next()).ok_or_else(|| {
             let detail =
                 format!("the participant is reached over {kind}, and no listener serves that");
             ControlError::new(ErrorCode::NotAcceptable, detail)
         })
     }
 
-    /// The listener for a peer of which nothing is known.
-    fn default(&self) -> Result<&Address, ControlError> {
-        self.addresses.first().ok_or_else(|| {
+    /// The listener at this place.
+    pub(super) fn at(&self, index: usize) -> Result<&Address, ControlError> {
+        self.addresses.get(index).ok_or_else(|| {
             ControlError::new(ErrorCode::Unavailable, "no MSRP listener is configured")
         })
+    }
+
+    /// The first listener of a kind.
+    pub(super) fn of_kind(&self, kind: MediaTransport) -> Option<&Address> {
+        self.addresses.iter().find(|own| own.kind == kind)
+    }
+
+    /// The listener that a controller chose by its name or its kind; the first one when it chose none.
+    pub(super) fn chosen(&self, listener: Option<&str>) -> Result<&Address, ControlError> {
+        let Some(wanted) = listener else {
+            return self.at(0);
+        };
+        let by_name = self.addresses.iter().find(|own| own.name == wanted);
+        let by_kind = || self.addresses.iter().find(|own| own.kind_name == wanted);
+        by_name.or_else(by_kind).ok_or_else(|| {
+            let detail = format!(
+                "no listener is named {wanted} or of that kind; there are {}",
+                self.names()
+            );
+            ControlError::new(ErrorCode::NotAcceptable, detail)
+        })
+    }
+
+    fn names(&self) -> String {
+        let names = self.addresses.iter().map(|own| own.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The listener for a peer whose offer is this: the one that the controller chose, if it fits.
+    pub(super) fn chosen_for_peer(
+        &self,
+        listener: Option<&str>,
+        media: &MessageMedia,
+    ) -> Result<&Address, ControlError> {
+        if listener.is_none() {
+            return self.for_peer(media);
+        }
+        let chosen = self.chosen(listener)?;
+        let kind = MediaTransport::of(media);
+        if chosen.kind == kind {
+            return Ok(chosen);
+        }
+        let detail = format!("the participant is reached over {kind}, and the listener is not");
+        Err(ControlError::new(ErrorCode::NotAcceptable, detail))
     }
 
     /// Makes the session of a new participant, with our description of it.
@@ -136,16 +194,17 @@ impl Advertised {
         };
         let (local, peer, sdp) = match &request.media {
             Media::MakeOffer => {
-                let local = describe(self.default()?)?;
+                let local = describe(self.chosen(request.local.listener.as_deref())?)?;
                 let offer = local.offer();
                 (local, None, offer)
             }
             Media::Offer(offer) => {
                 let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
                 let media = description.message_media().map_err(|e| sdp_error(&e))?;
-                let local = describe(self.for_peer(&media)?)?;
+                let chosen = request.local.listener.as_deref();
+                let local = describe(self.chosen_for_peer(chosen, &media)?)?;
                 let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
-                let peer = self.peer(&media, is_ours)?;
+                let peer = self.peer(&media, Reach::by_path(is_ours))?;
                 if let Some(Err(error)) = &peer.connect {
                     return Err(error.clone());
                 }
@@ -179,13 +238,14 @@ impl Advertised {
             Ok::<_, ControlError>(local)
         };
         let (local, offer) = match media {
-            Media::MakeOffer => (describe(self.default()?)?, None),
+            Media::MakeOffer => (describe(self.chosen(wanted.listener.as_deref())?)?, None),
             Media::Offer(offer) => {
                 let description = Description::parse(offer).map_err(|e| sdp_error(&e))?;
                 let media = description.message_media().map_err(|e| sdp_error(&e))?;
-                let local = describe(self.for_peer(&media)?)?;
+                let chosen = wanted.listener.as_deref();
+                let local = describe(self.chosen_for_peer(chosen, &media)?)?;
                 let is_ours = local.setup_for_answer(media.setup) == Setup::Active;
-                let peer = self.peer(&media, is_ours)?;
+                let peer = self.peer(&media, Reach::by_path(is_ours))?;
                 let offer = OfferedAgain {
                     description,
                     media,
@@ -201,10 +261,14 @@ impl Advertised {
     pub(super) fn read_answer(&self, sdp: &str) -> Result<PeerMedia, ControlError> {
         let description = Description::parse(sdp).map_err(|e| sdp_error(&e))?;
         let media = description.message_media().map_err(|e| sdp_error(&e))?;
-        self.peer(&media, offerer_connects(media.setup))
+        self.peer(&media, Reach::by_path(offerer_connects(media.setup)))
     }
 
-    fn peer(&self, media: &MessageMedia, connects: bool) -> Result<PeerMedia, ControlError> {
+    pub(super) fn peer(
+        &self,
+        media: &MessageMedia,
+        reach: Reach,
+    ) -> Result<PeerMedia, ControlError> {
         let path = MsrpPathBuf::join(media.path.iter().map(MsrpUriBuf::as_uri));
         let path = path.map_err(|_| malformed("the path attribute holds no MSRP URI"))?;
         let acceptance = Acceptance::new(
@@ -213,7 +277,11 @@ impl Advertised {
             media.max_size,
         );
         let acceptance = acceptance.map_err(|_| malformed("accept-types holds no media type"))?;
-        let connect = connects.then(|| self.destination(media));
+        let connect = match reach {
+            Reach::Waits => None,
+            Reach::Path => Some(self.destination(media, false)),
+            Reach::ConnectionLine => Some(self.destination(media, true)),
+        };
         Ok(PeerMedia {
             path,
             acceptance: acceptance.with_private_messages(media.supports_private_messages()),
@@ -227,8 +295,12 @@ impl Advertised {
 
     /// Where to connect to, over what the peer asks for. TLS says its first words here, on the caller's
     /// thread.
-    fn destination(&self, media: &MessageMedia) -> Result<Destination, ControlError> {
-        let address = self.connect_address(media)?;
+    fn destination(
+        &self,
+        media: &MessageMedia,
+        by_connection_line: bool,
+    ) -> Result<Destination, ControlError> {
+        let address = self.connect_address(media, by_connection_line)?;
         let listener = self.for_peer(media)?;
         let layer = match &listener.connector {
             Some(connector) => {
@@ -243,13 +315,17 @@ impl Advertised {
     }
 
     /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
-    fn connect_address(&self, media: &MessageMedia) -> Result<SocketAddr, ControlError> {
+    fn connect_address(
+        &self,
+        media: &MessageMedia,
+        by_connection_line: bool,
+    ) -> Result<SocketAddr, ControlError> {
         if MediaTransport::of(media).is_websocket() {
             let detail = "the participant would have to be connected to over WebSocket; it has to \
                 connect itself (a=setup:active)";
             return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
         }
-        let (host, port) = media.connect_address(false);
+        let (host, port) = media.connect_address(by_connection_line);
         let ip: IpAddr = host.parse().map_err(|_| {
             let detail = "the path names a host to connect to; an address literal is needed";
             ControlError::new(ErrorCode::NotAcceptable, detail)
@@ -274,21 +350,7 @@ impl Address {
         wanted: &LocalMedia,
         message_octets_max: u64,
     ) -> Result<Local, ControlError> {
-        let bits = random_bits()?;
-        let session_id = homes.session_id(bits);
-        let host = match self.host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(ip)) => Host::V4(ip),
-            Ok(IpAddr::V6(ip)) => Host::V6(ip),
-            Err(_) => Host::Name(&self.host),
-        };
-        let (scheme, transport) = self.kind.uri_parts();
-        let own = MsrpUriBuf::compose(scheme, host, Some(self.port), Some(&session_id), transport)
-            .map_err(|_| {
-                ControlError::new(
-                    ErrorCode::Unavailable,
-                    "the advertised host is not a host name",
-                )
-            })?;
+        let own = self.uri(homes)?;
         // The o= line identifies the description; it must not tell anything of the session id.
         let origin = random_bits()? >> 66;
         let address = (self.host.clone(), self.port);
@@ -311,6 +373,59 @@ impl Address {
                 .push(("fingerprint".to_owned(), Some(value)));
         }
         Ok(local)
+    }
+
+    /// A URI of ours for one session.
+    pub(super) fn uri(&self, homes: Homes) -> Result<MsrpUriBuf, ControlError> {
+        let session_id = homes.session_id(random_bits()?);
+        let host = match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) => Host::V4(ip),
+            Ok(IpAddr::V6(ip)) => Host::V6(ip),
+            Err(_) => Host::Name(&self.host),
+        };
+        let (scheme, transport) = self.kind.uri_parts();
+        MsrpUriBuf::compose(scheme, host, Some(self.port), Some(&session_id), transport).map_err(
+            |_| {
+                ControlError::new(
+                    ErrorCode::Unavailable,
+                    "the advertised host is not a host name",
+                )
+            },
+        )
+    }
+
+    /// Us in the MSRP section of a description that passes through.
+    pub(super) fn anchor(&self, path: MsrpUriBuf, setup: Setup, cema: bool) -> Anchor {
+        let certificate = self.certificate.as_ref();
+        Anchor {
+            path,
+            protocol: if self.kind.is_secure() {
+                Protocol::TcpTlsMsrp
+            } else {
+                Protocol::TcpMsrp
+            },
+            setup,
+            cema,
+            fingerprint: certificate.map(|store| store.current().fingerprint()),
+            replaces_origin: false,
+        }
+    }
+}
+
+/// Who opens the connection to a peer, and where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The peer does.
+    Waits,
+    /// We do, to the first URI of its path.
+    Path,
+    /// We do, to the address in its `c=` and `m=` lines (RFC 6714).
+    ConnectionLine,
+}
+
+impl Reach {
+    fn by_path(is_ours: bool) -> Self {
+        if is_ours { Self::Path } else { Self::Waits }
     }
 }
 
@@ -385,7 +500,7 @@ fn random_bits() -> Result<u128, ControlError> {
     Ok(u128::from_ne_bytes(octets))
 }
 
-fn sdp_error(error: &SdpError) -> ControlError {
+pub(super) fn sdp_error(error: &SdpError) -> ControlError {
     let code = if error.is_malformed() {
         ErrorCode::MalformedSdp
     } else {

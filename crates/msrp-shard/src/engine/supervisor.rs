@@ -122,6 +122,7 @@ impl Supervisor {
                 peer.bell.ring();
             }
             report_lost(index, &environment.rooms, &environment.hub);
+            environment.bridges.report_lost(index, &environment.hub);
             let mut served = started.elapsed();
             shard = loop {
                 if !self.wait(served) {

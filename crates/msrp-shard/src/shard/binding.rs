@@ -165,10 +165,14 @@ impl<I: Io> Shard<I> {
             return false;
         };
         self.environment.counters.count(Cell::SessionsBound);
-        let (room, participant) = (session.room.clone(), session.participant.clone());
-        self.environment
-            .hub
-            .publish(&Event::ParticipantBound { room, participant });
+        if session.is_bridged {
+            self.bridge_bound(conn, leg);
+        } else {
+            let (room, participant) = (session.room.clone(), session.participant.clone());
+            self.environment
+                .hub
+                .publish(&Event::ParticipantBound { room, participant });
+        }
         self.send_early(now, conn, leg, *early);
         self.join_when_ready(now, leg);
         true

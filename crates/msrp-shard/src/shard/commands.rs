@@ -83,6 +83,7 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
+            ShardMessage::Bridge(message) => self.handle_bridge(now, *message),
             ShardMessage::Connection {
                 stream,
                 layer,
@@ -271,26 +272,17 @@ impl<I: Io> Shard<I> {
     /// Ends a session: its leg leaves, its connection closes when it carries no other session,
     /// and the controllers are told unless they asked for it.
     pub(super) fn end_session(&mut self, now: Timestamp, leg: LegKey, reason: EndReason) {
-        let Some(session) = self.sessions.remove(leg) else {
+        if self.sessions.get(leg).is_some_and(|s| s.is_bridged) {
+            return self.end_bridge_with(now, leg, reason);
+        }
+        let Some(session) = self.take_session(now, leg, reason) else {
             return;
         };
-        if let Some(timer) = session.binding {
-            self.timers.cancel(timer);
-        }
-        self.switch.leave(leg);
-        self.carry_out(now);
-        self.environment.counters.count_end(reason);
         let (room, participant) = (&session.room, &session.participant);
-        tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");
         if let Some(running) = self.rooms.get_mut(room) {
             running.participants.remove(participant);
             self.count_sessions(room);
         }
-        if let Some(conn) = session.connection() {
-            self.leave_connection(conn, leg);
-        }
-        // Whoever came early hears that there is no such session.
-        self.read_early_bird(now, session.early_bird, leg);
         if !matches!(
             reason,
             EndReason::Removed | EndReason::RoomClosed | EndReason::Shutdown
@@ -301,6 +293,30 @@ impl<I: Io> Shard<I> {
                 reason,
             });
         }
+    }
+
+    /// Takes a session out: its leg leaves, and its connection is left.
+    pub(super) fn take_session(
+        &mut self,
+        now: Timestamp,
+        leg: LegKey,
+        reason: EndReason,
+    ) -> Option<Box<Session>> {
+        let session = self.sessions.remove(leg)?;
+        if let Some(timer) = session.binding {
+            self.timers.cancel(timer);
+        }
+        self.switch.leave(leg);
+        self.carry_out(now);
+        self.environment.counters.count_end(reason);
+        let (room, participant) = (&session.room, &session.participant);
+        tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");
+        if let Some(conn) = session.connection() {
+            self.leave_connection(conn, leg);
+        }
+        // Whoever came early hears that there is no such session.
+        self.read_early_bird(now, session.early_bird, leg);
+        Some(session)
     }
 
     /// Tells the controllers' threads how large a room is: where they place sessions depends on it.
@@ -317,6 +333,7 @@ impl<I: Io> Shard<I> {
         for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
             let _ = self.close_room(now, &room);
         }
+        self.end_bridges(now);
         self.flush(now);
         for conn in self.connections.keys() {
             self.io.shutdown(conn);

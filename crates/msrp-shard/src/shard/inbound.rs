@@ -345,7 +345,8 @@ impl<I: Io> Shard<I> {
         }
         let (range, code) = (head.byte_range, status.code);
         self.switch.handle_report(leg, message_id, range, code);
-        let is_failure = !code.is_success();
+        // What a side of a bridge reports is for the other side.
+        let is_failure = !code.is_success() && !self.switch.is_bridged(leg);
         if is_failure && RecipientError::of_report(code, range) == RecipientError::SessionOver {
             self.carry_out(now);
             self.end_session(now, leg, EndReason::SessionOver);

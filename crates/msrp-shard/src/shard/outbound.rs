@@ -480,6 +480,7 @@ impl<I: Io> Shard<I> {
                 Timer::Unbound(leg) => self.end_unbound(now, leg),
                 Timer::Look(conn) => self.check_pace(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
+                Timer::Bridge(leg) => self.look_at_bridge(now, leg),
                 Timer::Linger(conn) => self.close(conn),
             }
         }

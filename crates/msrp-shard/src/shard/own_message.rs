@@ -70,6 +70,9 @@ impl<I: Io> Shard<I> {
                 continue;
             };
             let missed = std::mem::take(&mut session.missed);
+            if session.is_bridged {
+                continue;
+            }
             let room = self.rooms.get(&session.room).map(|room| room.key);
             let content_type = ContentTypeBuf::parse("text/plain");
             if missed > 0

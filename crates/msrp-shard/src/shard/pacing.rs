@@ -49,6 +49,9 @@ pub(super) struct Pace {
     pub(super) waited_by: WaitedBy,
     /// Somebody on it missed something and was not told.
     pub(super) has_missed: bool,
+    /// Whether it carries one side of a bridge: who sends to it waits for it until the stall time, since nobody
+    /// else waits meanwhile.
+    pub(super) is_bridged: bool,
     /// Kept while it is looked at from time to time.
     watch: Option<Box<Watch>>,
 }
@@ -70,6 +73,7 @@ impl Default for Pace {
         Self {
             waited_by: WaitedBy::All,
             has_missed: false,
+            is_bridged: false,
             watch: None,
         }
     }
@@ -273,7 +277,9 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if std::mem::replace(&mut connection.pace.waited_by, waited_by) == waited_by {
+        if connection.pace.is_bridged
+            || std::mem::replace(&mut connection.pace.waited_by, waited_by) == waited_by
+        {
             return;
         }
         for route in connection.routes.iter() {

@@ -20,6 +20,9 @@ use crate::limits::EARLY_OCTETS_MAX;
 pub(super) struct Session {
     pub(super) room: RoomId,
     pub(super) participant: ParticipantId,
+    /// Whether it is one side of a bridge. `room` then has the id of the bridge, and `participant` the name
+    /// of the side.
+    pub(super) is_bridged: bool,
     /// Our URI. Its session-id is a secret between us and the participant.
     pub(super) own: MsrpUriBuf,
     /// What the participant's certificate has to be over TLS, when it has said so.
@@ -119,6 +122,7 @@ impl Session {
         Self {
             room,
             participant,
+            is_bridged: false,
             origin: Origin {
                 id: local.session_id,
                 version: local.session_version,

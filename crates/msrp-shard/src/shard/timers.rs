@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Look(ConnKey),
     /// An answer is due on a session.
     Transaction(LegKey),
+    /// The bridge with this leg is looked at: whether it is answered, and whether it is idle.
+    Bridge(LegKey),
     /// A connection without sessions has to be closed by its peer.
     Linger(ConnKey),
 }

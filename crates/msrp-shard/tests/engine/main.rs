@@ -5,6 +5,7 @@
 )]
 
 mod binding;
+mod bridges;
 mod control;
 mod crossing;
 mod delivering;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use msrp_control::EndReason;
+use msrp_control::{BridgeConfig, EndReason, ErrorCode};
 use msrp_shard::{ListenerTransport, Origins, TlsFiles};
 use msrp_testkit::{Draft, Media, Mode, MsrpEndpoint, MsrpPeer};
 use msrp_transport::Fingerprint;
@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::bridges;
 use crate::gateway::over_websocket;
 use crate::node::{Node, ROOM, backends, config, expect_lost, identity, listener, node};
 use crate::tls_peer::{client_of, over_tls, roots, self_signed, shake_hands};
@@ -320,6 +321,69 @@ async fn client_certificate_is_held_against_the_fingerprint_of_its_session() {
             assert_eq!(reason, EndReason::ProtocolError);
         }
     }
+}
+
+#[tokio::test]
+async fn bridge_joins_plain_tcp_websocket_and_tls_on_the_listeners_that_are_chosen() {
+    let (issued, theirs) = (Issued::new("bridge"), self_signed());
+    for want in backends() {
+        for (far, setup) in [("tls", "active"), ("tls", "passive"), ("ws", "active")] {
+            let node = served(want, 2, &issued).await;
+            let alice = MsrpEndpoint::bind().await;
+            let mut wanted = BridgeConfig::default();
+            wanted.legs[1].listener = Some(far.to_owned());
+            let to_bob = bridges::offer(&node, &alice.media(), wanted).await;
+            let endpoint = MsrpEndpoint::bind().await;
+            let bob = if far == "ws" {
+                let endpoint = endpoint.reached_over("msrp", "ws");
+                let answer = endpoint.media().setup(setup);
+                let to_alice = bridges::answer(&node, &answer).await;
+                let alice = alice.connect(&to_alice).await;
+                alice.bind().await;
+                let gateway = over_websocket(to_bob.address());
+                (alice, bound(endpoint, gateway, &to_bob).await)
+            } else {
+                let ours = format!("a=fingerprint:{}", fingerprint(&issued.key));
+                assert_eq!(to_bob.protocol, "TCP/TLS/MSRP");
+                assert!(to_bob.lines.contains(&ours), "{to_bob:?}");
+                let gateway = out_of_tls(&theirs, endpoint.media().address()).await;
+                let endpoint = endpoint.reached_over("msrps", "tcp").reached_at(gateway);
+                let line = format!("a=fingerprint:{}", fingerprint(&theirs));
+                let answer = endpoint.media().setup(setup).line(&line);
+                let to_alice = bridges::answer(&node, &answer).await;
+                assert_eq!(to_alice.protocol, "TCP/MSRP");
+                assert!(!to_alice.to_string().contains("fingerprint"));
+                let alice = alice.connect(&to_alice).await;
+                alice.bind().await;
+                let bob = if setup == "passive" {
+                    let bob = endpoint.accept(&to_bob).await;
+                    bob.expect_empty().await;
+                    bob
+                } else {
+                    let client = client_with(&issued.key, &theirs);
+                    let gateway = over_tls(client, to_bob.address()).await;
+                    bound(endpoint, gateway, &to_bob).await
+                };
+                (alice, bob)
+            };
+            let (alice, bob) = bob;
+            alice.send_ok(&Draft::new("text/plain", "to bob")).await;
+            assert_eq!(bob.expect_message().await.text(), "to bob");
+            bob.send_ok(&Draft::new("text/plain", "to alice")).await;
+            assert_eq!(alice.expect_message().await.text(), "to alice");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bridge_answer_of_the_other_security_is_refused() {
+    let issued = Issued::new("bridge-mixed");
+    let node = served(ring_io::Want::Auto, 1, &issued).await;
+    let (alice, bob) = (MsrpEndpoint::bind().await, MsrpEndpoint::bind().await);
+    bridges::offer(&node, &alice.media(), BridgeConfig::default()).await;
+    let bob = bob.reached_over("msrps", "tcp").media().to_string();
+    let refused = node.client.answer_bridge(bridges::id("call"), bob).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::NotAcceptable);
 }
 
 #[tokio::test]

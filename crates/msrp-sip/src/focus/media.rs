@@ -83,6 +83,7 @@ impl Remote {
     pub(crate) fn for_invitees(&self) -> LocalMedia {
         let others: Vec<String> = without_cpim(&self.media.accept_types);
         LocalMedia {
+            listener: None,
             accept_types: Some(with_cpim(&others)),
             accept_wrapped_types: wrapped(&self.media.accept_wrapped_types, &others),
             max_size: self.media.max_size,
@@ -97,6 +98,7 @@ impl Remote {
             .map(|types| common(&self.media.accept_types, types))
             .unwrap_or_default();
         LocalMedia {
+            listener: None,
             accept_types: Some(with_cpim(&others)),
             accept_wrapped_types: wrapped(&self.media.accept_wrapped_types, &others),
             max_size: None,

@@ -601,6 +601,27 @@ pub const KEYS: &[Key] = &[
         limit: "The report is sent with what is known by then.",
     },
     Key {
+        path: "limits.bridges_max",
+        kind: "count",
+        default: |c| number(c.limits.bridges_max),
+        effect: "Most bridges of two sessions, which the API calls relays.",
+        limit: "One more is refused: 503 by the API.",
+    },
+    Key {
+        path: "limits.bridge_unanswered_s",
+        kind: "seconds",
+        default: |c| number(c.limits.bridge_unanswered_s),
+        effect: "How long a bridge may wait for the answer to its first offer. Longer than a call may ring.",
+        limit: "The bridge ends; an event says so.",
+    },
+    Key {
+        path: "limits.bridge_idle_s",
+        kind: "seconds",
+        default: |c| number(c.limits.bridge_idle_s),
+        effect: "How long neither side of a bridge may be heard. A SEND without a body is a sign of life.",
+        limit: "The bridge ends, at most a quarter of this time later; an event says so.",
+    },
+    Key {
         path: "admin.bind",
         kind: "`ADDRESS:PORT`",
         default: |c| quoted(&c.admin.bind.to_string()),

@@ -413,6 +413,7 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         ("adhoc_participants_max", &mut limits.adhoc_participants_max),
         ("pager_recipients_max", &mut limits.pager_recipients_max),
         ("connections_max", &mut limits.connections_max),
+        ("bridges_max", &mut limits.bridges_max),
     ];
     for (name, value) in counts {
         if let Some(item) = table.get(name) {
@@ -424,6 +425,8 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         ("unbound_s", &mut limits.unbound_s),
         ("stall_s", &mut limits.stall_s),
         ("final_report_s", &mut limits.final_report_s),
+        ("bridge_unanswered_s", &mut limits.bridge_unanswered_s),
+        ("bridge_idle_s", &mut limits.bridge_idle_s),
     ];
     for (name, value) in times {
         if let Some(item) = table.get(name) {

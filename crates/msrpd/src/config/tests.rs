@@ -116,6 +116,9 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.session_max_s, 5);
     assert_eq!(config.limits.unbound_s, 6);
     assert_eq!(config.limits.stall_s, 7);
+    assert_eq!(config.limits.bridges_max, 9);
+    assert_eq!(config.limits.bridge_unanswered_s, 10);
+    assert_eq!(config.limits.bridge_idle_s, 11);
     assert_eq!(config.limits.final_report_s, 8);
     let admin = Admin {
         bind: "192.0.2.1:8655".parse().unwrap(),
@@ -569,6 +572,9 @@ session_max_s = 5
 unbound_s = 6
 stall_s = 7
 final_report_s = 8
+bridges_max = 9
+bridge_unanswered_s = 10
+bridge_idle_s = 11
 [admin]
 bind = "192.0.2.1:8655"
 tokens = "tokens"
