@@ -23,8 +23,8 @@ use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
 use crate::focus::{
-    AdHocRight, CommandId, Focus, Output, OwnMark, PagerPolicy, Policy, SOFTWARE, SystemMessage,
-    SystemMessageError,
+    AdHocRight, CommandId, Focus, LargePolicy, Output, OwnMark, PagerPolicy, Policy, SOFTWARE,
+    SystemMessage, SystemMessageError,
 };
 use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
@@ -82,6 +82,8 @@ pub struct SipConfig {
     pub adhoc_expel: AdHocRight,
     /// The status of a REFER that is carried out: 202 or 200.
     pub refer_status: u16,
+    /// What concerns large messages and files.
+    pub large: LargePolicy,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
 }
@@ -116,6 +118,7 @@ impl SipConfig {
             adhoc_add: policy.adhoc_add,
             adhoc_expel: policy.adhoc_expel,
             refer_status: policy.refer_status,
+            large: policy.large,
             own_mark: policy.own_mark,
             domain,
         }
@@ -174,6 +177,7 @@ impl SipConfig {
             adhoc_expel: self.adhoc_expel,
             refer_status: self.refer_status,
             own_mark: self.own_mark.clone(),
+            large: self.large.clone(),
             pager: PagerPolicy {
                 exploder: self
                     .exploder

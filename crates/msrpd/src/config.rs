@@ -17,7 +17,7 @@ pub use error::ConfigError;
 use ipnet::IpNet;
 use msrp_api::Tokens;
 use msrp_shard::ListenerTransport;
-use msrp_sip::focus::{AdHocRight, OwnMark};
+use msrp_sip::focus::{AdHocRight, LargePolicy, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 pub(crate) use value::is_user_uri;
@@ -126,6 +126,8 @@ pub struct Policy {
     pub refer_status: u16,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
+    /// Large messages and files.
+    pub large: LargePolicy,
 }
 
 /// Pager mode.
@@ -263,6 +265,7 @@ impl Default for Config {
                 adhoc_expel: AdHocRight::Originator,
                 refer_status: 202,
                 own_mark: None,
+                large: LargePolicy::default(),
             },
             pager: Pager::default(),
             relay: Relay {
