@@ -1,7 +1,5 @@
 //! Single messages as clients send and answer them.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 use msrp_testkit::{Config, Daemon, MsrpEndpoint, Participant, SipMessage, SipPeer};
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FACTORY, FRIENDS, WAYS, Way, config_with_friends};
 

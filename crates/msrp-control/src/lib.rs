@@ -5,6 +5,7 @@
 //! exists here first; nothing reaches around it.
 #![forbid(unsafe_code)]
 
+mod announcement;
 mod client;
 mod command;
 mod error;
@@ -12,6 +13,7 @@ mod event;
 mod id;
 pub mod metrics;
 
+pub use announcement::{Announcement, AnnouncementContent, AnnouncementReply, Announcer};
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
     Addressing, Command, Delivery, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus,
