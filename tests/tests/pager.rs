@@ -192,6 +192,7 @@ async fn session_message_reaches_the_other_participants() {
 }
 
 // covers: PGR-8.3.1.1-10, PGR-8.3.1.3-01, PGR-8.3.1.4-01, PGR-8.3.1.4-04, PGR-8.3.1.2-01, PGR-D.3-01, TMR-15.1-02
+// covers: CLI-8.1-06, CLI-8.2-01, CLI-8.2-04
 #[tokio::test]
 async fn sender_is_told_together_what_came_in_time_and_alone_what_came_late() {
     for way in [WAYS[1], WAYS[2]] {

@@ -348,7 +348,9 @@ pub struct LocalMedia {
     pub accept_wrapped_types: Option<Vec<String>>,
     /// `a=max-size` in octets; the engine lowers it to its own limit. `None` means that limit.
     pub max_size: Option<u64>,
-    /// Further attribute lines of the media section, name and value, in this order.
+    /// Further attribute lines of the media section, name and value, in this order. A direction among
+    /// them (`sendonly`, `recvonly`, `inactive`) is that of our side; an answer keeps within what the offer
+    /// allows.
     pub attributes: Vec<(String, Option<String>)>,
 }
 

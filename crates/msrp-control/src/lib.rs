@@ -5,6 +5,7 @@
 //! exists here first; nothing reaches around it.
 #![forbid(unsafe_code)]
 
+mod announcement;
 mod bridge;
 mod client;
 mod command;
@@ -13,6 +14,7 @@ mod event;
 mod id;
 pub mod metrics;
 
+pub use announcement::{Announcement, AnnouncementContent, AnnouncementReply, Announcer};
 pub use bridge::{
     BridgeCommand, BridgeConfig, BridgeEvent, BridgeLeg, BridgeLegState, BridgeState, BridgeTotals,
     LegLink, Side,

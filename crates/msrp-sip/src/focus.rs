@@ -62,7 +62,7 @@ pub use conference_info::OwnMark;
 pub use desk::{CallId, CommandId, Output, UaAction, UaReceipt};
 pub use headers::SOFTWARE;
 pub use pager::{PagerPolicy, SystemContent, SystemMessage, SystemMessageError};
-pub use policy::{AdHocRight, Policy};
+pub use policy::{AdHocRight, LargePolicy, Policy};
 
 /// The controlling function of one node.
 ///
@@ -242,6 +242,11 @@ impl Focus {
                     c.on_changed(seat.key, &result, env)
                 });
             }
+            Some(Asked::Serve(seat)) => {
+                self.with(now, &seat.room, |c, env| {
+                    c.on_served(seat.key, &result, env)
+                });
+            }
             Some(Asked::Forget) | None => {}
         }
     }
@@ -263,7 +268,6 @@ impl Focus {
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantBound { .. }
-            | Event::ParticipantTooLate { .. }
             | Event::Bridge(_) => {}
             // Its own removals and closings concern nobody whom it still knows.
             Event::ParticipantRemoved { room, participant } => {
@@ -275,6 +279,9 @@ impl Focus {
                 self.with(now, room, |c, env| {
                     c.on_room_lost(EndReason::RoomClosed, env)
                 });
+            }
+            Event::ParticipantTooLate { room, participant } => {
+                self.with(now, room, |c, env| c.on_too_late(participant, env));
             }
             Event::ParticipantLost {
                 room,
@@ -340,7 +347,9 @@ impl Focus {
     /// REL-7.2.2.8-13, REL-7.2.2.8-14.
     pub fn set_groups(&mut self, now: u64, groups: Box<dyn Groups + Send>) {
         self.groups = groups;
+        // A message that is on its way was allowed when it was sent.
         let of_groups = |(room, c): (&RoomId, &Conference)| match c.kind() {
+            _ if c.is_delivery() => None,
             Kind::Group(group) => Some((room.clone(), Arc::clone(group))),
             Kind::OneToOne(_) | Kind::AdHoc(_) => None,
         };

@@ -3,6 +3,8 @@
 //! The task never waits for an engine: commands are submitted in the order in which the focus gave
 //! them, and their answers are inputs like all others.
 
+mod announcer;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +16,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
 use msrp_control::metrics::Sample;
-use msrp_control::{Client, ControlError, ErrorCode, EventStream, Reply};
+use msrp_control::{
+    AnnouncementReply, Announcer, Client, ControlError, ErrorCode, EventStream, Reply,
+};
 use msrp_sdp::MediaTransport;
 use rand_core::{OsRng, TryRngCore};
 use tokio::sync::mpsc;
@@ -23,13 +27,15 @@ use tokio::time::Instant;
 
 use crate::address::{AddressError, Uri};
 use crate::focus::{
-    AdHocRight, CommandId, Focus, Output, OwnMark, PagerPolicy, Policy, SOFTWARE, SystemMessage,
-    SystemMessageError,
+    AdHocRight, CommandId, Focus, LargePolicy, Output, OwnMark, PagerPolicy, Policy, SOFTWARE,
+    SystemMessage, SystemMessageError,
 };
 use crate::groups::Groups;
 use crate::limits::SESSION_INTERVAL_S_MIN;
 use crate::ua::{SipUa, Transport, UaEvent};
 use crate::ua_rsipstack::{self, TlsFiles, UaConfig, UaHandle, UaLimits};
+
+use announcer::OrderedAnnouncer;
 
 /// How the SIP side is set up.
 #[derive(Debug, Clone)]
@@ -82,6 +88,8 @@ pub struct SipConfig {
     pub adhoc_expel: AdHocRight,
     /// The status of a REFER that is carried out: 202 or 200.
     pub refer_status: u16,
+    /// What concerns large messages and files.
+    pub large: LargePolicy,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
 }
@@ -116,6 +124,7 @@ impl SipConfig {
             adhoc_add: policy.adhoc_add,
             adhoc_expel: policy.adhoc_expel,
             refer_status: policy.refer_status,
+            large: policy.large,
             own_mark: policy.own_mark,
             domain,
         }
@@ -174,6 +183,7 @@ impl SipConfig {
             adhoc_expel: self.adhoc_expel,
             refer_status: self.refer_status,
             own_mark: self.own_mark.clone(),
+            large: self.large.clone(),
             pager: PagerPolicy {
                 exploder: self
                     .exploder
@@ -231,6 +241,8 @@ enum Order {
         SystemMessage,
         oneshot::Sender<Result<usize, SystemMessageError>>,
     ),
+    /// The same for one who holds an [`Announcer`].
+    Announce(SystemMessage, AnnouncementReply),
     /// A user answered such a message.
     SystemAnswer(Uri),
     /// End all conferences, then the task.
@@ -343,6 +355,13 @@ impl SipService {
         answer.await.unwrap_or(Err(SystemMessageError::Draining))
     }
 
+    /// The door through which others have messages of the server sent, such as an API. Cheap to clone;
+    /// it stays good when the service has ended, and says so then.
+    #[must_use]
+    pub fn announcer(&self) -> Arc<dyn Announcer> {
+        Arc::new(OrderedAnnouncer::new(self.orders.clone()))
+    }
+
     /// Takes note that a user answered a message of the server in another way than SIP; see
     /// [`Focus::note_system_answer`]. Does nothing once the end has begun.
     pub fn note_system_answer(&self, user: Uri) {
@@ -414,6 +433,10 @@ impl<U: SipUa> Driver<U> {
                     Some(Order::SystemMessage(message, reply)) => self.with_focus(|focus, now| {
                         // Nobody may wait for the answer any more.
                         let _ = reply.send(focus.send_system_message(now, &message));
+                    }),
+                    Some(Order::Announce(message, reply)) => self.with_focus(|focus, now| {
+                        let sent = focus.send_system_message(now, &message);
+                        let _ = reply.send(sent.map_err(announcer::control_error));
                     }),
                     Some(Order::SystemAnswer(user)) => self.with_focus(|focus, _| {
                         focus.note_system_answer(&user);

@@ -13,8 +13,8 @@ use std::time::Duration;
 use futures_channel::mpsc;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Client, Command, EndReason, Engine, Event, EventStream, Media, ParticipantId, Reply,
-    ReplySender, RoomId,
+    Announcement, AnnouncementContent, Announcer, Client, Command, EndReason, Engine, ErrorCode,
+    Event, EventStream, Media, ParticipantId, Reply, ReplySender, RoomId,
 };
 use msrp_sip::address::Uri;
 use msrp_sip::focus::{SOFTWARE, SystemContent, SystemMessage};
@@ -514,4 +514,83 @@ async fn system_message_goes_through_the_proxy_to_each_user() {
     }
     assert_eq!(reached, users);
     net.service.shutdown(Duration::from_secs(5)).await;
+}
+
+fn announcement(recipients: &[&str], content: AnnouncementContent) -> Announcement {
+    Announcement {
+        recipients: recipients.iter().map(|u| (*u).to_owned()).collect(),
+        content,
+        wants_answer: false,
+    }
+}
+
+fn text(content_type: &str, body: &str) -> AnnouncementContent {
+    AnnouncementContent::Inline {
+        content_type: content_type.to_owned(),
+        body: body.into(),
+    }
+}
+
+/// What the door answers.
+async fn announce(door: &dyn Announcer, what: Announcement) -> Result<usize, ErrorCode> {
+    let (reply, answer) = futures_channel::oneshot::channel();
+    door.announce(what, reply);
+    answer.await.unwrap().map_err(|error| error.code)
+}
+
+// covers: SYS-5.4-01
+#[tokio::test]
+async fn system_message_of_another_door_reaches_its_users_or_is_refused_with_the_reason() {
+    let mut proxy = client(None).await;
+    let (_, address) = proxy.addresses[0];
+    let net = Net::start_behind(Some(format!("sip:{address};transport=tcp;lr"))).await;
+    let door = net.service.announcer();
+    let bob = "sip:bob@elsewhere.invalid";
+    let cases = [
+        (
+            announcement(&[], text("text/plain", "x")),
+            ErrorCode::MalformedAddress,
+        ),
+        (
+            announcement(&["bob smith"], text("text/plain", "x")),
+            ErrorCode::MalformedAddress,
+        ),
+        (
+            announcement(&[bob], text("plain", "x")),
+            ErrorCode::MalformedContent,
+        ),
+        (
+            announcement(&[bob], text("text/plain\r\nTo: x", "x")),
+            ErrorCode::MalformedContent,
+        ),
+        (
+            announcement(&[bob], text("text/plain", &"x".repeat(2000))),
+            ErrorCode::MalformedContent,
+        ),
+        (
+            announcement(&[bob], AnnouncementContent::Document("ftp://x".into())),
+            ErrorCode::MalformedContent,
+        ),
+    ];
+    for (what, code) in cases {
+        assert_eq!(announce(&*door, what.clone()).await, Err(code), "{what:?}");
+    }
+    assert!(door.note_answer("nobody at all").is_err());
+    assert!(door.note_answer(bob).is_ok());
+    let what = announcement(
+        &[bob],
+        text("text/plain;charset=utf-8", "Maintenance at noon"),
+    );
+    assert_eq!(announce(&*door, what.clone()).await, Ok(1));
+    let event = tokio::time::timeout(Duration::from_secs(20), proxy.events.recv());
+    let Some(UaEvent::Request { request, .. }) = event.await.unwrap() else {
+        panic!("no message came");
+    };
+    assert_eq!(
+        (request.method, request.uri.as_str()),
+        (Method::Message, bob)
+    );
+    assert_eq!(request.body.unwrap().octets, b"Maintenance at noon");
+    net.service.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(announce(&*door, what).await, Err(ErrorCode::Draining));
 }

@@ -79,7 +79,7 @@ pub(crate) fn decide(
             continue;
         };
         is_anybody_named |= leg.is_joined || key == sender;
-        if key != sender && !leg.is_joined && room.delivery.is_some() {
+        if key != sender && is_waited_for(room, leg) {
             recipients.wait_for(key, leg);
         }
         if key == sender || !leg.is_joined {
@@ -127,14 +127,20 @@ pub(crate) fn everybody(
     let mut recipients = Recipients::default();
     let others = room.legs.iter().filter(|key| **key != sender);
     for (key, leg) in others.filter_map(|key| Some((*key, legs.get(key.0)?))) {
-        if !leg.is_joined {
+        if is_waited_for(room, leg) {
             recipients.late.push(key);
-        } else {
+        } else if leg.is_joined {
             let fitness = fitness(leg, leg.acceptance.takes_bare(content_type), total);
             recipients.place(key, leg, fitness);
         }
     }
     recipients
+}
+
+/// Whether a message is kept for a participant: one that has not joined a room that delivers, and that was
+/// not asked to do nothing but send.
+fn is_waited_for(room: &Room, leg: &Leg) -> bool {
+    room.delivery.is_some() && !leg.is_joined && leg.may_receive
 }
 
 /// Whether a participant that may take content of this type gets a message.

@@ -295,6 +295,7 @@ impl Switch {
         let room = leg.room;
         let reports = std::mem::take(&mut leg.reports);
         self.skip_reports(reports.into());
+        self.remember_unserved(key);
         self.legs.remove(key.0);
         if let Some(room) = self.rooms.get_mut(room.0) {
             room.legs.retain(|leg| *leg != key);

@@ -18,7 +18,7 @@ pub use error::ConfigError;
 use ipnet::IpNet;
 use msrp_api::Tokens;
 use msrp_shard::ListenerTransport;
-use msrp_sip::focus::{AdHocRight, OwnMark};
+use msrp_sip::focus::{AdHocRight, LargePolicy, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 pub use relay::Relay;
 pub(crate) use relay::read_users;
@@ -129,6 +129,8 @@ pub struct Policy {
     pub refer_status: u16,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
+    /// Large messages and files.
+    pub large: LargePolicy,
 }
 
 /// Pager mode.
@@ -265,6 +267,7 @@ impl Default for Config {
                 adhoc_expel: AdHocRight::Originator,
                 refer_status: 202,
                 own_mark: None,
+                large: LargePolicy::default(),
             },
             pager: Pager::default(),
             relay: Relay::default(),

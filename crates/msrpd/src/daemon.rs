@@ -336,6 +336,7 @@ fn sip_config(config: &Config) -> SipConfig {
         adhoc_expel: config.policy.adhoc_expel,
         refer_status: config.policy.refer_status,
         own_mark: config.policy.own_mark.clone(),
+        large: config.policy.large.clone(),
         adhoc_participants_max: usize::try_from(limits.adhoc_participants_max)
             .unwrap_or(usize::MAX),
         session_max_s: u64::from(limits.session_max_s),

@@ -8,7 +8,7 @@ use msrp_control::{
     RoomId,
 };
 use msrp_sdp::{
-    Anchor, Description, Local, MediaTransport, MessageMedia, Protocol, SdpError, Setup,
+    Anchor, Description, Direction, Local, MediaTransport, MessageMedia, Protocol, SdpError, Setup,
     offerer_connects,
 };
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
@@ -218,7 +218,8 @@ impl Advertised {
             // Who answers our offer may send on a connection of another session before its answer
             // has come to us.
             may_send: true,
-            may_receive: false,
+            // Before that nothing is sent to it, but something may be kept.
+            may_receive: local.direction.may_send(),
         };
         Ok((spec, local, peer, sdp))
     }
@@ -365,6 +366,10 @@ impl Address {
                 .max_size
                 .map_or(message_octets_max, |m| m.min(message_octets_max)),
         );
+        let mut names = wanted.attributes.iter().map(|(name, _)| name);
+        if let Some(direction) = names.find_map(|name| Direction::from_name(name)) {
+            local.direction = direction;
+        }
         local.attributes.clone_from(&wanted.attributes);
         if let Some(store) = &self.certificate {
             let value = store.current().fingerprint();

@@ -152,7 +152,8 @@ pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
     }
 }
 
-/// Takes the offer and the list out of an INVITE.
+/// Takes the offer and the list out of an INVITE. Whether the offer has to take a wrapper depends on
+/// what the INVITE is for.
 ///
 /// # Errors
 /// [`Refusal::UnsupportedBody`], [`Refusal::UnsupportedEncoding`] -> 415,
@@ -182,7 +183,7 @@ pub(crate) fn read_offer(
     let sdp = parts.iter().find(|p| p.media_type == media::SDP);
     let sdp = sdp
         .ok_or_else(|| Refusal::NotAcceptable("The request has no session description.".into()))?;
-    Ok((Remote::read(&sdp.octets)?.served_by(policy)?, parts))
+    Ok((Remote::read_any(&sdp.octets)?.served_by(policy)?, parts))
 }
 
 /// The distinct users of the list, the caller left out, in list order.

@@ -12,6 +12,7 @@
 //! CTRL-7.2.1.1 to CTRL-7.2.1.5, CTRL-7.2.1.10, CTRL-7.2.2.1, CTRL-7.2.2.2, CTRL-7.2.2.12,
 //! REL-7.2.2.8.
 
+mod delivering;
 mod dialog;
 mod engine;
 mod events;
@@ -25,6 +26,7 @@ mod seating;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+pub(crate) use delivering::Purpose as Delivered;
 pub(crate) use events::{Subscriber, Wish};
 pub(crate) use referral::Referral;
 
@@ -33,6 +35,7 @@ use msrp_control::{Addressing, Command, RoomConfig, RoomId};
 use crate::address::{Uri, write_name_addr};
 use crate::focus::admission::Knock;
 use crate::focus::alias::Aliases;
+use crate::focus::conference::delivering::Delivering;
 use crate::focus::desk::{Asked, Desk, Seat};
 use crate::focus::headers;
 use crate::focus::invitation::Inviter;
@@ -105,6 +108,8 @@ impl Kind {
 pub(crate) struct Conference {
     room: RoomId,
     kind: Kind,
+    /// Set when it exists to deliver what its originator sends.
+    delivery: Option<Delivering>,
     inviter: Inviter,
     /// Who invites those that a REFER named.
     referrers: BTreeMap<u64, Inviter>,
@@ -134,13 +139,14 @@ impl Conference {
     /// Starts a conference: creates its room, invites, and lets the caller wait or in.
     pub(crate) fn start(
         room: RoomId,
-        kind: Kind,
+        (kind, purpose): (Kind, Option<Delivered>),
         knock: Knock,
         invitees: Vec<Entry>,
         env: &mut Env<'_>,
     ) -> Self {
         tracing::info!(room = %room, kind = kind.word(), invitees = invitees.len(), "conference started");
         let mut conference = Self::empty(room, kind, &knock, &invitees, env);
+        conference.delivery = purpose.map(Delivering::new);
         let config = conference.room_config(env.policy);
         let command = Command::CreateRoom {
             room: conference.room.clone(),
@@ -148,7 +154,8 @@ impl Conference {
         };
         env.desk
             .command(Asked::Create(conference.room.clone()), command);
-        let local = knock.offer.for_invitees();
+        conference.set_delivery(&knock.offer, env);
+        let local = conference.offer_for_invitees(&knock.offer);
         conference.originator = conference.seat_caller(knock, env);
         conference.inviter = conference.describe_inviter();
         if invitees.is_empty() {
@@ -163,6 +170,7 @@ impl Conference {
     /// A conference that nobody takes part in.
     fn empty(room: RoomId, kind: Kind, knock: &Knock, invitees: &[Entry], env: &Env<'_>) -> Self {
         Self {
+            delivery: None,
             started_ns: env.now,
             ends_ns: kind.end_of(env.now, env.policy),
             inviter: Inviter {
@@ -306,6 +314,7 @@ impl Conference {
         self.present_peak = self.present_peak.max(present);
         if !self.is_closing
             && std::mem::take(&mut self.is_changed)
+            && !self.begin_serving(env)
             && let Some(reason) = self.verdict(present, env.policy)
         {
             self.release(reason, env);
@@ -343,6 +352,7 @@ impl Conference {
             return Some(ReleaseReason::AllRefused);
         }
         let rules = match &self.kind {
+            _ if self.delivery.is_some() => Rules::Delivery,
             Kind::OneToOne(_) => Rules::OneToOne,
             Kind::AdHoc(_) => Rules::AdHoc {
                 remaining: policy.adhoc_remaining,
@@ -425,10 +435,7 @@ impl Conference {
         }
         self.forget_usages(key, participant.dialog());
         if participant.is_in_room && self.room_runs {
-            let command = Command::RemoveParticipant {
-                room: self.room.clone(),
-                participant: participant.id,
-            };
+            let command = self.farewell_to(participant);
             env.desk.command(Asked::Forget, command);
         }
     }
@@ -469,13 +476,14 @@ impl Conference {
             // Each participant comes with its own right.
             private_messages = true;
         }
+        let delivers = self.delivery.is_some();
         uris.dedup();
         RoomConfig {
             uris,
             message_octets_max: policy.message_octets_max,
-            private_messages,
+            private_messages: private_messages && !delivers,
             addressing: Addressing::Oma,
-            nicknames: policy.nicknames,
+            nicknames: policy.nicknames && !delivers,
         }
     }
 

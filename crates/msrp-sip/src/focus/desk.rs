@@ -199,6 +199,8 @@ pub(crate) enum Asked {
     Reoffer(Seat),
     /// Take the answer of a participant inside its session.
     Change(Seat),
+    /// Tell when a participant has everything.
+    Serve(Seat),
     /// Remove a participant or close a room: the answer changes nothing.
     Forget,
 }

@@ -27,6 +27,35 @@ pub(crate) fn focus_contact(policy: &Policy, session: &str, transport: Transport
     )
 }
 
+/// As [`focus_contact`], for a session that exists for one message.
+///
+/// # Spec
+/// LRG-9.3.2.1-01.
+pub(crate) fn large_contact(policy: &Policy, session: &str, transport: Transport) -> String {
+    format!("{};{LARGE_TAG}", focus_contact(policy, session, transport))
+}
+
+/// Whether a request asks for a session that exists for one message. Its client says it in
+/// Accept-Contact; functions on the way may say it in Contact.
+///
+/// # Spec
+/// LRG-9.3.1.1-01; AMB-45.
+pub(crate) fn wants_large(headers: &Headers) -> bool {
+    let is_tag = |part: &str| {
+        let name = part.split('=').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(LARGE_TAG)
+    };
+    ["Accept-Contact", "Contact"].iter().any(|field| {
+        headers
+            .all(field)
+            .flat_map(|value| value.split([';', ',']))
+            .any(is_tag)
+    })
+}
+
+/// The feature tag of large messages.
+pub(crate) const LARGE_TAG: &str = "+g.oma.sip-im.large-message";
+
 /// The address inside [`focus_contact`].
 pub(crate) fn contact_uri(policy: &Policy, session: &str, transport: Transport) -> String {
     let (transport, host) = policy.contact_host(transport);

@@ -4,7 +4,7 @@
 //! CTRL-7.2.2.1, CTRL-7.2.2.2; AMB-22, AMB-38, AMB-74.
 
 use crate::address::write_name_addr;
-use crate::focus::headers::ALLOW;
+use crate::focus::headers::{ALLOW, LARGE_TAG};
 use crate::focus::media;
 use crate::focus::policy::Policy;
 use crate::focus::subscription::ALLOW_EVENTS;
@@ -33,10 +33,15 @@ pub(crate) fn build(
     invitee: &Entry,
     contact: String,
     sdp: &str,
-    interval_s: u32,
+    (interval_s, is_large): (u32, bool),
 ) -> OutRequest {
     let mut fields = Headers::new();
-    fields.push("Accept-Contact", "*;+g.oma.sip-im");
+    let service = "*;+g.oma.sip-im";
+    if is_large {
+        fields.push("Accept-Contact", format!("{service};{LARGE_TAG}"));
+    } else {
+        fields.push("Accept-Contact", service);
+    }
     if let Some(asserted) = &inviter.asserted {
         fields.push("P-Asserted-Identity", asserted);
     }

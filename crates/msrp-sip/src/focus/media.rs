@@ -28,6 +28,16 @@ impl Remote {
     /// # Errors
     /// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488. The peer's fault.
     pub(crate) fn read(octets: &[u8]) -> Result<Self, Refusal> {
+        let remote = Self::read_any(octets)?;
+        remote.check_wrapper()?;
+        Ok(remote)
+    }
+
+    /// As [`Remote::read`] for a session in which content may come without a wrapper.
+    ///
+    /// # Errors
+    /// As [`Remote::read`].
+    pub(crate) fn read_any(octets: &[u8]) -> Result<Self, Refusal> {
         let sdp = std::str::from_utf8(octets)
             .map_err(|_| Refusal::MalformedBody("The session description is not UTF-8".into()))?;
         let media = Description::parse(sdp)
@@ -39,15 +49,37 @@ impl Remote {
                     Refusal::NotAcceptable(error.to_string())
                 }
             })?;
-        if !media.accepts(CPIM) {
-            return Err(Refusal::NotAcceptable(
-                "The accept-types attribute lacks message/cpim.".into(),
-            ));
-        }
         Ok(Self {
             sdp: sdp.to_owned(),
             media,
         })
+    }
+
+    /// Whether it is about a file.
+    ///
+    /// # Spec
+    /// RFC 5547 s.6.
+    pub(crate) fn is_of_file(&self) -> bool {
+        let mut names = self.media.attributes.iter().map(|(name, _)| name);
+        names.any(|name| name.eq_ignore_ascii_case("file-selector"))
+    }
+
+    /// Checks that it takes messages in a wrapper.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAcceptable`] -> 488. The peer's fault.
+    pub(crate) fn check_wrapper(&self) -> Result<(), Refusal> {
+        if self.takes_wrapped() {
+            return Ok(());
+        }
+        Err(Refusal::NotAcceptable(
+            "The accept-types attribute lacks message/cpim.".into(),
+        ))
+    }
+
+    /// Whether it takes messages in a wrapper.
+    pub(crate) fn takes_wrapped(&self) -> bool {
+        self.media.accepts(CPIM)
     }
 
     /// Checks that a listener serves what it asks for.

@@ -63,6 +63,8 @@ pub(crate) struct Participant {
     pub(crate) awaits_answer: bool,
     /// The software that it named.
     pub(crate) software: Option<Software>,
+    /// Why it never took part.
+    pub(crate) absence: Option<u16>,
 }
 
 /// What our descriptions towards a participant may name.

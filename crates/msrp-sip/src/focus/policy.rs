@@ -63,6 +63,32 @@ pub struct Policy {
     pub own_mark: Option<OwnMark>,
     /// What concerns MESSAGEs to several recipients.
     pub pager: PagerPolicy,
+    /// What concerns large messages and files.
+    pub large: LargePolicy,
+}
+
+/// The operator's decisions about large messages and files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LargePolicy {
+    /// Octets of a message that are kept for recipients who have not accepted or connected, at most
+    /// 1 MiB. 0 keeps nothing: who is not there when the message starts misses it.
+    pub hold_octets: u64,
+    /// How long a sender waits for such recipients when that much is kept, in milliseconds.
+    pub hold_ms: u64,
+    /// Whether a session for a large message takes one message only.
+    pub one_message: bool,
+}
+
+impl Default for LargePolicy {
+    /// # Spec
+    /// AMB-78.
+    fn default() -> Self {
+        Self {
+            hold_octets: 256 * 1024,
+            hold_ms: 10_000,
+            one_message: false,
+        }
+    }
 }
 
 /// Who has a right in an ad-hoc session.
@@ -107,6 +133,7 @@ impl Policy {
             refer_status: 202,
             own_mark: None,
             pager: PagerPolicy::default(),
+            large: LargePolicy::default(),
         }
     }
 

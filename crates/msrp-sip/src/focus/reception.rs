@@ -16,14 +16,15 @@ use crate::focus::Focus;
 use crate::focus::admission::{
     Caller, Knock, check_extensions, check_replaces, read_invitees, read_offer,
 };
-use crate::focus::conference::{Conference, Env, Kind};
+use crate::focus::conference::{Conference, Delivered, Env, Kind};
+use crate::focus::headers::wants_large;
 use crate::focus::media::Remote;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::Agreement;
 use crate::groups::{Caller as GroupCaller, Group};
 use crate::limits::CONFERENCES_MAX;
 use crate::resource_lists::Entry;
-use crate::ua::{DialogId, Peer, Request, TxnId};
+use crate::ua::{DialogId, Headers, Peer, Request, TxnId};
 
 impl Focus {
     /// The checks on an INVITE, in the order of the specification, identity first.
@@ -65,13 +66,18 @@ impl Focus {
             .find(|f| f.is_same(&target))
             .cloned()
         {
-            let invitees = self.check_adhoc(&caller, request)?;
-            let kind = if invitees.1.len() == 1 {
+            let (offer, invitees, purpose) = self.check_adhoc(&caller, request)?;
+            let kind = if invitees.len() == 1 {
                 Kind::OneToOne(factory)
             } else {
                 Kind::AdHoc(factory)
             };
-            return self.start(now, kind, knock(invitees.0), invitees.1);
+            return self.start(now, (kind, purpose), knock(offer), invitees);
+        }
+        if wants_large(&request.headers)
+            && let Some(group) = self.groups.group(&target).filter(|g| g.supports_pager)
+        {
+            return self.admit_large(now, group, &caller, request, knock);
         }
         if let Some(group) = self.groups.group(&target).filter(|g| g.supports_im) {
             return self.admit_to_group(now, group, &caller, request, knock);
@@ -86,16 +92,17 @@ impl Focus {
         &self,
         caller: &Caller,
         request: &Request,
-    ) -> Result<(Remote, Vec<Entry>), Refusal> {
+    ) -> Result<(Remote, Vec<Entry>, Option<Delivered>), Refusal> {
         if caller.is_anonymous && !self.policy.anonymity {
             return Err(Refusal::AnonymityForbidden);
         }
         let (offer, parts) = read_offer(request, &self.policy)?;
+        let purpose = purpose_of(&request.headers, &offer)?;
         let invitees = read_invitees(&parts, caller)?;
         if invitees.len() > self.policy.adhoc_participants_max {
             return Err(Refusal::TooManyParticipants);
         }
-        Ok((offer, invitees))
+        Ok((offer, invitees, purpose))
     }
 
     /// # Spec
@@ -109,8 +116,13 @@ impl Focus {
         knock: impl FnOnce(Remote) -> Knock,
     ) -> Result<(), Refusal> {
         let running = self.group_rooms.get(&group.uri.key()).cloned();
+        let is_of_file = |(offer, _): (Remote, _)| offer.is_of_file();
+        if read_offer(request, &self.policy).is_ok_and(is_of_file) {
+            return self.admit_large(now, group, caller, request, knock);
+        }
         self.check_group(&group, running.as_ref(), caller)?;
         let (offer, _) = read_offer(request, &self.policy)?;
+        offer.check_wrapper()?;
         if let Some(room) = running {
             self.with(now, &room, |c, env| c.join(knock(offer), env));
             return Ok(());
@@ -120,7 +132,29 @@ impl Focus {
         } else {
             Vec::new()
         };
-        self.start(now, Kind::Group(group), knock(offer), invitees)
+        self.start(now, (Kind::Group(group), None), knock(offer), invitees)
+    }
+
+    /// A large message, or a file, for a group. It goes to all members, in a session of its own.
+    ///
+    /// # Spec
+    /// LRG-9.3.1.1-03, LRG-9.3.2.1-03; AMB-43.
+    fn admit_large(
+        &mut self,
+        now: u64,
+        group: Arc<Group>,
+        caller: &Caller,
+        request: &Request,
+        knock: impl FnOnce(Remote) -> Knock,
+    ) -> Result<(), Refusal> {
+        self.check_group(&group, None, caller)?;
+        let (offer, _) = read_offer(request, &self.policy)?;
+        let purpose = purpose_of(&request.headers, &offer)?;
+        let invitees = members_to_invite(&group, caller);
+        if invitees.is_empty() {
+            return Err(Refusal::NobodyToInvite);
+        }
+        self.start(now, (Kind::Group(group), purpose), knock(offer), invitees)
     }
 
     /// What the group says about this caller, before its body is looked at.
@@ -177,6 +211,10 @@ impl Focus {
         if caller.is_focus {
             return Err(Refusal::CallerIsFocus(None));
         }
+        // A message is for those whom its sender named.
+        if conference.is_delivery() {
+            return Err(Refusal::RejoinForbidden);
+        }
         let (may_join, participants_max) = match conference.kind() {
             Kind::OneToOne(_) | Kind::AdHoc(_) => (
                 conference.welcomes(&caller.addresses),
@@ -201,6 +239,7 @@ impl Focus {
             return Err(Refusal::AnonymityForbidden);
         }
         let (offer, _) = read_offer(request, &self.policy)?;
+        offer.check_wrapper()?;
         self.with(now, room, |c, env| c.join(knock(offer), env));
         Ok(())
     }
@@ -212,7 +251,7 @@ impl Focus {
     fn start(
         &mut self,
         now: u64,
-        kind: Kind,
+        (kind, purpose): (Kind, Option<Delivered>),
         knock: Knock,
         invitees: Vec<Entry>,
     ) -> Result<(), Refusal> {
@@ -221,7 +260,7 @@ impl Focus {
         }
         let name = format!("{SESSION_PREFIX}{}", self.desk.draw_name());
         let room = RoomId::new(&name).map_err(|_| Refusal::Overloaded)?;
-        if let Kind::Group(group) = &kind {
+        if let (Kind::Group(group), None) = (&kind, purpose) {
             self.group_rooms.insert(group.uri.key(), room.clone());
         }
         let mut env = Env {
@@ -229,7 +268,8 @@ impl Focus {
             policy: &self.policy,
             desk: &mut self.desk,
         };
-        let conference = Conference::start(room.clone(), kind, knock, invitees, &mut env);
+        let conference =
+            Conference::start(room.clone(), (kind, purpose), knock, invitees, &mut env);
         self.conferences.insert(room.clone(), conference);
         self.note_state(&room);
         Ok(())
@@ -247,6 +287,25 @@ impl Focus {
             None
         }
     }
+}
+
+/// What an INVITE is for, when it may be.
+///
+/// # Errors
+/// [`Refusal::NotAcceptable`] -> 488 for a session without wrapper in which people would talk, and for
+/// a large message that its sender does not offer to send.
+fn purpose_of(headers: &Headers, offer: &Remote) -> Result<Option<Delivered>, Refusal> {
+    let purpose = Delivered::of(headers, offer);
+    match purpose {
+        None => offer.check_wrapper()?,
+        Some(Delivered::Message) if !offer.media.direction.may_send() => {
+            return Err(Refusal::NotAcceptable(
+                "A large message is offered with a=sendonly.".into(),
+            ));
+        }
+        Some(Delivered::Message | Delivered::File) => {}
+    }
+    Ok(purpose)
 }
 
 /// Most participants of a group session at once.

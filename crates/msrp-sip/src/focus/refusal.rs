@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     CallerIsFocus(Option<String>),
     /// The group does not let the caller start a session.
     InitiationForbidden,
+    /// The group has no member but the caller.
+    NobodyToInvite,
     /// The group does not let the caller join.
     JoinForbidden,
     /// The sender may not write to these recipients.
@@ -141,6 +143,11 @@ impl Refusal {
             Self::InitiationForbidden => {
                 warned(403, "initiation_forbidden", "127 Service not authorised")
             }
+            Self::NobodyToInvite => warned(
+                480,
+                "nobody_to_invite",
+                "The group has no member to send this to",
+            ),
             Self::JoinForbidden => warned(403, "join_forbidden", "127 Service not authorised"),
             Self::MessageForbidden => {
                 warned(403, "message_forbidden", "127 Service not authorised")

@@ -51,6 +51,8 @@ pub(crate) enum Rules {
         /// The threshold.
         remaining: usize,
     },
+    /// A message from one user to others.
+    Delivery,
     /// A pre-defined group.
     Group {
         /// The threshold.
@@ -78,10 +80,10 @@ pub(crate) struct Census {
 /// Whether the session ends now. Asked after departures and failed invitations, never at the start.
 pub(crate) fn verdict(rules: Rules, census: Census) -> Option<ReleaseReason> {
     let remaining = match rules {
-        Rules::OneToOne | Rules::AdHoc { .. } if !census.has_originator => {
+        Rules::Delivery | Rules::OneToOne | Rules::AdHoc { .. } if !census.has_originator => {
             return Some(ReleaseReason::OriginatorLeft);
         }
-        Rules::OneToOne => 1,
+        Rules::Delivery | Rules::OneToOne => 1,
         Rules::AdHoc { remaining } => remaining,
         Rules::Group {
             remaining,

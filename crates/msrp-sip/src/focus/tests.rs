@@ -5,6 +5,7 @@ mod ad_hoc;
 mod events;
 mod group;
 mod group_change;
+mod large;
 mod leaving;
 mod names;
 mod pager;

@@ -62,13 +62,29 @@ impl Switch {
                 self.close_report_leg((awaited.report, awaited.index), Status::Code(status));
             }
         }
-        if let Some(room) = self.rooms.get_mut(room.0)
-            && room.excused.len() < EXCUSED_MAX
-        {
+        if let Some(room) = self.rooms.get_mut(room.0) {
             room.excused.retain(|(other, _)| *other != entity);
-            room.excused.push((entity, status));
+            if room.excused.len() < EXCUSED_MAX {
+                room.excused.push((entity, status));
+            }
         }
         self.check_invariants_in_debug();
+    }
+
+    /// A leg that has not joined leaves a room that delivers: final reports name it with 481, unless it
+    /// was excused with another status.
+    pub(super) fn remember_unserved(&mut self, key: LegKey) {
+        let Some(leg) = self.legs.get(key.0).filter(|leg| !leg.is_joined) else {
+            return;
+        };
+        let (room, entity) = (leg.room, Rc::clone(&leg.entity));
+        if let Some(room) = self.rooms.get_mut(room.0)
+            && room.delivery.is_some()
+            && room.excused.len() < EXCUSED_MAX
+            && !room.excused.iter().any(|(other, _)| *other == entity)
+        {
+            room.excused.push((entity, StatusCode::NO_SESSION));
+        }
     }
 
     /// A message is about to be relayed. Whether every piece of it asks for an answer.

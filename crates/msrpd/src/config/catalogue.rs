@@ -404,6 +404,28 @@ pub const KEYS: &[Key] = &[
         limit: "A prefix that XML or the documents use, and a namespace that is no URI, stop the start.",
     },
     Key {
+        path: "policy.large_hold_octets",
+        kind: "octets, at most 1048576",
+        default: |c| number(c.policy.large.hold_octets),
+        effect: "How much of a large message or file is kept for recipients who have not accepted or connected. \
+                 They get it whole when they come. 0 keeps nothing.",
+        limit: "With more, the sender waits for them. 64 MiB are kept for each shard.",
+    },
+    Key {
+        path: "policy.large_hold_ms",
+        kind: "milliseconds, at most 25000",
+        default: |c| number(c.policy.large.hold_ms),
+        effect: "How long the sender of a large message waits for such recipients when that much is kept.",
+        limit: "Who comes later is released, and counts as not served: 408 in the final report.",
+    },
+    Key {
+        path: "policy.large_one_message",
+        kind: "boolean",
+        default: |c| number(c.policy.large.one_message),
+        effect: "Whether a session for a large message takes one message only.",
+        limit: "A further one is refused with MSRP 403.",
+    },
+    Key {
         path: "pager.exploder",
         kind: "array of SIP URIs",
         default: |c| quoted_list(&c.pager.exploder),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use msrp_shard::{ListenerTransport, Origins};
-use msrp_sip::focus::{AdHocRight, OwnMark};
+use msrp_sip::focus::{AdHocRight, LargePolicy, OwnMark};
 use msrp_sip::ua_rsipstack::TlsFiles;
 use ring_io::Want;
 use toml::de::{DeTable, DeValue};
@@ -349,7 +349,21 @@ fn read_policy(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError
     if let Some(item) = table.get("strict_report_types") {
         policy.strict_report_types = item.boolean()?;
     }
+    read_large(table, &mut policy.large)?;
     read_rights(table, policy)
+}
+
+fn read_large(table: &Table<'_>, large: &mut LargePolicy) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("large_hold_octets") {
+        large.hold_octets = item.number(0, HOLD_OCTETS_MAX)?;
+    }
+    if let Some(item) = table.get("large_hold_ms") {
+        large.hold_ms = item.number(0, HOLD_MS_MAX)?;
+    }
+    if let Some(item) = table.get("large_one_message") {
+        large.one_message = item.boolean()?;
+    }
+    Ok(())
 }
 
 fn read_rights(table: &Table<'_>, policy: &mut Policy) -> Result<(), ConfigError> {
@@ -500,5 +514,9 @@ const RESTARTS_MAX: u32 = 1000;
 pub(super) const SECONDS_MAX: u32 = 31_536_000;
 /// Longest message that a limit may allow: 2^60 octets.
 const OCTETS_MAX: u64 = 1 << 60;
+/// Most octets of a large message that may be kept: what the engine keeps at most.
+const HOLD_OCTETS_MAX: u64 = 1024 * 1024;
+/// Longest wait of a sender, in milliseconds: below the 30 s after which clients give a request up.
+const HOLD_MS_MAX: u64 = 25_000;
 /// Longest listener name, octets.
 const NAME_OCTETS_MAX: usize = 32;

@@ -81,6 +81,11 @@ fn config_all_keys_are_read() {
             adhoc_expel: AdHocRight::Participants,
             refer_status: 200,
             own_mark: OwnMark::parse("oma=urn:oma:conference"),
+            large: LargePolicy {
+                hold_octets: 12,
+                hold_ms: 13,
+                one_message: true,
+            },
         }
     );
     assert_eq!(
@@ -543,6 +548,9 @@ adhoc_add = "originator"
 adhoc_expel = "participants"
 refer_status = 200
 own_mark = "oma=urn:oma:conference"
+large_hold_octets = 12
+large_hold_ms = 13
+large_one_message = true
 [pager]
 exploder = ["sip:list@im.example"]
 lists = false

@@ -6,7 +6,7 @@ use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Purpose;
 use crate::focus::headers::wants_privacy;
-use crate::focus::media::{Remote, SDP};
+use crate::focus::media::SDP;
 use crate::focus::participant::State;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::{Agreement, read_min_se};
@@ -72,7 +72,7 @@ impl Conference {
         self.name_invitee(key, &response.headers);
         let body = response.body.filter(|b| media_type(&b.content_type) == SDP);
         let answer = match body {
-            Some(body) => Remote::read(&body.octets),
+            Some(body) => self.read_description(&body.octets),
             None => Err(Refusal::NotAcceptable(
                 "The answer has no session description.".into(),
             )),

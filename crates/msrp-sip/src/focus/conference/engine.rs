@@ -5,7 +5,7 @@ use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, R
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
-use crate::focus::headers::{self, ALLOW, SOFTWARE};
+use crate::focus::headers::{ALLOW, SOFTWARE};
 use crate::focus::invitation;
 use crate::focus::media::{Remote, sdp_body};
 use crate::focus::participant::{Invitation, State};
@@ -76,6 +76,9 @@ impl Conference {
     /// CTRL-7.2.2.2-02, CTRL-7.2.2.2-04, CTRL-7.2.2.2-05.
     pub(super) fn send_invitation(&mut self, key: u64, interval_s: u32, env: &mut Env<'_>) {
         let seat = self.seat(key);
+        let is_large = self.is_large();
+        let transport = self.participants.get(&key).map(|p| p.transport);
+        let contact = self.contact(transport, env);
         let (Some(participant), Some(invitee)) =
             (self.participants.get_mut(&key), self.invitees.get(&key))
         else {
@@ -86,9 +89,9 @@ impl Conference {
             env.policy,
             self.referrers.get(&key).unwrap_or(&self.inviter),
             invitee,
-            headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
+            contact,
             sdp,
-            interval_s,
+            (interval_s, is_large),
         );
         let gives_up_ns = env.now.saturating_add(INVITATION_NS_MAX);
         participant.state = State::Invited(Invitation {
@@ -111,6 +114,9 @@ impl Conference {
     }
 
     pub(super) fn note_failure(&mut self, key: u64, status: u16) {
+        if let Some(participant) = self.participants.get_mut(&key) {
+            participant.absence = Some(status);
+        }
         let text = fragment(status, phrase_of(status), None);
         self.notifier.note_outcome(key, false, &text);
         self.lowest_failure = Some(
@@ -153,6 +159,7 @@ impl Conference {
         if participant.shows_release() {
             env.desk.command(Asked::Forget, update);
         }
+        self.silence_recipient(key, env);
         self.give_answer(key, env);
     }
 
@@ -326,10 +333,7 @@ impl Conference {
             return None;
         };
         let headers = Headers::new()
-            .with(
-                "Contact",
-                headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
-            )
+            .with("Contact", self.contact(Some(participant.transport), env))
             .with("P-Asserted-Identity", self.asserted_identity())
             .with("Allow", ALLOW)
             .with("Allow-Events", ALLOW_EVENTS)

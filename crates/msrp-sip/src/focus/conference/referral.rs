@@ -67,7 +67,7 @@ impl Conference {
             .participants
             .get(&key)
             .is_some_and(|p| p.is_connected());
-        if !is_there {
+        if !is_there || self.is_delivery() {
             return Err(Refusal::FunctionForbidden);
         }
         match referral.reference.action {

@@ -6,7 +6,7 @@
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::headers::{self, ALLOW};
+use crate::focus::headers::ALLOW;
 use crate::focus::media::sdp_body;
 use crate::focus::participant::State;
 use crate::focus::refusal::Refusal;
@@ -39,6 +39,8 @@ impl Conference {
 
     fn send_refresh(&mut self, key: u64, env: &mut Env<'_>) {
         let seat = self.seat(key);
+        let transport = self.participants.get(&key).map(|p| p.transport);
+        let contact = self.contact(transport, env);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -47,10 +49,7 @@ impl Conference {
             return;
         };
         let headers = Headers::new()
-            .with(
-                "Contact",
-                headers::focus_contact(env.policy, self.room.as_str(), participant.transport),
-            )
+            .with("Contact", contact)
             .with(
                 "Session-Expires",
                 format!("{};refresher=uac", timer.interval_s),

@@ -19,7 +19,7 @@ use crate::focus::admission::check_extensions;
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
-use crate::focus::headers::{self, ALLOW, SOFTWARE};
+use crate::focus::headers::{ALLOW, SOFTWARE};
 use crate::focus::media::{Remote, SDP, offer_again, sdp_body};
 use crate::focus::other_methods::{answer_gone, answer_plain};
 use crate::focus::participant::{Participant, Reoffer, State};
@@ -54,7 +54,7 @@ impl Conference {
         request: &Request,
         env: &mut Env<'_>,
     ) -> Option<Answer> {
-        let Some(participant) = self.participants.get_mut(&key) else {
+        let Some(participant) = self.participants.get(&key) else {
             return Some(answer_gone());
         };
         if let Some(answer) = untimely(participant) {
@@ -62,13 +62,16 @@ impl Conference {
         }
         let read = check_extensions(&request.headers)
             .and_then(|()| Agreement::answering(&request.headers, env.policy))
-            .and_then(|agreement| Ok((agreement, read_offer(request, env.policy)?)));
+            .and_then(|agreement| Ok((agreement, self.read_offer(request, env.policy)?)));
         let (agreement, offer) = match read {
             Ok(read) => read,
             Err(refusal) => {
                 env.desk.count_refusal(&refusal);
                 return Some(refusal.answer(env.policy));
             }
+        };
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return Some(answer_gone());
         };
         participant.remember_methods(&request.headers);
         if offer.is_none() && request.method == Method::Update {
@@ -89,6 +92,17 @@ impl Conference {
         };
         env.desk.command(Asked::Reoffer(self.seat(key)), command);
         None
+    }
+
+    fn read_offer(&self, request: &Request, policy: &Policy) -> Result<Option<Remote>, Refusal> {
+        match &request.body {
+            None => Ok(None),
+            Some(body) if media_type(&body.content_type) == SDP => {
+                let offer = self.read_description(&body.octets)?;
+                offer.served_by(policy).map(Some)
+            }
+            Some(_) => Err(Refusal::UnsupportedBody),
+        }
     }
 
     /// The engine took the new offer of a participant, or not: then the old parameters stay.
@@ -131,8 +145,7 @@ impl Conference {
     /// The 200 to a request that refreshes the session.
     fn agree(&self, key: u64, agreement: Agreement, body: Option<Body>, env: &Env<'_>) -> Answer {
         let transport = self.participants.get(&key).map(|p| p.transport);
-        let transport = transport.unwrap_or(env.policy.outbound_transport);
-        let contact = headers::focus_contact(env.policy, self.room.as_str(), transport);
+        let contact = self.contact(transport, env);
         let mut headers = Headers::new()
             .with("Contact", contact)
             .with("Allow", ALLOW)
@@ -162,6 +175,7 @@ impl Conference {
     /// RFC 3261 s.14.1, s.13.2.2.4; RFC 4975 s.8.4.
     pub(super) fn take_answer(&mut self, key: u64, body: &Body, env: &mut Env<'_>) {
         let seat = self.seat(key);
+        let read = self.read_description(&body.octets);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
@@ -170,7 +184,7 @@ impl Conference {
         {
             return;
         }
-        let Ok(answer) = Remote::read(&body.octets) else {
+        let Ok(answer) = read else {
             return self.end_unserved(key, env);
         };
         if participant
@@ -243,16 +257,6 @@ fn untimely(participant: &Participant) -> Option<Answer> {
 /// Whether the engine found fault with the description itself.
 fn is_of_the_peer(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::MalformedSdp | ErrorCode::NotAcceptable)
-}
-
-fn read_offer(request: &Request, policy: &Policy) -> Result<Option<Remote>, Refusal> {
-    match &request.body {
-        None => Ok(None),
-        Some(body) if media_type(&body.content_type) == SDP => {
-            Remote::read(&body.octets)?.served_by(policy).map(Some)
-        }
-        Some(_) => Err(Refusal::UnsupportedBody),
-    }
 }
 
 fn plain(status: u16) -> Answer {

@@ -153,6 +153,7 @@ impl Conference {
             reoffer: None,
             awaits_answer: false,
             software: None,
+            absence: None,
         };
         self.participants.insert(key, participant);
         key

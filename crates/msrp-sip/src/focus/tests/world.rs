@@ -111,6 +111,9 @@ pub(super) struct FakeEngine {
     /// Answers nothing while set.
     pub(super) is_held: bool,
     held: VecDeque<(CommandId, Command)>,
+    /// Participants for which something is on its way or kept.
+    pub(super) unserved: HashSet<ParticipantId>,
+    awaiting: Vec<(CommandId, ParticipantId)>,
 }
 
 pub(super) fn name(command: &Command) -> &'static str {
@@ -130,6 +133,10 @@ pub(super) fn name(command: &Command) -> &'static str {
         Command::RemoveParticipant { .. } => "remove",
         Command::UpdateParticipant { .. } => "update",
         Command::SendMessage { .. } => "message",
+        Command::SetDelivery { .. } => "delivery",
+        Command::ExcuseParticipant { .. } => "excuse",
+        Command::AwaitServed { .. } => "serve",
+        Command::SetMuted { .. } => "mute",
         Command::Status => "status",
         _ => "of another controller",
     }
@@ -214,7 +221,22 @@ impl FakeEngine {
                     refused(ErrorCode::NoSuchParticipant)
                 }
             }
-            Command::RemoveParticipant { room, participant } => {
+            Command::SetDelivery { room, .. } if self.rooms.contains_key(room) => Ok(Reply::Done),
+            Command::SetMuted {
+                room, participant, ..
+            }
+            | Command::AwaitServed { room, participant } => {
+                let room = self.rooms.get(room);
+                if room.is_some_and(|p| p.contains(participant)) {
+                    Ok(Reply::Done)
+                } else {
+                    refused(ErrorCode::NoSuchParticipant)
+                }
+            }
+            Command::ExcuseParticipant {
+                room, participant, ..
+            }
+            | Command::RemoveParticipant { room, participant } => {
                 let removed = self
                     .rooms
                     .get_mut(room)
@@ -394,6 +416,12 @@ impl World {
                 && let Some((id, command)) = self.engine.held.pop_front()
             {
                 is_quiet = false;
+                if let Command::AwaitServed { participant, .. } = &command
+                    && self.engine.unserved.contains(participant)
+                {
+                    self.engine.awaiting.push((id, participant.clone()));
+                    continue;
+                }
                 let result = self.engine.execute(&command);
                 self.focus.handle_control(self.now, id, result);
             }
@@ -601,6 +629,21 @@ impl World {
             self.engine.rooms.remove(room);
         }
         self.focus.handle_engine_event(self.now, event);
+        self.settle();
+    }
+
+    /// A participant has everything that was on its way to it.
+    pub(super) fn serve(&mut self, participant: &str) {
+        let participant = ParticipantId::new(participant).unwrap();
+        self.engine.unserved.remove(&participant);
+        let awaiting = std::mem::take(&mut self.engine.awaiting);
+        for (id, waited_for) in awaiting {
+            if waited_for == participant {
+                self.focus.handle_control(self.now, id, Ok(Reply::Done));
+            } else {
+                self.engine.awaiting.push((id, waited_for));
+            }
+        }
         self.settle();
     }
 
