@@ -38,7 +38,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 pub use access::{Access, Scope, Tokens, TokensError, guard};
-use events::EventLog;
+use events::{EventLog, MessageWatch};
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
 
@@ -63,6 +63,7 @@ pub struct Api {
     /// Held while a participant is read, changed and written.
     changes: tokio::sync::Mutex<()>,
     log: Arc<EventLog>,
+    watch: Arc<MessageWatch>,
     consumers: Arc<Semaphore>,
     feed: JoinHandle<()>,
 }
@@ -79,13 +80,16 @@ impl Api {
     #[must_use]
     pub fn new(client: Client, config: ApiConfig) -> Arc<Self> {
         let log = Arc::new(EventLog::new(config.run, config.events_max));
-        let feed = events::feed(client.clone(), client.subscribe(), Arc::clone(&log));
+        let stream = client.subscribe_with_interest();
+        let watch = MessageWatch::new(Arc::clone(&log), stream.interest());
+        let feed = events::feed(client.clone(), stream, Arc::clone(&log), Arc::clone(&watch));
         Arc::new(Self {
             client,
             config,
             remembered: Remembered::default(),
             changes: tokio::sync::Mutex::default(),
             log,
+            watch,
             consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
             feed: tokio::spawn(feed),
         })

@@ -56,6 +56,10 @@ pub const CONSUMER_FRAMES_MAX: usize = 64;
 /// How long a consumer may take nothing. It is cut off then and may come back with its cursor.
 pub const CONSUMER_STALL_MAX: Duration = Duration::from_secs(30);
 
+/// How long events of messages go on when the last consumer that named them is gone: long enough to
+/// come back. One that comes later is told that some are missing.
+pub const MESSAGES_LINGER: Duration = Duration::from_secs(60);
+
 /// How often a consumer that gets no events is told how far it is.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
 

@@ -207,7 +207,7 @@ impl Consumer {
                 self.snapshot.entry(room).or_default().extend(names);
             }
             "snapshot_end" => self.rooms = std::mem::take(&mut self.snapshot),
-            "cut" | "progress" => {}
+            "cut" | "progress" | "session_ended" => {}
             "room_started" => drop(self.rooms.insert(room, BTreeSet::new())),
             "room_closed" => drop(self.rooms.remove(&room)),
             "participant_joined" => {

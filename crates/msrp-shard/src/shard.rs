@@ -31,6 +31,7 @@ mod route;
 mod session;
 mod session_ids;
 mod stand_in;
+mod telling;
 mod timers;
 mod waiting;
 mod wording;
@@ -196,6 +197,8 @@ impl<I: Io> Shard<I> {
     fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
         let now = self.now();
         self.turn.begin();
+        let hub = &self.environment.hub;
+        self.switch.tell_messages(hub.wants_messages());
         self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {
@@ -208,6 +211,7 @@ impl<I: Io> Shard<I> {
         self.switch.handle_timeout(now);
         self.switch.end_turn(now);
         self.carry_out(now);
+        self.tell_messages(None);
         self.flush(now);
         self.retire_stand_ins();
         self.post_crossings();

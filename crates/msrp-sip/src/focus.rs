@@ -262,7 +262,13 @@ impl Focus {
             Event::RoomStarted { .. }
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
-            | Event::ParticipantBound { .. } => {}
+            | Event::ParticipantBound { .. }
+            | Event::SessionEnded { .. }
+            | Event::MessageEnded { .. }
+            | Event::FinalReport { .. }
+            | Event::DrainChanged { .. }
+            | Event::ShardLost { .. }
+            | Event::LimitReached { .. } => {}
             // Its own removals and closings concern nobody whom it still knows.
             Event::ParticipantRemoved { room, participant } => {
                 self.with(now, room, |c, env| {

@@ -11,6 +11,7 @@ use crate::final_report::ReportKey;
 use crate::kind::KindSet;
 use crate::message::MessageKey;
 use crate::room::RoomKey;
+use crate::told::LegSums;
 
 /// Names a leg of a [`Switch`](crate::Switch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +88,8 @@ pub struct Leg {
     pub(crate) reports: RareVec<ReportKey>,
     /// Kinds of content that it has answered with 415.
     pub(crate) refused_kinds: KindSet,
+    /// What it has sent and got.
+    pub(crate) sums: LegSums,
     /// Until when its requests for nicknames use up what it may ask for.
     pub(crate) nicknames_paid_until: Timestamp,
 }
@@ -142,6 +145,7 @@ impl Leg {
             awaited: RareVec::default(),
             reports: RareVec::default(),
             refused_kinds: KindSet::default(),
+            sums: LegSums::default(),
             nicknames_paid_until: Timestamp::default(),
         }
     }

@@ -24,6 +24,7 @@ mod own_message;
 mod relaying;
 mod reporting;
 mod silence;
+mod telling;
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -45,6 +46,7 @@ use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
 use crate::rules::Rules;
+use crate::told::{LegSums, Told};
 
 pub use naming::NicknameChange;
 
@@ -144,6 +146,10 @@ pub struct Switch {
     interim_reports: Vec<ReportKey>,
     ids: IdSource,
     sums: Sums,
+    /// Whether controllers want to know of single messages.
+    tells_messages: bool,
+    told: VecDeque<Told>,
+    untold: u64,
     planted: Planted,
     /// Calls since the invariants were checked last.
     unchecked_calls: Cell<usize>,
@@ -170,6 +176,9 @@ impl Switch {
             interim_reports: Vec::new(),
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
+            tells_messages: false,
+            told: VecDeque::new(),
+            untold: 0,
             planted: Planted::default(),
             unchecked_calls: Cell::default(),
         }
@@ -257,15 +266,16 @@ impl Switch {
     }
 
     /// Ends a leg. Messages that it was sending end with `#` towards the others; its open copies
-    /// have failed.
+    /// have failed. Returns what it has sent and got.
     ///
     /// # Spec
     /// UPS-7.2.3.3-12, UPS-7.2.3.3-13; CTRL-7.2.1.10-02.
-    pub fn leave(&mut self, key: LegKey) {
+    pub fn leave(&mut self, key: LegKey) -> LegSums {
         self.restart(key);
         let Some(leg) = self.legs.get_mut(key.0) else {
-            return;
+            return LegSums::default();
         };
+        let sums = leg.sums;
         let room = leg.room;
         let reports = std::mem::take(&mut leg.reports);
         self.skip_reports(reports.into());
@@ -275,6 +285,7 @@ impl Switch {
             room.nicknames.release(key);
         }
         self.check_invariants_in_debug();
+        sums
     }
 
     /// A leg goes on with another session in the place of the one it had. Messages that it was
@@ -295,6 +306,7 @@ impl Switch {
             self.abort(message);
         }
         for message in receiving {
+            self.note_settled(key, message, Outcome::Failed);
             self.drop_copy(message, Outcome::Failed);
         }
         for awaited in awaited {
@@ -312,6 +324,7 @@ impl Switch {
         if !self.take_copy(leg, message) {
             return;
         }
+        self.note_settled(leg, message, outcome);
         match outcome {
             Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
             Outcome::Refused | Outcome::Failed | Outcome::Aborted => {
@@ -545,7 +558,7 @@ impl Switch {
     /// Ends a message because its sender did.
     fn abort(&mut self, key: MessageKey) {
         self.stop_relay(key);
-        self.messages.remove(key.0);
+        self.forget(key);
     }
 }
 

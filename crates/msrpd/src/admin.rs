@@ -188,7 +188,7 @@ async fn is_draining(node: &Node) -> bool {
     node.client
         .status()
         .await
-        .is_ok_and(|status| status.is_draining)
+        .is_ok_and(|status| status.drain != msrp_control::Drain::Off)
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {

@@ -8,9 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout};
 
 use super::log::{Behind, Cursor, Entry};
-use super::snapshot;
+use super::watch::WantsMessages;
+use super::{MESSAGES_LOST, is_of_message, snapshot};
 use crate::limits::{
-    CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, PROGRESS_EVERY, READ_EVENTS_MAX,
+    CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, MESSAGES_LINGER, PROGRESS_EVERY,
+    READ_EVENTS_MAX,
 };
 use crate::{Api, Problem, limits};
 
@@ -33,9 +35,16 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Whether it names a type of event that is made only for who names it.
+    pub(super) fn wants_messages(&self) -> bool {
+        let mut types = self.types.iter().flatten();
+        types.any(|kind| is_of_message(kind))
+    }
+
     fn takes(&self, entry: &Entry) -> bool {
         let takes_type = |types: &Vec<_>| types.contains(&entry.kind);
-        let takes_room = |rooms: &Vec<_>| rooms.contains(&entry.room);
+        let room = entry.room.as_ref();
+        let takes_room = |rooms: &Vec<_>| room.is_none_or(|room| rooms.contains(room));
         self.types.as_ref().is_none_or(takes_type) && self.rooms.as_ref().is_none_or(takes_room)
     }
 }
@@ -54,6 +63,8 @@ pub(super) struct Consumer {
     start: Start,
     filter: Filter,
     place: OwnedSemaphorePermit,
+    /// Held when it wants events of messages.
+    wanted: Option<WantsMessages>,
 }
 
 /// Why a consumer gets nothing more.
@@ -70,6 +81,7 @@ impl Consumer {
             Problem::new(status, "limit", 503, detail).retry_after(limits::RETRY_AFTER_LIMIT_S)
         })?;
         Ok(Self {
+            wanted: filter.wants_messages().then(|| api.watch.want()),
             start,
             filter,
             place,
@@ -81,8 +93,10 @@ impl Consumer {
         let (frames, receiver) = mpsc::channel(CONSUMER_FRAMES_MAX);
         tokio::spawn(async move {
             let _place = self.place;
+            let _wanted = self.wanted.map(Lingering);
             let reader = Reader {
                 api,
+                wants_messages: self.filter.wants_messages(),
                 filter: self.filter,
                 frames,
             };
@@ -95,8 +109,25 @@ impl Consumer {
     }
 }
 
+/// Has events of messages made for some time after their consumer is gone, so that one that comes
+/// back misses none.
+struct Lingering(WantsMessages);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let again = self.0.again();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(MESSAGES_LINGER).await;
+                drop(again);
+            });
+        }
+    }
+}
+
 struct Reader {
     api: Arc<Api>,
+    wants_messages: bool,
     filter: Filter,
     frames: mpsc::Sender<Frame>,
 }
@@ -107,14 +138,30 @@ impl Reader {
         let log = &self.api.log;
         match start {
             Start::Now => Ok(log.end()),
-            Start::Behind(cursor) if matches!(log.read(cursor, 0), Behind::Events(_)) => Ok(cursor),
             Start::Behind(cursor) => {
+                if let Behind::Events(page) = log.read(cursor, 0, self.wants_messages) {
+                    if page.lacks_messages {
+                        self.tell_messages_lost(cursor).await?;
+                    }
+                    return Ok(cursor);
+                }
                 let gap = json!({ "type": "gap", "behind": cursor.to_string() });
                 self.tell("gap", None, gap.to_string()).await?;
                 self.tell_state().await
             }
             Start::State => self.tell_state().await,
         }
+    }
+
+    /// Events of messages behind the cursor are gone, nobody knows how many.
+    async fn tell_messages_lost(&self, cursor: Cursor) -> Result<(), Ended> {
+        let lost = json!({
+            "type": MESSAGES_LOST,
+            "count": null,
+            "cursor": cursor.to_string(),
+        });
+        self.tell(MESSAGES_LOST, Some(cursor), lost.to_string())
+            .await
     }
 
     async fn tell_state(&self) -> Result<Cursor, Ended> {
@@ -132,8 +179,8 @@ impl Reader {
     /// Hands over the next events, or waits for some.
     async fn step(&self, at: &mut Cursor) -> Result<(), Ended> {
         let mut news = self.api.log.watch();
-        let events = match self.api.log.read(*at, READ_EVENTS_MAX) {
-            Behind::Events(events) => events,
+        let page = match self.api.log.read(*at, READ_EVENTS_MAX, self.wants_messages) {
+            Behind::Events(page) => page,
             Behind::Gap => {
                 let cut = json!({ "type": "cut", "cursor": at.to_string() });
                 tracing::info!(cursor = %at, "a consumer of events fell behind and was cut off");
@@ -141,10 +188,14 @@ impl Reader {
                 return Err(Ended);
             }
         };
-        if events.is_empty() {
+        if page.lacks_messages {
+            self.tell_messages_lost(*at).await?;
+        }
+        if page.events.is_empty() {
+            *at = page.upto;
             return self.wait(*at, &mut news).await;
         }
-        for event in events {
+        for event in page.events {
             if self.filter.takes(&event) {
                 let (kind, cursor) = (event.kind, Some(event.cursor));
                 self.tell(kind, cursor, event.json.clone()).await?;
@@ -247,7 +298,7 @@ mod tests {
 
     fn push(api: &Api, room: &str) {
         let room = RoomId::new(room).unwrap();
-        api.log.push("room_started", room, json!({}));
+        api.log.push("room_started", Some(room), json!({}));
     }
 
     fn consumer(api: &Arc<Api>, start: Start, rooms: Option<&str>) -> mpsc::Receiver<Frame> {
@@ -294,7 +345,7 @@ mod tests {
         let api = api_of(Arc::clone(&engine), 10);
         push(&api, "before");
         let log = Arc::clone(&api.log);
-        let act = move || log.push("room_started", RoomId::new("amid").unwrap(), json!({}));
+        let act = move || log.push("room_started", RoomId::new("amid").ok(), json!({}));
         engine.0.set(Box::new(act)).ok().unwrap();
         let mut frames = consumer(&api, Start::State, None);
         let end = frames.recv().await.unwrap();
