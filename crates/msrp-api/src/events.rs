@@ -33,7 +33,7 @@ use serde_json::json;
 
 use crate::extract::Query;
 use crate::{Api, Problem, limits};
-use consumer::{Consumer, Filter, Start};
+pub(crate) use consumer::{Consumer, Filter, Frame, Start};
 pub(crate) use log::{Cursor, EventLog};
 pub(crate) use watch::MessageWatch;
 
@@ -85,27 +85,31 @@ impl EventQuery {
     }
 
     fn filter(&self) -> Result<Filter, Problem> {
-        let types = self.types.as_deref().map(|types| {
-            types.split(',').map(|name| {
-                TYPES
-                    .iter()
-                    .copied()
-                    .find(|known| *known == name)
-                    .ok_or_else(|| {
-                        let detail = format!("{name} is no type; there are {}.", TYPES.join(", "));
-                        Problem::bad("malformed_query", detail)
-                    })
-            })
-        });
-        let rooms = self
-            .rooms
-            .as_deref()
-            .map(|rooms| rooms.split(',').map(RoomId::new));
-        Ok(Filter {
-            types: types.map(Iterator::collect).transpose()?,
-            rooms: rooms.map(Iterator::collect).transpose()?,
-        })
+        let names = |list: &Option<String>| {
+            let list = list.as_deref();
+            list.map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
+        };
+        filter(names(&self.types).as_deref(), names(&self.rooms).as_deref())
+            .map_err(|detail| Problem::bad("malformed_query", detail))
     }
+}
+
+/// Which events are wanted, from the names of types and rooms.
+///
+/// # Errors
+/// What is no type and no id, in one sentence.
+pub(crate) fn filter(types: Option<&[String]>, rooms: Option<&[String]>) -> Result<Filter, String> {
+    let known = |name: &String| {
+        let known = TYPES.iter().copied().find(|known| known == name);
+        known.ok_or_else(|| format!("{name} is no type; there are {}.", TYPES.join(", ")))
+    };
+    let room = |name: &String| RoomId::new(name).map_err(|error| format!("{name}: {error}."));
+    let types = types.map(|types| types.iter().map(known).collect());
+    let rooms = rooms.map(|rooms| rooms.iter().map(room).collect());
+    Ok(Filter {
+        types: types.transpose()?,
+        rooms: rooms.transpose()?,
+    })
 }
 
 /// Takes the engine's events into the log as long as it runs.

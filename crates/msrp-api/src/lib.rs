@@ -24,6 +24,7 @@ mod page;
 mod participant;
 mod problem;
 mod room;
+pub mod webhook;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub use access::{Access, Scope, Tokens, TokensError, guard};
 use events::{EventLog, MessageWatch};
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
+use webhook::Webhooks;
 
 /// What the API tells about the node that it does not learn from the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub struct ApiConfig {
     pub run: u64,
     /// Events that are kept for consumers that come back.
     pub events_max: usize,
+    /// How patient webhooks are.
+    pub patience: webhook::Patience,
 }
 
 /// The API of one engine.
@@ -65,6 +69,7 @@ pub struct Api {
     log: Arc<EventLog>,
     watch: Arc<MessageWatch>,
     consumers: Arc<Semaphore>,
+    webhooks: Webhooks,
     feed: JoinHandle<()>,
 }
 
@@ -91,6 +96,7 @@ impl Api {
             log,
             watch,
             consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
+            webhooks: Webhooks::default(),
             feed: tokio::spawn(feed),
         })
     }
@@ -142,6 +148,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
         ),
         ("/v1/rooms/{room}/messages", post(message::send)),
         ("/v1/events", get(events::open)),
+        ("/v1/webhooks", get(webhook::list)),
+        (
+            "/v1/webhooks/{webhook}",
+            put(webhook::put).get(webhook::show).delete(webhook::remove),
+        ),
         ("/v1/node", get(node::show)),
         ("/v1/node:drain", post(node::drain)),
         ("/v1/node:undrain", post(node::undrain)),

@@ -50,6 +50,7 @@ impl Node {
             domain: domain.to_owned(),
             run: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
             events_max: msrp_api::limits::EVENTS_MAX,
+            patience: Default::default(),
         };
         Self {
             api: Api::new(client.clone(), config),
@@ -64,6 +65,11 @@ impl Node {
     pub fn add_sip(&self, samples: Samples) {
         // A second call would be a second focus, of which there is none.
         let _ = self.sip.set(samples);
+    }
+
+    /// Ends the webhooks of the node.
+    pub fn end_webhooks(&self) {
+        self.api.end_webhooks();
     }
 
     /// Says where in its life the node is.
@@ -100,6 +106,9 @@ impl AdminServer {
     /// fault.
     pub async fn start(config: &Admin, node: Arc<Node>) -> Result<Self, String> {
         let access = access(config)?;
+        for webhook in &config.webhooks {
+            node.api.add_webhook(webhook.read()?)?;
+        }
         let bind = config.bind;
         let unbound = |e| format!("the admin address {bind} could not be bound: {e}");
         let listener = TcpListener::bind(bind).await.map_err(unbound)?;

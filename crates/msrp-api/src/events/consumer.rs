@@ -1,6 +1,7 @@
 //! One consumer: reads the log behind its cursor and hands frames to its connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use msrp_control::RoomId;
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::{Api, Problem, limits};
 
 /// Where a consumer starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// With the state of every room.
     State,
     /// With the next event.
@@ -28,15 +29,15 @@ pub(super) enum Start {
 }
 
 /// Which events a consumer wants; `None` means all.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    pub(super) types: Option<Vec<&'static str>>,
-    pub(super) rooms: Option<Vec<RoomId>>,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) types: Option<Vec<&'static str>>,
+    pub(crate) rooms: Option<Vec<RoomId>>,
 }
 
 impl Filter {
     /// Whether it names a type of event that is made only for who names it.
-    pub(super) fn wants_messages(&self) -> bool {
+    pub(crate) fn wants_messages(&self) -> bool {
         let mut types = self.types.iter().flatten();
         types.any(|kind| is_of_message(kind))
     }
@@ -51,18 +52,19 @@ impl Filter {
 
 /// What goes out as one server-sent event, or one WebSocket message.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
-    pub(super) kind: &'static str,
+pub(crate) struct Frame {
+    pub(crate) kind: &'static str,
     /// Where to go on after this frame; absent where a consumer has to start over.
-    pub(super) cursor: Option<Cursor>,
-    pub(super) json: String,
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) json: String,
 }
 
 /// A consumer that has a place.
-pub(super) struct Consumer {
+pub(crate) struct Consumer {
     start: Start,
     filter: Filter,
-    place: OwnedSemaphorePermit,
+    /// `None` of a webhook, whose number has a bound of its own.
+    place: Option<OwnedSemaphorePermit>,
     /// Held when it wants events of messages.
     wanted: Option<WantsMessages>,
 }
@@ -71,7 +73,7 @@ pub(super) struct Consumer {
 pub(super) struct Ended;
 
 impl Consumer {
-    pub(super) fn new(api: &Api, start: Start, filter: Filter) -> Result<Self, Problem> {
+    pub(crate) fn new(api: &Api, start: Start, filter: Filter) -> Result<Self, Problem> {
         let place = Arc::clone(&api.consumers).try_acquire_owned();
         let place = place.map_err(|_| {
             let detail = format!(
@@ -84,20 +86,33 @@ impl Consumer {
             wanted: filter.wants_messages().then(|| api.watch.want()),
             start,
             filter,
-            place,
+            place: Some(place),
         })
     }
 
+    /// The reader of a webhook: it waits for as long as its target takes nothing, until the events
+    /// that it has to read next are gone.
+    pub(crate) fn of_webhook(api: &Api, start: Start, filter: Filter) -> Self {
+        Self {
+            wanted: filter.wants_messages().then(|| api.watch.want()),
+            start,
+            filter,
+            place: None,
+        }
+    }
+
     /// Starts to read. The reading ends when the frames are not taken any more.
-    pub(super) fn run(self, api: Arc<Api>) -> mpsc::Receiver<Frame> {
+    pub(crate) fn run(self, api: Arc<Api>) -> mpsc::Receiver<Frame> {
         let (frames, receiver) = mpsc::channel(CONSUMER_FRAMES_MAX);
         tokio::spawn(async move {
+            let stall_max = self.place.as_ref().map(|_| CONSUMER_STALL_MAX);
             let _place = self.place;
             let _wanted = self.wanted.map(Lingering);
             let reader = Reader {
                 api,
                 wants_messages: self.filter.wants_messages(),
                 filter: self.filter,
+                stall_max,
                 frames,
             };
             let Ok(mut at) = reader.begin(self.start).await else {
@@ -129,6 +144,8 @@ struct Reader {
     api: Arc<Api>,
     wants_messages: bool,
     filter: Filter,
+    /// How long it waits for its connection; `None` means for ever.
+    stall_max: Option<Duration>,
     frames: mpsc::Sender<Frame>,
 }
 
@@ -236,7 +253,10 @@ impl Reader {
         json: String,
     ) -> Result<(), Ended> {
         let frame = Frame { kind, cursor, json };
-        match timeout(CONSUMER_STALL_MAX, self.frames.send(frame)).await {
+        let Some(stall_max) = self.stall_max else {
+            return self.frames.send(frame).await.map_err(|_| Ended);
+        };
+        match timeout(stall_max, self.frames.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Ended),
             Err(_) => {
@@ -292,6 +312,7 @@ mod tests {
             domain: "localhost".to_owned(),
             run: 1,
             events_max,
+            patience: Default::default(),
         };
         Api::new(Client::new(engine), config)
     }

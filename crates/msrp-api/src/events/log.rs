@@ -20,6 +20,9 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// A place of no run: a gap is behind it.
+    pub(crate) const NEVER: Self = Self { run: 0, seq: 0 };
+
     /// Reads what [`fmt::Display`] writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (run, seq) = text.split_once('-')?;
