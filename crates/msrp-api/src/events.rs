@@ -14,9 +14,11 @@
 //! in order they lead to the same state.
 
 mod consumer;
+mod document;
 mod log;
 mod snapshot;
 mod sse;
+mod watch;
 mod web_socket;
 
 use std::sync::Arc;
@@ -25,15 +27,15 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt as _;
-use msrp_control::{Client, Event, EventStream, RoomId};
+use msrp_control::{Client, RoomId, Subscription, Told};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::extract::Query;
-use crate::{Api, Problem, limits, relay};
-use consumer::{Consumer, Filter, Start};
+use crate::{Api, Problem, limits};
+pub(crate) use consumer::{Consumer, Filter, Frame, Start};
 pub(crate) use log::{Cursor, EventLog};
+pub(crate) use watch::MessageWatch;
 
 /// What a consumer wants.
 #[derive(Debug, Default, Deserialize)]
@@ -83,89 +85,73 @@ impl EventQuery {
     }
 
     fn filter(&self) -> Result<Filter, Problem> {
-        let types = self.types.as_deref().map(|types| {
-            types.split(',').map(|name| {
-                TYPES
-                    .iter()
-                    .copied()
-                    .find(|known| *known == name)
-                    .ok_or_else(|| {
-                        let detail = format!("{name} is no type; there are {}.", TYPES.join(", "));
-                        Problem::bad("malformed_query", detail)
-                    })
-            })
-        });
-        let rooms = self
-            .rooms
-            .as_deref()
-            .map(|rooms| rooms.split(',').map(RoomId::new));
-        Ok(Filter {
-            types: types.map(Iterator::collect).transpose()?,
-            rooms: rooms.map(Iterator::collect).transpose()?,
-        })
+        let names = |list: &Option<String>| {
+            let list = list.as_deref();
+            list.map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
+        };
+        filter(names(&self.types).as_deref(), names(&self.rooms).as_deref())
+            .map_err(|detail| Problem::bad("malformed_query", detail))
     }
 }
 
+/// Which events are wanted, from the names of types and rooms.
+///
+/// # Errors
+/// What is no type and no id, in one sentence.
+pub(crate) fn filter(types: Option<&[String]>, rooms: Option<&[String]>) -> Result<Filter, String> {
+    let known = |name: &String| {
+        let known = TYPES.iter().copied().find(|known| known == name);
+        known.ok_or_else(|| format!("{name} is no type; there are {}.", TYPES.join(", ")))
+    };
+    let room = |name: &String| RoomId::new(name).map_err(|error| format!("{name}: {error}."));
+    let types = types.map(|types| types.iter().map(known).collect());
+    let rooms = rooms.map(|rooms| rooms.iter().map(room).collect());
+    Ok(Filter {
+        types: types.transpose()?,
+        rooms: rooms.transpose()?,
+    })
+}
+
 /// Takes the engine's events into the log as long as it runs.
-pub(crate) async fn feed(client: Client, mut stream: EventStream, log: Arc<EventLog>) {
+pub(crate) async fn feed(
+    client: Client,
+    mut stream: Subscription,
+    log: Arc<EventLog>,
+    watch: Arc<MessageWatch>,
+) {
     loop {
-        while let Some(event) = stream.next().await {
-            let (kind, document) = document(&event);
-            log.push(kind, event.room().cloned(), document);
+        while let Some(told) = stream.next().await {
+            match told {
+                Told::Event(event) => {
+                    let (kind, document) = document::of(&event);
+                    log.push(kind, event.room().cloned(), document);
+                }
+                Told::MessagesLost(count) => {
+                    let document = json!({ "type": MESSAGES_LOST, "count": count });
+                    log.push(MESSAGES_LOST, None, document);
+                }
+            }
         }
         // The engine cut us off, or goes down. What came meanwhile is lost; the log says so.
         tracing::warn!("events of the engine were lost; consumers get a snapshot");
         tokio::time::sleep(limits::RESUBSCRIBE_DELAY).await;
-        stream = client.subscribe();
+        stream = client.subscribe_with_interest();
+        watch.renew(stream.interest());
         log.skip();
     }
 }
 
-/// The type of an event, and what is told of it.
-fn document(event: &Event) -> (&'static str, Value) {
-    let (kind, more) = match event {
-        Event::Bridge(event) => return relay::event(event),
-        Event::RoomStarted { .. } => ("room_started", json!({})),
-        Event::RoomClosed { .. } => ("room_closed", json!({})),
-        Event::RoomLost { reason, .. } => ("room_lost", json!({ "reason": reason.as_str() })),
-        Event::ParticipantJoined { entity, .. } => {
-            ("participant_joined", json!({ "entity": entity }))
-        }
-        Event::ParticipantUpdated { .. } => ("participant_updated", json!({})),
-        Event::ParticipantRemoved { .. } => ("participant_removed", json!({})),
-        Event::ParticipantBound { .. } => ("participant_bound", json!({})),
-        Event::ParticipantLost { reason, .. } => {
-            ("participant_lost", json!({ "reason": reason.as_str() }))
-        }
-        Event::ParticipantTooLate { .. } => ("participant_too_late", json!({})),
-        Event::NicknameChanged { nickname, .. } => {
-            ("nickname_changed", json!({ "nickname": nickname }))
-        }
-    };
-    let mut document = json!({ "type": kind, "room": event.room().map(RoomId::as_str) });
-    let participant = match event {
-        Event::RoomStarted { .. }
-        | Event::RoomClosed { .. }
-        | Event::RoomLost { .. }
-        | Event::Bridge(_) => None,
-        Event::ParticipantJoined { participant, .. }
-        | Event::ParticipantUpdated { participant, .. }
-        | Event::ParticipantRemoved { participant, .. }
-        | Event::ParticipantBound { participant, .. }
-        | Event::ParticipantLost { participant, .. }
-        | Event::ParticipantTooLate { participant, .. }
-        | Event::NicknameChanged { participant, .. } => Some(participant.as_str()),
-    };
-    if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
-        document.extend(participant.map(|id| ("participant".to_owned(), id.into())));
-        document.extend(more);
-    }
-    (kind, document)
+/// Whether events of this type are made only while somebody has named it.
+pub(crate) fn is_of_message(kind: &str) -> bool {
+    ["message_ended", "final_report", MESSAGES_LOST].contains(&kind)
 }
 
-/// Every type of event that a consumer may choose. What the stream says of itself comes always:
-/// `gap`, `snapshot`, `snapshot_end`, `progress` and `cut`.
-pub const TYPES: [&str; 13] = [
+/// So many events of messages found no room.
+const MESSAGES_LOST: &str = "messages_lost";
+
+/// Every type of event that a consumer may choose. Those of messages come only to who names them.
+/// What the stream says of itself comes always: `gap`, `snapshot`, `snapshot_end`, `progress`, `cut`.
+pub const TYPES: [&str; 20] = [
     "room_started",
     "room_closed",
     "room_lost",
@@ -179,4 +165,11 @@ pub const TYPES: [&str; 13] = [
     "relay_answered",
     "relay_bound",
     "relay_ended",
+    "session_ended",
+    "drain_changed",
+    "shard_lost",
+    "limit_reached",
+    "message_ended",
+    "final_report",
+    MESSAGES_LOST,
 ];

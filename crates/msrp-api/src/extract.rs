@@ -59,6 +59,22 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedRelay {
     }
 }
 
+/// The name of a webhook in the path.
+pub(crate) struct WebhookName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for WebhookName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let not_text = |_| Problem::bad("malformed_id", "The path is not UTF-8.");
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(not_text)?;
+        let name = params.iter().find(|(name, _)| *name == "webhook");
+        Ok(Self(name.map_or("", |(_, value)| value).to_owned()))
+    }
+}
+
 /// The query, with every parameter known.
 pub(crate) struct Query<T>(pub(crate) T);
 

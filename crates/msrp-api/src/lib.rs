@@ -26,6 +26,7 @@ mod problem;
 mod relay;
 mod reload;
 mod room;
+pub mod webhook;
 
 use std::sync::{Arc, OnceLock};
 
@@ -40,10 +41,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 pub use access::{Access, Scope, Tokens, TokensError, guard};
-use events::EventLog;
+use events::{EventLog, MessageWatch};
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
 pub use reload::{Reload, Reloaded};
+use webhook::Webhooks;
 
 /// What the API tells about the node that it does not learn from the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct ApiConfig {
     pub run: u64,
     /// Events that are kept for consumers that come back.
     pub events_max: usize,
+    /// How patient webhooks are.
+    pub patience: webhook::Patience,
 }
 
 /// The API of one engine.
@@ -66,7 +70,9 @@ pub struct Api {
     /// Held while a participant is read, changed and written.
     changes: tokio::sync::Mutex<()>,
     log: Arc<EventLog>,
+    watch: Arc<MessageWatch>,
     consumers: Arc<Semaphore>,
+    webhooks: Webhooks,
     feed: JoinHandle<()>,
     reload: OnceLock<Reload>,
 }
@@ -83,14 +89,18 @@ impl Api {
     #[must_use]
     pub fn new(client: Client, config: ApiConfig) -> Arc<Self> {
         let log = Arc::new(EventLog::new(config.run, config.events_max));
-        let feed = events::feed(client.clone(), client.subscribe(), Arc::clone(&log));
+        let stream = client.subscribe_with_interest();
+        let watch = MessageWatch::new(Arc::clone(&log), stream.interest());
+        let feed = events::feed(client.clone(), stream, Arc::clone(&log), Arc::clone(&watch));
         Arc::new(Self {
             client,
             config,
             remembered: Remembered::default(),
             changes: tokio::sync::Mutex::default(),
             log,
+            watch,
             consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
+            webhooks: Webhooks::default(),
             feed: tokio::spawn(feed),
             reload: OnceLock::new(),
         })
@@ -154,6 +164,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
         ("/v1/relays/{relay}/answer", put(relay::answer)),
         ("/v1/relays/{relay}/offer", post(relay::reoffer)),
         ("/v1/events", get(events::open)),
+        ("/v1/webhooks", get(webhook::list)),
+        (
+            "/v1/webhooks/{webhook}",
+            put(webhook::put).get(webhook::show).delete(webhook::remove),
+        ),
         ("/v1/node", get(node::show)),
         ("/v1/node:drain", post(node::drain)),
         ("/v1/node:undrain", post(node::undrain)),

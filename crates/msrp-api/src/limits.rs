@@ -56,6 +56,26 @@ pub const CONSUMER_FRAMES_MAX: usize = 64;
 /// How long a consumer may take nothing. It is cut off then and may come back with its cursor.
 pub const CONSUMER_STALL_MAX: Duration = Duration::from_secs(30);
 
+/// How long events of messages go on when the last consumer that named them is gone: long enough to
+/// come back. One that comes later is told that some are missing.
+pub const MESSAGES_LINGER: Duration = Duration::from_secs(60);
+
+/// Webhooks of a node. One more is 503, or stops the start.
+pub const WEBHOOKS_MAX: usize = 64;
+
+/// Events of one request to a webhook. What is beyond comes with the next one.
+pub const WEBHOOK_EVENTS_MAX: usize = 100;
+
+/// Octets of the events of one request to a webhook, beyond which no further one is added.
+pub const WEBHOOK_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets of an answer of a webhook that are read to keep its connection. A longer one costs the
+/// connection.
+pub const WEBHOOK_ANSWER_OCTETS_MAX: usize = 64 * 1024;
+
+/// Shortest secret of a webhook, octets. A shorter one is refused.
+pub const WEBHOOK_SECRET_OCTETS_MIN: usize = 16;
+
 /// How often a consumer that gets no events is told how far it is.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use msrp_control::Drain;
 use serde::Serialize;
 
 use crate::{Api, Problem};
@@ -24,7 +25,7 @@ pub(crate) async fn show(State(api): State<Arc<Api>>) -> Result<Json<NodeBody>, 
     Ok(Json(NodeBody {
         version: api.config.version.clone(),
         alive: api.client.engine().is_alive(),
-        draining: status.is_draining,
+        draining: status.drain != Drain::Off,
         rooms_count: status.rooms_count,
         participants_count: status.participants_count,
         shards_count: status.shards_count,
@@ -34,14 +35,14 @@ pub(crate) async fn show(State(api): State<Arc<Api>>) -> Result<Json<NodeBody>, 
 
 /// New rooms are refused from now on; those that run go on.
 pub(crate) async fn drain(State(api): State<Arc<Api>>) -> Result<Json<NodeBody>, Problem> {
-    api.client.set_draining(true).await?;
+    api.client.set_draining(Drain::Rooms, None).await?;
     tracing::info!("draining: new rooms are refused");
     show(State(api)).await
 }
 
 /// New rooms are taken again.
 pub(crate) async fn undrain(State(api): State<Arc<Api>>) -> Result<Json<NodeBody>, Problem> {
-    api.client.set_draining(false).await?;
+    api.client.set_draining(Drain::Off, None).await?;
     tracing::info!("new rooms are taken again");
     show(State(api)).await
 }

@@ -41,6 +41,7 @@ impl Node {
             domain: "localhost".to_owned(),
             run: 1,
             events_max: 10,
+            patience: Default::default(),
         };
         let api = Api::new(Client::new(engine.clone()), config);
         api.set_reload(Box::new(|| Ok(Reloaded::default())));
@@ -70,7 +71,9 @@ impl Node {
         let alice = json!({ "participant": "alice", "uri": "sip:a@x", "offer": { "sdp": offer } });
         let bob = json!({ "participant": "bob", "uri": "sip:b@x" });
         let all = "/v1/rooms/lunch/participants";
+        let hook = json!({ "url": "http://127.0.0.1:9/", "secret": "sixteen octets.." });
         for (method, path, body) in [
+            ("PUT", "/v1/webhooks/billing", hook),
             ("PUT", "/v1/rooms/lunch", json!({})),
             ("POST", all, alice),
             ("POST", all, bob),

@@ -6,9 +6,9 @@ use futures_channel::{mpsc, oneshot};
 
 use crate::metrics::Sample;
 use crate::{
-    Command, ControlError, Delivery, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
-    ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig, RoomId, RoomState,
-    RoomSummary,
+    Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, LocalMedia, Media,
+    NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
+    RoomId, RoomState, RoomSummary, Subscription,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -26,6 +26,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Subscribes to the events. A subscriber that falls behind by more than the engine's event
     /// bound is cut off: its stream ends, and it reads the state anew.
     fn subscribe(&self) -> EventStream;
+
+    /// As [`Engine::subscribe`], with events of messages for as long as they are wanted.
+    fn subscribe_with_interest(&self) -> Subscription {
+        Subscription::new(self.subscribe(), Interest::default())
+    }
 
     /// The present values of all metrics.
     fn samples(&self) -> Vec<Sample>;
@@ -56,6 +61,12 @@ impl Client {
     #[must_use]
     pub fn subscribe(&self) -> EventStream {
         self.engine.subscribe()
+    }
+
+    /// Subscribes to the engine's events, and to those of messages for as long as they are wanted.
+    #[must_use]
+    pub fn subscribe_with_interest(&self) -> Subscription {
+        self.engine.subscribe_with_interest()
     }
 
     /// Sends one command and waits for its answer.
@@ -266,8 +277,16 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorCode::Unavailable`].
-    pub async fn set_draining(&self, is_draining: bool) -> Result<(), ControlError> {
-        done(&self.execute(Command::SetDraining { is_draining }).await?)
+    pub async fn set_draining(
+        &self,
+        drain: Drain,
+        deadline_s: Option<u64>,
+    ) -> Result<(), ControlError> {
+        done(
+            &self
+                .execute(Command::SetDraining { drain, deadline_s })
+                .await?,
+        )
     }
 
     /// [`Command::ListRooms`].

@@ -162,11 +162,14 @@ pub enum Command {
         /// The participant.
         participant: ParticipantId,
     },
-    /// Has the engine refuse new rooms, or take them again. Rooms that run go on, and take
-    /// participants: they live nowhere else. Answered with [`Reply::Done`].
+    /// Has the engine refuse new rooms, or new participants as well, or take everything again.
+    /// Rooms that run go on. All subscribers are told. Answered with [`Reply::Done`].
     SetDraining {
-        /// Whether new rooms are refused with [`ErrorCode::Draining`](crate::ErrorCode::Draining).
-        is_draining: bool,
+        /// What is refused with [`ErrorCode::Draining`](crate::ErrorCode::Draining).
+        drain: Drain,
+        /// Seconds until whoever drains the node ends what is left, for those who are told. The
+        /// engine ends nothing by itself.
+        deadline_s: Option<u64>,
     },
 }
 
@@ -365,8 +368,20 @@ pub struct NodeStatus {
     pub shards_count: u64,
     /// Longest message that the node takes, octets of the whole CPIM message.
     pub message_octets_max: u64,
-    /// Whether new rooms are refused.
-    pub is_draining: bool,
+    /// What is refused.
+    pub drain: Drain,
+}
+
+/// What a node refuses because it is to go down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Drain {
+    /// Nothing.
+    #[default]
+    Off,
+    /// New rooms. Those that run take participants: they live nowhere else.
+    Rooms,
+    /// New rooms, and new participants of those that run.
+    Sessions,
 }
 
 /// Most addresses of one room.

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use crate::{BridgeEvent, ParticipantId, RoomId};
+use crate::{
+    BridgeEvent, Drain, MessageOutcome, ParticipantId, ReportOutcome, RoomId, SessionStatistics,
+};
 
-/// Something that happened in the engine. Events of one room, and of one bridge, come in order.
+/// Something that happened in the engine: in a room, to a bridge, or at the node. Events of one room, and of one
+/// bridge, come in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A controller made the room.
@@ -68,6 +71,51 @@ pub enum Event {
         /// The participant.
         participant: ParticipantId,
     },
+    /// A participant's session ended, for whatever reason: what it carried. Comes right before the
+    /// event that says how the participant left.
+    SessionEnded {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// Why the session ended.
+        reason: EndReason,
+        /// What it carried.
+        statistics: Box<SessionStatistics>,
+    },
+    /// A message came to its end. Only for those who have an
+    /// [interest](crate::Interest) in messages.
+    MessageEnded {
+        /// The room.
+        room: RoomId,
+        /// What became of it.
+        message: Box<MessageOutcome>,
+    },
+    /// The final report that a sender asked for is complete, or nobody is left to get it. Only for
+    /// those who have an [interest](crate::Interest) in messages.
+    FinalReport {
+        /// The room.
+        room: RoomId,
+        /// What it says.
+        report: Box<ReportOutcome>,
+    },
+    /// The node drains, or takes everything again.
+    DrainChanged {
+        /// What it refuses from now on.
+        drain: Drain,
+        /// Seconds until it ends what is left; `None` when it waits for as long as it takes.
+        deadline_s: Option<u64>,
+    },
+    /// A shard failed and is started again. Its rooms are told as [`Event::RoomLost`].
+    ShardLost {
+        /// Its number.
+        shard: usize,
+    },
+    /// Something was refused because a bound is reached. Told once a second for each bound at most.
+    LimitReached {
+        /// The bound, as one lower-case word.
+        limit: &'static str,
+    },
     /// The participant is known by another nickname from now on, or by none. When it leaves, its
     /// nickname goes with it, and this event does not come.
     NicknameChanged {
@@ -92,11 +140,14 @@ pub enum Event {
 }
 
 impl Event {
-    /// The room in which it happened; `None` when it happened to a bridge.
+    /// The room in which it happened; `None` when it concerns a bridge or the node.
     #[must_use]
     pub fn room(&self) -> Option<&RoomId> {
         match self {
-            Self::Bridge(_) => None,
+            Self::Bridge(_)
+            | Self::DrainChanged { .. }
+            | Self::ShardLost { .. }
+            | Self::LimitReached { .. } => None,
             Self::RoomStarted { room }
             | Self::RoomClosed { room }
             | Self::ParticipantJoined { room, .. }
@@ -105,9 +156,20 @@ impl Event {
             | Self::ParticipantBound { room, .. }
             | Self::ParticipantLost { room, .. }
             | Self::ParticipantTooLate { room, .. }
+            | Self::SessionEnded { room, .. }
+            | Self::MessageEnded { room, .. }
+            | Self::FinalReport { room, .. }
             | Self::NicknameChanged { room, .. }
             | Self::RoomLost { room, .. } => Some(room),
         }
+    }
+}
+
+impl Event {
+    /// Whether it comes only to those who want events of messages.
+    #[must_use]
+    pub fn is_of_message(&self) -> bool {
+        matches!(self, Self::MessageEnded { .. } | Self::FinalReport { .. })
     }
 }
 

@@ -13,6 +13,8 @@ mod error;
 mod event;
 mod id;
 pub mod metrics;
+mod outcome;
+mod subscription;
 
 pub use announcement::{Announcement, AnnouncementContent, AnnouncementReply, Announcer};
 pub use bridge::{
@@ -21,10 +23,12 @@ pub use bridge::{
 };
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
-    Addressing, Command, Delivery, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus,
+    Addressing, Command, Delivery, Drain, IDENTITIES_MAX, LocalMedia, Media, MessageTo, NodeStatus,
     OwnMessage, PAGE_MAX, ParticipantConfig, ParticipantState, ROOM_URIS_MAX, Reply, RoomConfig,
     RoomState, RoomSummary,
 };
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{BridgeId, ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
+pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
+pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};

@@ -17,7 +17,7 @@ mod supervisor;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -25,9 +25,9 @@ use std::time::Instant;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia,
-    Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply,
-    ReplySender, RoomConfig, RoomId, RoomSummary,
+    Addressing, Command, ControlError, Drain, Engine, ErrorCode, Event, EventStream,
+    IDENTITIES_MAX, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId,
+    ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary, Subscription,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -107,7 +107,7 @@ pub struct ShardEngine {
     next_shard: AtomicUsize,
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
-    is_draining: AtomicBool,
+    drain: AtomicU8,
     advertised: Advertised,
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
@@ -171,7 +171,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
-        is_draining: AtomicBool::new(false),
+        drain: AtomicU8::new(Drain::Off as u8),
         advertised: Advertised::new(&config.listeners, &listeners, &certificates),
         certificates,
         limits: config.limits.clone(),
@@ -341,7 +341,7 @@ impl ShardEngine {
                 "the node is going down",
             ));
         }
-        if self.is_draining.load(Ordering::Relaxed) {
+        if self.drain() != Drain::Off {
             return Err(ControlError::new(
                 ErrorCode::Draining,
                 "the node drains and takes no new rooms; use another node",
@@ -389,6 +389,23 @@ impl ShardEngine {
             home
         };
         Ok(Homes { carrier, home })
+    }
+
+    /// As [`ShardEngine::place`], for a participant that comes.
+    fn place_new(&self, room: &RoomId) -> Result<Homes, ControlError> {
+        if self.drain() == Drain::Sessions {
+            let detail = "the node drains and takes no new participants; use another node";
+            return Err(ControlError::new(ErrorCode::Draining, detail));
+        }
+        self.place(room)
+    }
+
+    fn drain(&self) -> Drain {
+        match self.drain.load(Ordering::Relaxed) {
+            off if off == Drain::Off as u8 => Drain::Off,
+            rooms if rooms == Drain::Rooms as u8 => Drain::Rooms,
+            _ => Drain::Sessions,
+        }
     }
 
     /// Posts to the shard that owns the room.
@@ -472,7 +489,7 @@ impl ShardEngine {
             participants_count: self.counters.iter().map(|c| c.participants()).sum(),
             shards_count: self.shards.len() as u64,
             message_octets_max: self.limits.message_octets_max,
-            is_draining: self.is_draining.load(Ordering::Relaxed),
+            drain: self.drain(),
         }
     }
 
@@ -528,7 +545,7 @@ impl ShardEngine {
                 local,
             } => {
                 let placed = self
-                    .place(&room)
+                    .place_new(&room)
                     .and_then(|homes| Ok((homes, self.residence_of(&room)?.chat)));
                 let (homes, chat) = match placed {
                     Ok(placed) => placed,
@@ -670,8 +687,9 @@ impl ShardEngine {
             Command::DescribeParticipant { room, participant } => {
                 self.describe(room, Described::Participant(participant), reply)
             }
-            Command::SetDraining { is_draining } => {
-                self.is_draining.store(is_draining, Ordering::Relaxed);
+            Command::SetDraining { drain, deadline_s } => {
+                self.drain.store(drain as u8, Ordering::Relaxed);
+                self.hub.publish(&Event::DrainChanged { drain, deadline_s });
                 let _ = reply.send(Ok(Reply::Done));
                 Ok(())
             }
@@ -688,6 +706,10 @@ impl Engine for ShardEngine {
 
     fn subscribe(&self) -> EventStream {
         self.hub.subscribe()
+    }
+
+    fn subscribe_with_interest(&self) -> Subscription {
+        self.hub.subscribe_with_interest()
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -34,6 +34,7 @@ mod route;
 mod session;
 mod session_ids;
 mod stand_in;
+mod telling;
 mod timers;
 mod waiting;
 mod wording;
@@ -219,6 +220,8 @@ impl<I: Io> Shard<I> {
     fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
         let now = self.now();
         self.turn.begin();
+        let hub = &self.environment.hub;
+        self.switch.tell_messages(hub.wants_messages());
         self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {
@@ -232,6 +235,7 @@ impl<I: Io> Shard<I> {
         self.switch.end_turn(now);
         self.end_relay_turn(now);
         self.carry_out(now);
+        self.tell_messages(None);
         self.flush(now);
         self.answer_served();
         self.retire_stand_ins();

@@ -268,7 +268,13 @@ impl Focus {
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantBound { .. }
-            | Event::Bridge(_) => {}
+            | Event::Bridge(_)
+            | Event::SessionEnded { .. }
+            | Event::MessageEnded { .. }
+            | Event::FinalReport { .. }
+            | Event::DrainChanged { .. }
+            | Event::ShardLost { .. }
+            | Event::LimitReached { .. } => {}
             // Its own removals and closings concern nobody whom it still knows.
             Event::ParticipantRemoved { room, participant } => {
                 self.with(now, room, |c, env| {

@@ -12,6 +12,7 @@ use crate::final_report::ReportKey;
 use crate::kind::KindSet;
 use crate::message::MessageKey;
 use crate::room::RoomKey;
+use crate::told::LegSums;
 
 /// Names a leg of a [`Switch`](crate::Switch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,8 @@ pub struct Leg {
     pub(crate) refused_kinds: KindSet,
     /// What is known of it as one half of a bridge.
     pub(crate) bridged: Option<Box<Bridged>>,
+    /// What it has sent and got.
+    pub(crate) sums: LegSums,
     /// Until when its requests for nicknames use up what it may ask for.
     pub(crate) nicknames_paid_until: Timestamp,
 }
@@ -149,6 +152,7 @@ impl Leg {
             reports: RareVec::default(),
             refused_kinds: KindSet::default(),
             bridged: None,
+            sums: LegSums::default(),
             nicknames_paid_until: Timestamp::default(),
         }
     }

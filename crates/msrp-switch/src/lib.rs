@@ -44,6 +44,7 @@ mod relay;
 mod room;
 mod rules;
 mod switch;
+mod told;
 mod wrapper;
 
 pub use acceptance::Acceptance;
@@ -63,3 +64,4 @@ pub use refused::Refused;
 pub use room::{Addressing, RoomKey, RoomSpec};
 pub use rules::Rules;
 pub use switch::{NicknameChange, Output, Switch, SwitchConfig};
+pub use told::{CopySums, LegSums, MessageEnd, ReportEnd, Told};

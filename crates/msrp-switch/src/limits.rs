@@ -44,6 +44,9 @@ pub const DISPLAY_NAME_OCTETS_MAX: usize = 256;
 /// 413.
 pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;
 
+/// Most ends of messages that wait for the caller to take them. One more is counted and not told.
+pub const TOLD_MAX: usize = 4096;
+
 /// Most participants that one message may name as recipients. More are refused with 403.
 pub const NAMED_RECIPIENTS_MAX: usize = 256;
 

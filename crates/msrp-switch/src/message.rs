@@ -21,6 +21,7 @@ use crate::final_report::ReportKey;
 use crate::kind::Kind;
 use crate::leg::LegKey;
 use crate::relay::{Held, Relay};
+use crate::told::Tally;
 
 /// Names a message of a [`Switch`](crate::Switch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,8 @@ pub(crate) struct Message {
     pub(crate) heard: Option<Timestamp>,
     /// The final report that its sender asked for.
     pub(crate) report: Option<ReportKey>,
+    /// What is told of it at its end, while somebody wants to know.
+    pub(crate) tally: Option<Box<Tally>>,
     pub(crate) stage: Stage,
 }
 

@@ -26,6 +26,7 @@ mod own_message;
 mod relaying;
 mod reporting;
 mod silence;
+mod telling;
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -47,6 +48,7 @@ use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
 use crate::rules::Rules;
+use crate::told::{LegSums, Told};
 
 pub use naming::NicknameChange;
 
@@ -164,6 +166,10 @@ pub struct Switch {
     late_octets: u64,
     ids: IdSource,
     sums: Sums,
+    /// Whether controllers want to know of single messages.
+    tells_messages: bool,
+    told: VecDeque<Told>,
+    untold: u64,
     planted: Planted,
     /// Calls since the invariants were checked last.
     unchecked_calls: Cell<usize>,
@@ -193,6 +199,9 @@ impl Switch {
             late_octets: 0,
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
+            tells_messages: false,
+            told: VecDeque::new(),
+            untold: 0,
             planted: Planted::default(),
             unchecked_calls: Cell::default(),
         }
@@ -283,15 +292,16 @@ impl Switch {
     }
 
     /// Ends a leg. Messages that it was sending end with `#` towards the others; its open copies
-    /// have failed.
+    /// have failed. Returns what it has sent and got.
     ///
     /// # Spec
     /// UPS-7.2.3.3-12, UPS-7.2.3.3-13; CTRL-7.2.1.10-02.
-    pub fn leave(&mut self, key: LegKey) {
+    pub fn leave(&mut self, key: LegKey) -> LegSums {
         self.restart(key);
         let Some(leg) = self.legs.get_mut(key.0) else {
-            return;
+            return LegSums::default();
         };
+        let sums = leg.sums;
         let room = leg.room;
         let reports = std::mem::take(&mut leg.reports);
         self.skip_reports(reports.into());
@@ -302,6 +312,7 @@ impl Switch {
             room.nicknames.release(key);
         }
         self.check_invariants_in_debug();
+        sums
     }
 
     /// A leg goes on with another session in the place of the one it had. Messages that it was
@@ -324,6 +335,7 @@ impl Switch {
         for message in receiving {
             let failed = self.bridged_failure(message);
             self.forget_late(key, message);
+            self.note_settled(key, message, Outcome::Failed);
             self.drop_copy(message, Outcome::Failed);
             self.tell_bridged_failure(failed, StatusCode::NO_SESSION);
         }
@@ -343,6 +355,7 @@ impl Switch {
             return;
         }
         self.forget_late(leg, message);
+        self.note_settled(leg, message, outcome);
         match outcome {
             Outcome::Delivered | Outcome::Sent => self.close_copy(message, outcome),
             Outcome::Failed => {
@@ -589,7 +602,7 @@ impl Switch {
     /// Ends a message because its sender did.
     fn abort(&mut self, key: MessageKey) {
         self.stop_relay(key);
-        self.messages.remove(key.0);
+        self.forget(key);
     }
 }
 

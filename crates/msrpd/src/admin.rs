@@ -50,6 +50,7 @@ impl Node {
             domain: domain.to_owned(),
             run: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
             events_max: msrp_api::limits::EVENTS_MAX,
+            patience: Default::default(),
         };
         Self {
             api: Api::new(client.clone(), config),
@@ -75,6 +76,11 @@ impl Node {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.client.engine().is_alive()
+    }
+
+    /// Ends the webhooks of the node.
+    pub fn end_webhooks(&self) {
+        self.api.end_webhooks();
     }
 
     /// Says where in its life the node is.
@@ -111,6 +117,9 @@ impl AdminServer {
     /// fault.
     pub async fn start(config: &Admin, node: Arc<Node>) -> Result<Self, String> {
         let access = access(config)?;
+        for webhook in &config.webhooks {
+            node.api.add_webhook(webhook.read()?)?;
+        }
         let bind = config.bind;
         let unbound = |e| format!("the admin address {bind} could not be bound: {e}");
         let listener = TcpListener::bind(bind).await.map_err(unbound)?;
@@ -199,7 +208,7 @@ async fn is_draining(node: &Node) -> bool {
     node.client
         .status()
         .await
-        .is_ok_and(|status| status.is_draining)
+        .is_ok_and(|status| status.drain != msrp_control::Drain::Off)
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {

@@ -10,6 +10,7 @@ mod item;
 mod reading;
 mod relay;
 mod value;
+mod webhook;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) use relay::read_users;
 use ring_io::Want;
 pub(crate) use value::is_user_uri;
 pub use value::{Advertise, SipBind, SipTransport};
+pub use webhook::WebhookEntry;
 
 /// Everything that msrpd can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +196,8 @@ pub struct Admin {
     pub socket: Option<PathBuf>,
     /// Whether everybody who reaches the address may do everything.
     pub allow_unauthenticated: bool,
+    /// Who gets events.
+    pub webhooks: Vec<WebhookEntry>,
 }
 
 impl Admin {
@@ -205,6 +209,7 @@ impl Admin {
             tokens: None,
             socket: None,
             allow_unauthenticated: false,
+            webhooks: Vec::new(),
         }
     }
 
@@ -359,6 +364,12 @@ impl Config {
         if let Err(fault) = config.admin.read_tokens() {
             let path = ["admin", "tokens"];
             return Err(reading::locate(file, &text, &path, &fault));
+        }
+        for webhook in &config.admin.webhooks {
+            if let Err(fault) = webhook.read() {
+                let path = ["admin", "webhook"];
+                return Err(reading::locate(file, &text, &path, &fault));
+            }
         }
         Ok(config)
     }

@@ -1,6 +1,7 @@
 //! One consumer: reads the log behind its cursor and hands frames to its connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use msrp_control::RoomId;
 use serde_json::json;
@@ -8,15 +9,17 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout};
 
 use super::log::{Behind, Cursor, Entry};
-use super::snapshot;
+use super::watch::WantsMessages;
+use super::{MESSAGES_LOST, is_of_message, snapshot};
 use crate::limits::{
-    CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, PROGRESS_EVERY, READ_EVENTS_MAX,
+    CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, MESSAGES_LINGER, PROGRESS_EVERY,
+    READ_EVENTS_MAX,
 };
 use crate::{Api, Problem, limits};
 
 /// Where a consumer starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// With the state of every room.
     State,
     /// With the next event.
@@ -26,42 +29,53 @@ pub(super) enum Start {
 }
 
 /// Which events a consumer wants; `None` means all.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    pub(super) types: Option<Vec<&'static str>>,
-    pub(super) rooms: Option<Vec<RoomId>>,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) types: Option<Vec<&'static str>>,
+    pub(crate) rooms: Option<Vec<RoomId>>,
 }
 
 impl Filter {
+    /// Whether it names a type of event that is made only for who names it.
+    pub(crate) fn wants_messages(&self) -> bool {
+        let mut types = self.types.iter().flatten();
+        types.any(|kind| is_of_message(kind))
+    }
+
     fn takes(&self, entry: &Entry) -> bool {
         let takes_type = |types: &Vec<_>| types.contains(&entry.kind);
-        let takes_room =
-            |rooms: &Vec<_>| entry.room.as_ref().is_some_and(|room| rooms.contains(room));
+        let takes_room = |rooms: &Vec<RoomId>| match &entry.room {
+            Some(room) => rooms.contains(room),
+            None => !entry.kind.starts_with("relay_"),
+        };
         self.types.as_ref().is_none_or(takes_type) && self.rooms.as_ref().is_none_or(takes_room)
     }
 }
 
 /// What goes out as one server-sent event, or one WebSocket message.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
-    pub(super) kind: &'static str,
+pub(crate) struct Frame {
+    pub(crate) kind: &'static str,
     /// Where to go on after this frame; absent where a consumer has to start over.
-    pub(super) cursor: Option<Cursor>,
-    pub(super) json: String,
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) json: String,
 }
 
 /// A consumer that has a place.
-pub(super) struct Consumer {
+pub(crate) struct Consumer {
     start: Start,
     filter: Filter,
-    place: OwnedSemaphorePermit,
+    /// `None` of a webhook, whose number has a bound of its own.
+    place: Option<OwnedSemaphorePermit>,
+    /// Held when it wants events of messages.
+    wanted: Option<WantsMessages>,
 }
 
 /// Why a consumer gets nothing more.
 pub(super) struct Ended;
 
 impl Consumer {
-    pub(super) fn new(api: &Api, start: Start, filter: Filter) -> Result<Self, Problem> {
+    pub(crate) fn new(api: &Api, start: Start, filter: Filter) -> Result<Self, Problem> {
         let place = Arc::clone(&api.consumers).try_acquire_owned();
         let place = place.map_err(|_| {
             let detail = format!(
@@ -71,20 +85,36 @@ impl Consumer {
             Problem::new(status, "limit", 503, detail).retry_after(limits::RETRY_AFTER_LIMIT_S)
         })?;
         Ok(Self {
+            wanted: filter.wants_messages().then(|| api.watch.want()),
             start,
             filter,
-            place,
+            place: Some(place),
         })
     }
 
+    /// The reader of a webhook: it waits for as long as its target takes nothing, until the events
+    /// that it has to read next are gone.
+    pub(crate) fn of_webhook(api: &Api, start: Start, filter: Filter) -> Self {
+        Self {
+            wanted: filter.wants_messages().then(|| api.watch.want()),
+            start,
+            filter,
+            place: None,
+        }
+    }
+
     /// Starts to read. The reading ends when the frames are not taken any more.
-    pub(super) fn run(self, api: Arc<Api>) -> mpsc::Receiver<Frame> {
+    pub(crate) fn run(self, api: Arc<Api>) -> mpsc::Receiver<Frame> {
         let (frames, receiver) = mpsc::channel(CONSUMER_FRAMES_MAX);
         tokio::spawn(async move {
+            let stall_max = self.place.as_ref().map(|_| CONSUMER_STALL_MAX);
             let _place = self.place;
+            let _wanted = self.wanted.map(Lingering);
             let reader = Reader {
                 api,
+                wants_messages: self.filter.wants_messages(),
                 filter: self.filter,
+                stall_max,
                 frames,
             };
             let Ok(mut at) = reader.begin(self.start).await else {
@@ -96,9 +126,28 @@ impl Consumer {
     }
 }
 
+/// Has events of messages made for some time after their consumer is gone, so that one that comes
+/// back misses none.
+struct Lingering(WantsMessages);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let again = self.0.again();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(MESSAGES_LINGER).await;
+                drop(again);
+            });
+        }
+    }
+}
+
 struct Reader {
     api: Arc<Api>,
+    wants_messages: bool,
     filter: Filter,
+    /// How long it waits for its connection; `None` means for ever.
+    stall_max: Option<Duration>,
     frames: mpsc::Sender<Frame>,
 }
 
@@ -108,14 +157,30 @@ impl Reader {
         let log = &self.api.log;
         match start {
             Start::Now => Ok(log.end()),
-            Start::Behind(cursor) if matches!(log.read(cursor, 0), Behind::Events(_)) => Ok(cursor),
             Start::Behind(cursor) => {
+                if let Behind::Events(page) = log.read(cursor, 0, self.wants_messages) {
+                    if page.lacks_messages {
+                        self.tell_messages_lost(cursor).await?;
+                    }
+                    return Ok(cursor);
+                }
                 let gap = json!({ "type": "gap", "behind": cursor.to_string() });
                 self.tell("gap", None, gap.to_string()).await?;
                 self.tell_state().await
             }
             Start::State => self.tell_state().await,
         }
+    }
+
+    /// Events of messages behind the cursor are gone, nobody knows how many.
+    async fn tell_messages_lost(&self, cursor: Cursor) -> Result<(), Ended> {
+        let lost = json!({
+            "type": MESSAGES_LOST,
+            "count": null,
+            "cursor": cursor.to_string(),
+        });
+        self.tell(MESSAGES_LOST, Some(cursor), lost.to_string())
+            .await
     }
 
     async fn tell_state(&self) -> Result<Cursor, Ended> {
@@ -133,8 +198,8 @@ impl Reader {
     /// Hands over the next events, or waits for some.
     async fn step(&self, at: &mut Cursor) -> Result<(), Ended> {
         let mut news = self.api.log.watch();
-        let events = match self.api.log.read(*at, READ_EVENTS_MAX) {
-            Behind::Events(events) => events,
+        let page = match self.api.log.read(*at, READ_EVENTS_MAX, self.wants_messages) {
+            Behind::Events(page) => page,
             Behind::Gap => {
                 let cut = json!({ "type": "cut", "cursor": at.to_string() });
                 tracing::info!(cursor = %at, "a consumer of events fell behind and was cut off");
@@ -142,10 +207,14 @@ impl Reader {
                 return Err(Ended);
             }
         };
-        if events.is_empty() {
+        if page.lacks_messages {
+            self.tell_messages_lost(*at).await?;
+        }
+        if page.events.is_empty() {
+            *at = page.upto;
             return self.wait(*at, &mut news).await;
         }
-        for event in events {
+        for event in page.events {
             if self.filter.takes(&event) {
                 let (kind, cursor) = (event.kind, Some(event.cursor));
                 self.tell(kind, cursor, event.json.clone()).await?;
@@ -186,7 +255,10 @@ impl Reader {
         json: String,
     ) -> Result<(), Ended> {
         let frame = Frame { kind, cursor, json };
-        match timeout(CONSUMER_STALL_MAX, self.frames.send(frame)).await {
+        let Some(stall_max) = self.stall_max else {
+            return self.frames.send(frame).await.map_err(|_| Ended);
+        };
+        match timeout(stall_max, self.frames.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Ended),
             Err(_) => {
@@ -246,13 +318,14 @@ mod tests {
             domain: "localhost".to_owned(),
             run: 1,
             events_max,
+            patience: Default::default(),
         };
         Api::new(Client::new(engine), config)
     }
 
     fn push(api: &Api, room: &str) {
         let room = RoomId::new(room).unwrap();
-        api.log.push("room_started", room, json!({}));
+        api.log.push("room_started", Some(room), json!({}));
     }
 
     fn consumer(api: &Arc<Api>, start: Start, rooms: Option<&str>) -> mpsc::Receiver<Frame> {
@@ -299,7 +372,7 @@ mod tests {
         let api = api_of(Arc::clone(&engine), 10);
         push(&api, "before");
         let log = Arc::clone(&api.log);
-        let act = move || log.push("room_started", RoomId::new("amid").unwrap(), json!({}));
+        let act = move || log.push("room_started", RoomId::new("amid").ok(), json!({}));
         engine.0.set(Box::new(act)).ok().unwrap();
         let mut frames = consumer(&api, Start::State, None);
         let end = frames.recv().await.unwrap();

@@ -9,6 +9,7 @@ use msrp_control::RoomId;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::is_of_message;
 use crate::limits::EVENTS_OCTETS_MAX;
 
 /// A place in the events of one run of the node: behind the event of this number.
@@ -19,6 +20,9 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// A place of no run: a gap is behind it.
+    pub(crate) const NEVER: Self = Self { run: 0, seq: 0 };
+
     /// Reads what [`fmt::Display`] writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (run, seq) = text.split_once('-')?;
@@ -40,7 +44,7 @@ impl fmt::Display for Cursor {
 pub(crate) struct Entry {
     pub(crate) cursor: Cursor,
     pub(crate) kind: &'static str,
-    /// Absent when it is about something else than a room.
+    /// `None` when it concerns the node or a relay.
     pub(crate) room: Option<RoomId>,
     pub(crate) json: String,
 }
@@ -48,30 +52,82 @@ pub(crate) struct Entry {
 /// What stands behind a cursor.
 #[derive(Debug)]
 pub(crate) enum Behind {
-    /// These events, the next ones. None when it is the end.
-    Events(Vec<Arc<Entry>>),
+    /// The next events.
+    Events(Page),
     /// Events that are gone, or a run of the node that has ended.
     Gap,
 }
 
-/// A ring of the last events. Readers never keep the writer for longer than one page takes.
+/// Some events.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) events: Vec<Arc<Entry>>,
+    /// Behind all that was looked at, also where nothing was wanted.
+    pub(crate) upto: Cursor,
+    /// Whether events of messages behind the cursor are gone, or were never made.
+    pub(crate) lacks_messages: bool,
+}
+
+/// The last events. Those of messages have a ring of their own, so that they push no others out.
+/// Readers never keep the writer for longer than one page takes.
 #[derive(Debug)]
 pub(crate) struct EventLog {
     run: u64,
     events_max: usize,
-    ring: Mutex<Ring>,
+    rings: Mutex<Rings>,
     /// The number of the last event.
     last: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
-struct Ring {
-    entries: VecDeque<Arc<Entry>>,
+#[derive(Debug)]
+struct Rings {
     /// The number of the next event.
     next: u64,
+    others: Ring,
+    messages: Ring,
+}
+
+#[derive(Debug)]
+struct Ring {
+    entries: VecDeque<Arc<Entry>>,
     /// The lowest number from which on nothing is missing.
     first: u64,
     octets: usize,
+}
+
+impl Ring {
+    fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first: 1,
+            octets: 0,
+        }
+    }
+
+    fn push(&mut self, entry: Arc<Entry>, events_max: usize) {
+        self.octets += entry.json.len();
+        self.entries.push_back(entry);
+        while self.entries.len() > events_max || self.octets > EVENTS_OCTETS_MAX {
+            if let Some(oldest) = self.entries.pop_front() {
+                self.octets -= oldest.json.len();
+                self.first = oldest.cursor.seq + 1;
+            }
+        }
+    }
+
+    /// Everything before this number is missing.
+    fn begin_at(&mut self, first: u64) {
+        self.entries.clear();
+        self.octets = 0;
+        self.first = first;
+    }
+
+    fn behind(&self, seq: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let skipped = self
+            .entries
+            .partition_point(|entry| entry.cursor.seq <= seq);
+        self.entries.iter().skip(skipped)
+    }
 }
 
 impl EventLog {
@@ -80,59 +136,58 @@ impl EventLog {
         Self {
             run,
             events_max: events_max.max(1),
-            ring: Mutex::new(Ring {
+            rings: Mutex::new(Rings {
                 next: 1,
-                first: 1,
-                ..Ring::default()
+                others: Ring::new(),
+                messages: Ring::new(),
             }),
             last: watch::Sender::new(0),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes one event.
-    pub(crate) fn push(
-        &self,
-        kind: &'static str,
-        room: impl Into<Option<RoomId>>,
-        mut document: Value,
-    ) {
-        let mut ring = self.lock();
+    pub(crate) fn push(&self, kind: &'static str, room: Option<RoomId>, mut document: Value) {
+        let mut rings = self.lock();
         let cursor = Cursor {
             run: self.run,
-            seq: ring.next,
+            seq: rings.next,
         };
         document["cursor"] = cursor.to_string().into();
         document["time_ms"] = now_ms().into();
-        let entry = Entry {
+        let entry = Arc::new(Entry {
             cursor,
             kind,
-            room: room.into(),
+            room,
             json: document.to_string(),
-        };
-        ring.next += 1;
-        ring.octets += entry.json.len();
-        ring.entries.push_back(Arc::new(entry));
-        while ring.entries.len() > self.events_max || ring.octets > EVENTS_OCTETS_MAX {
-            if let Some(oldest) = ring.entries.pop_front() {
-                ring.octets -= oldest.json.len();
-                ring.first = oldest.cursor.seq + 1;
-            }
+        });
+        rings.next += 1;
+        if is_of_message(kind) {
+            rings.messages.push(entry, self.events_max);
+        } else {
+            rings.others.push(entry, self.events_max);
         }
         self.last.send_replace(cursor.seq);
     }
 
     /// Some events have been missed: every cursor so far has a gap behind it.
     pub(crate) fn skip(&self) {
-        let mut ring = self.lock();
-        ring.entries.clear();
-        ring.octets = 0;
-        ring.next += 1;
-        ring.first = ring.next;
-        self.last.send_replace(ring.next - 1);
+        let mut rings = self.lock();
+        rings.next += 1;
+        let first = rings.next;
+        rings.others.begin_at(first);
+        rings.messages.begin_at(first);
+        self.last.send_replace(first - 1);
+    }
+
+    /// Events of messages begin to come: before this there were none.
+    pub(crate) fn begin_messages(&self) {
+        let mut rings = self.lock();
+        let first = rings.next;
+        rings.messages.begin_at(first);
     }
 
     /// Behind the last event.
@@ -143,16 +198,42 @@ impl EventLog {
         }
     }
 
-    /// What stands behind a cursor, at most so many events.
-    pub(crate) fn read(&self, cursor: Cursor, max: usize) -> Behind {
-        let ring = self.lock();
+    /// What stands behind a cursor, at most so many events, with those of messages or without.
+    pub(crate) fn read(&self, cursor: Cursor, max: usize, with_messages: bool) -> Behind {
+        let rings = self.lock();
         let wanted = cursor.seq.saturating_add(1);
-        if cursor.run != self.run || wanted < ring.first || wanted > ring.next {
+        if cursor.run != self.run || wanted < rings.others.first || wanted > rings.next {
             return Behind::Gap;
         }
-        let skipped = usize::try_from(wanted - ring.first).unwrap_or(usize::MAX);
-        let page = ring.entries.iter().skip(skipped).take(max);
-        Behind::Events(page.cloned().collect())
+        let mut others = rings.others.behind(cursor.seq).peekable();
+        let messages = rings.messages.behind(cursor.seq);
+        let mut messages = messages.filter(|_| with_messages).peekable();
+        let mut events = Vec::new();
+        while events.len() < max {
+            let is_other = match (others.peek(), messages.peek()) {
+                (Some(other), Some(message)) => other.cursor.seq < message.cursor.seq,
+                (other, _) => other.is_some(),
+            };
+            let next = if is_other {
+                others.next()
+            } else {
+                messages.next()
+            };
+            match next {
+                Some(entry) => events.push(Arc::clone(entry)),
+                None => break,
+            }
+        }
+        let is_whole = events.len() < max;
+        let last = events.last().map_or(cursor.seq, |entry| entry.cursor.seq);
+        Behind::Events(Page {
+            events,
+            upto: Cursor {
+                run: self.run,
+                seq: if is_whole { rings.next - 1 } else { last },
+            },
+            lacks_messages: with_messages && wanted < rings.messages.first,
+        })
     }
 
     /// Tells when there is something new.
@@ -176,14 +257,14 @@ mod tests {
         let log = EventLog::new(7, events_max);
         for _ in 0..events {
             let room = RoomId::new("r").unwrap();
-            log.push("room_started", room, json!({}));
+            log.push("room_started", Some(room), json!({}));
         }
         log
     }
 
     fn seqs(log: &EventLog, seq: u64) -> Option<Vec<u64>> {
-        match log.read(Cursor { run: 7, seq }, 3) {
-            Behind::Events(events) => Some(events.iter().map(|e| e.cursor.seq).collect()),
+        match log.read(Cursor { run: 7, seq }, 3, true) {
+            Behind::Events(page) => Some(page.events.iter().map(|e| e.cursor.seq).collect()),
             Behind::Gap => None,
         }
     }
@@ -210,7 +291,7 @@ mod tests {
         let log = log(5, 10);
         assert_eq!(seqs(&log, 6), None);
         assert!(matches!(
-            log.read(Cursor { run: 8, seq: 2 }, 3),
+            log.read(Cursor { run: 8, seq: 2 }, 3, true),
             Behind::Gap
         ));
         assert_eq!(Cursor::parse("7"), None);
@@ -223,7 +304,29 @@ mod tests {
         log.skip();
         assert_eq!(seqs(&log, 5), None);
         assert_eq!(seqs(&log, log.end().seq), Some(vec![]));
-        log.push("room_started", RoomId::new("r").unwrap(), json!({}));
+        log.push("room_started", RoomId::new("r").ok(), json!({}));
         assert_eq!(seqs(&log, 6), Some(vec![7]));
+    }
+
+    #[test]
+    fn events_of_messages_push_no_others_out_and_come_in_order() {
+        let log = log(3, 3);
+        for _ in 0..10 {
+            log.push("message_ended", RoomId::new("r").ok(), json!({}));
+        }
+        log.push("room_closed", RoomId::new("r").ok(), json!({}));
+        let read = |seq, with_messages| match log.read(Cursor { run: 7, seq }, 9, with_messages) {
+            Behind::Events(page) => {
+                let seqs: Vec<_> = page.events.iter().map(|e| e.cursor.seq).collect();
+                (seqs, page.upto.seq, page.lacks_messages)
+            }
+            Behind::Gap => panic!("a gap behind {seq}"),
+        };
+        assert_eq!(read(1, false), (vec![2, 3, 14], 14, false));
+        assert_eq!(read(1, true), (vec![2, 3, 11, 12, 13, 14], 14, true));
+        assert_eq!(read(11, true), (vec![12, 13, 14], 14, false));
+        log.begin_messages();
+        assert_eq!(read(11, true), (vec![14], 14, true));
+        assert_eq!(read(14, true), (vec![], 14, false));
     }
 }

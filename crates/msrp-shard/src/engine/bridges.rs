@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use msrp_control::{
-    BridgeCommand, BridgeConfig, BridgeEvent, BridgeId, BridgeTotals, ControlError, EndReason,
-    ErrorCode, Event, PAGE_MAX, Reply, ReplySender, Side,
+    BridgeCommand, BridgeConfig, BridgeEvent, BridgeId, BridgeTotals, ControlError, Drain,
+    EndReason, ErrorCode, Event, PAGE_MAX, Reply, ReplySender, Side,
 };
 use msrp_sdp::{
     AddressMatch, CemaAnswer, Description, MediaTransport, MessageMedia, SdpError, Setup,
@@ -191,7 +191,7 @@ impl ShardEngine {
 
     fn admit_bridge(&self) -> Result<(), ControlError> {
         let is_leaving = self.is_stopping.load(Ordering::Relaxed);
-        let error = if is_leaving || self.is_draining.load(Ordering::Relaxed) {
+        let error = if is_leaving || self.drain() != Drain::Off {
             let detail = "the node drains and takes no new bridges; use another node";
             ControlError::new(ErrorCode::Draining, detail)
         } else if self.bridges.by_id.len() >= self.limits.bridges_max {

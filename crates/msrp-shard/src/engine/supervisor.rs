@@ -121,6 +121,7 @@ impl Supervisor {
             for peer in environment.peers.get().into_iter().flatten() {
                 peer.bell.ring();
             }
+            environment.hub.publish(&Event::ShardLost { shard: index });
             report_lost(index, &environment.rooms, &environment.hub);
             environment.bridges.report_lost(index, &environment.hub);
             let mut served = started.elapsed();

@@ -306,8 +306,12 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = session.binding {
             self.timers.cancel(timer);
         }
-        self.switch.leave(leg);
+        let sums = self.switch.leave(leg);
         self.carry_out(now);
+        self.tell_messages(Some((leg, &session)));
+        if !session.is_bridged {
+            self.tell_session_end(now, &session, sums, reason);
+        }
         self.environment.counters.count_end(reason);
         let (room, participant) = (&session.room, &session.participant);
         tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");

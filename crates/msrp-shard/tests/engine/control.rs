@@ -1,7 +1,8 @@
 //! What controllers do to a room that runs.
 
 use msrp_control::{
-    ErrorCode, Event, MessageTo, OwnMessage, ParticipantConfig, ParticipantId, RoomId,
+    CopyCounts, Drain, EndReason, ErrorCode, Event, MessageClass, MessageOutcome, MessageTo,
+    OwnMessage, ParticipantConfig, ParticipantId, RoomId, Told,
 };
 use msrp_testkit::{Draft, Flag, MsrpEndpoint};
 
@@ -299,8 +300,8 @@ async fn room_and_participants_are_described_as_they_are() {
 #[tokio::test]
 async fn draining_node_refuses_new_rooms_and_goes_on_with_those_it_has() {
     let node = node(config(backends()[0], 1)).await;
-    node.client.set_draining(true).await.unwrap();
-    assert!(node.client.status().await.unwrap().is_draining);
+    node.client.set_draining(Drain::Rooms, None).await.unwrap();
+    assert_eq!(node.client.status().await.unwrap().drain, Drain::Rooms);
     let rules = node.client.room(node.room.clone()).await.unwrap().config;
     let create = || {
         let room = RoomId::new("later").unwrap();
@@ -308,8 +309,76 @@ async fn draining_node_refuses_new_rooms_and_goes_on_with_those_it_has() {
     };
     assert_eq!(create().await.unwrap_err().code, ErrorCode::Draining);
     let _alice = node.join("alice").await;
-    node.client.set_draining(false).await.unwrap();
+    node.client.set_draining(Drain::Off, None).await.unwrap();
     create().await.unwrap();
+}
+
+fn without_duration(mut event: Event) -> Event {
+    if let Event::SessionEnded { statistics, .. } = &mut event {
+        statistics.duration_ms = 0;
+    }
+    event
+}
+
+#[tokio::test]
+async fn draining_node_that_takes_no_participants_refuses_them_and_tells_all() {
+    let node = node(config(backends()[0], 1)).await;
+    let mut events = node.client.subscribe();
+    let drain = Drain::Sessions;
+    node.client.set_draining(drain, Some(60)).await.unwrap();
+    let told = Event::DrainChanged {
+        drain,
+        deadline_s: Some(60),
+    };
+    assert_eq!(events.try_recv(), Ok(told));
+    let endpoint = MsrpEndpoint::bind().await;
+    let refused = node.try_offer("alice", &endpoint.media()).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Draining);
+    node.client.set_draining(Drain::Off, None).await.unwrap();
+    let _alice = node.join("alice").await;
+}
+
+#[tokio::test]
+async fn events_tell_how_messages_ended_and_what_a_session_carried() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let mut events = node.client.subscribe_with_interest();
+        let alice = node.join("alice").await;
+        let bob = node.join("bob").await;
+        let _wanted = events.interest().in_messages();
+        let draft = Draft::wrapped(&identity("alice"), ROOM, "text/plain", b"hello");
+        let sent = alice.send_ok(&draft).await;
+        bob.expect_message().await;
+        node.remove("alice").await;
+        let (mut message, mut session) = (None, None);
+        while session.is_none() {
+            match events.next().await {
+                Some(Told::Event(Event::MessageEnded { message: end, .. })) => message = Some(end),
+                Some(Told::Event(Event::SessionEnded { statistics, .. })) => {
+                    session = Some(statistics);
+                }
+                Some(_) => {}
+                None => panic!("the events ended"),
+            }
+        }
+        let octets = draft.octets() as u64;
+        let copies = CopyCounts {
+            sent: 1,
+            ..CopyCounts::default()
+        };
+        let expected = MessageOutcome {
+            participant: Some(id("alice")),
+            message_id: sent.message_id,
+            octets,
+            class: Some(MessageClass::Text),
+            refused: None,
+            copies,
+        };
+        assert_eq!(message.as_deref(), Some(&expected));
+        let session = session.unwrap();
+        assert_eq!((session.messages_sent, session.octets_sent), (1, octets));
+        assert_eq!(session.received, CopyCounts::default());
+    }
 }
 
 #[tokio::test]
@@ -324,7 +393,8 @@ async fn events_tell_what_commands_changed_before_the_command_is_answered() {
     let removed = node.client.remove_participant(of.clone(), id("alice"));
     removed.await.unwrap();
     node.client.close_room(of.clone()).await.unwrap();
-    let told: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    let told = std::iter::from_fn(|| events.try_recv().ok()).map(without_duration);
+    let told: Vec<_> = told.collect();
     let (room, participant) = (of, id("alice"));
     let expected = [
         Event::RoomStarted { room: room.clone() },
@@ -336,6 +406,12 @@ async fn events_tell_what_commands_changed_before_the_command_is_answered() {
         Event::ParticipantUpdated {
             room: room.clone(),
             participant: participant.clone(),
+        },
+        Event::SessionEnded {
+            room: room.clone(),
+            participant: participant.clone(),
+            reason: EndReason::Removed,
+            statistics: Box::default(),
         },
         Event::ParticipantRemoved {
             room: room.clone(),

@@ -22,6 +22,8 @@ async fn expect_room_lost(events: &mut EventStream, room: &str) {
                 ..
             }
             | Event::RoomStarted { .. }
+            | Event::SessionEnded { .. }
+            | Event::ShardLost { .. }
             | Event::ParticipantJoined { .. }
             | Event::ParticipantBound { .. } => {}
             event => panic!("{event:?} came before the end of {room}"),

@@ -203,6 +203,7 @@ impl Switch {
         let id = head.message_id.ok_or(Refused::NotTheStart)?;
         let content_type = ContentTypeBuf::parse(head.content_type.unwrap_or_default())
             .map_err(|_| Refused::NoCpim)?;
+        let room = self.legs.get(leg.0).map(|leg| leg.room);
         let message = Message {
             sender: Some(leg),
             id,
@@ -220,6 +221,7 @@ impl Switch {
             is_dirty: false,
             heard: None,
             report: None,
+            tally: room.and_then(|room| self.tally(room, None)),
             stage: Stage::Gathering,
         };
         let key = MessageKey(
@@ -254,7 +256,7 @@ impl Switch {
         if let Some(sender) = self.legs.get_mut(leg.0) {
             sender.forget_sending(message);
         }
-        self.messages.remove(message.0);
+        self.forget(message);
     }
 
     /// The end of the turn has to look at this message.
@@ -279,6 +281,7 @@ impl Switch {
             }
         }
         if let Some(sender) = self.legs.get_mut(leg.0) {
+            sender.sums.refused = sender.sums.refused.saturating_add(1);
             sender.chunk = OpenChunk::Discarded(message);
         }
     }
@@ -304,6 +307,9 @@ impl Switch {
             .coverage
             .add(start, octets.len() as u64)
             .map_err(|_| Refused::TooManyHoles)?;
+        if let Some(leg) = message.sender.and_then(|leg| self.legs.get_mut(leg.0)) {
+            leg.sums.octets_sent = leg.sums.octets_sent.saturating_add(octets.len() as u64);
+        }
         let (start, octets) = match &message.stage {
             Stage::Gathering => return self.gather(key, start, octets),
             Stage::Relaying(relay) => from_position(start, octets, relay.head_octets),

@@ -109,9 +109,9 @@ impl Switch {
             head_octets = 0;
         }
         self.admit_report(recipients.report.as_ref(), sender)?;
-        self.sums.messages.count(class);
         // Also what came ahead, so that nothing leaves to those who have no room for it.
         let end = message.coverage.end();
+        self.note_accepted(key, sender, class);
         if let Some(message) = self.messages.get_mut(key.0) {
             message.kind = kind;
         }

@@ -11,7 +11,9 @@ use msrp_wire::{
 
 use super::{Output, Switch};
 use crate::ahead::Ahead;
+use crate::content_class::ContentClass;
 use crate::kind::Kind;
+use crate::ledger::Outcome;
 use crate::leg::{Leg, LegKey};
 use crate::limits::{DISPLAY_NAME_OCTETS_MAX, OWN_MESSAGE_OCTETS_MAX};
 use crate::message::{Message, MessageKey, Stage};
@@ -48,13 +50,18 @@ impl Switch {
             }
         }
         let to: Vec<LegKey> = bodies.iter().map(|(key, _)| *key).collect();
+        let length = |body: &PieceBody| body.iter().map(|slice| slice.len() as u64).sum();
+        let octets = bodies.iter().map(|(_, body)| length(body)).max();
+        let new = NewOwn {
+            room,
+            kind,
+            class: ContentClass::of(&inner),
+            octets: octets.unwrap_or_default(),
+            withheld: addressed.len().saturating_sub(to.len()),
+        };
         let key = self
-            .insert_own(kind, &to)
+            .insert_own(&new, &to)
             .ok_or(OwnMessageError::TooManyMessages)?;
-        self.sums.open(addressed.len() as u64);
-        for _ in bodies.len()..addressed.len() {
-            self.sums.settle(crate::Outcome::Refused);
-        }
         for (leg, body) in bodies {
             self.write_own(leg, key, body, kind);
         }
@@ -116,8 +123,11 @@ impl Switch {
     }
 
     /// Opens a copy for each recipient. `None` when there is no room for one more message.
-    fn insert_own(&mut self, kind: Option<Kind>, to: &[LegKey]) -> Option<MessageKey> {
+    fn insert_own(&mut self, new: &NewOwn, to: &[LegKey]) -> Option<MessageKey> {
         let id = self.ids.message_id();
+        let mut coverage = Coverage::new();
+        // One range leaves no hole.
+        let _ = coverage.add(0, new.octets);
         let message = Message {
             sender: None,
             id,
@@ -126,8 +136,8 @@ impl Switch {
             failure_report: FailureReport::No,
             relayed: Rc::new(RelayedHeadersBuf::default()),
             content_type: Rc::new(ContentType::MESSAGE_CPIM.to_buf()),
-            kind,
-            coverage: Coverage::new(),
+            kind: new.kind,
+            coverage,
             announced_total: None,
             counted_total: None,
             held: Held::default(),
@@ -135,16 +145,21 @@ impl Switch {
             is_dirty: false,
             heard: None,
             report: None,
+            tally: self.tally(new.room, Some(new.class)),
             stage: Stage::Relaying(Relay::of_own(to.to_vec())),
         };
         let key = MessageKey(self.messages.insert(message)?);
+        self.sums.open(to.len().saturating_add(new.withheld) as u64);
+        for _ in 0..new.withheld {
+            self.settle_sums(key, Outcome::Refused);
+        }
         for leg in to {
             if let Some(leg) = self.legs.get_mut(leg.0) {
                 leg.receiving.push(key);
             }
         }
         if to.is_empty() {
-            self.messages.remove(key.0);
+            self.forget(key);
         }
         Some(key)
     }
@@ -180,6 +195,17 @@ impl Switch {
             kind,
         });
     }
+}
+
+/// What is known of a message of the switch before it has a place.
+struct NewOwn {
+    room: RoomKey,
+    kind: Option<Kind>,
+    class: ContentClass,
+    /// Of the longest copy.
+    octets: u64,
+    /// Recipients that cannot take it.
+    withheld: usize,
 }
 
 /// The wrapper's headers and those of the content. To is the recipient's first address: the

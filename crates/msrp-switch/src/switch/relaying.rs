@@ -46,7 +46,7 @@ impl Switch {
         self.sums
             .open(everybody.len().saturating_add(withheld) as u64);
         for _ in 0..withheld {
-            self.sums.settle(Outcome::Refused);
+            self.settle_sums(key, Outcome::Refused);
         }
         let is_hidden = self.is_sender_hidden(key);
         let is_confirmed = self.note_sent(key);
@@ -268,6 +268,7 @@ impl Switch {
             return false;
         }
         let was_late = self.forget_late(leg, key);
+        self.note_settled(leg, key, outcome);
         self.drop_copy(key, outcome);
         if was_late {
             return true;
@@ -404,6 +405,7 @@ impl Switch {
     fn withhold(&mut self, leg: LegKey, key: MessageKey) {
         let awaited = self.awaited(leg, key);
         if self.take_copy(leg, key) {
+            self.note_settled(leg, key, Outcome::Refused);
             self.close_copy(key, Outcome::Refused);
         }
         let max_size = self.legs.get(leg.0).and_then(|leg| leg.acceptance.max_size);
@@ -439,19 +441,19 @@ impl Switch {
             return;
         };
         if relay.open_copies == 0 {
-            self.messages.remove(key.0);
+            self.forget(key);
         }
     }
 
     /// A copy has an outcome; the recipient's own list knows it already.
     pub(super) fn close_copy(&mut self, key: MessageKey, outcome: Outcome) {
-        self.sums.settle(outcome);
+        self.settle_sums(key, outcome);
         let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) else {
             return;
         };
         relay.open_copies = relay.open_copies.saturating_sub(1);
         if relay.is_complete && relay.open_copies == 0 {
-            self.messages.remove(key.0);
+            self.forget(key);
         }
     }
 

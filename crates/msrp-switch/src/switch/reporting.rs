@@ -263,7 +263,8 @@ impl Switch {
     /// The sender of these reports is gone: nobody can be told.
     pub(super) fn skip_reports(&mut self, reports: Vec<ReportKey>) {
         for key in reports {
-            if self.take_report(key).is_some() {
+            if let Some(report) = self.take_report(key) {
+                self.tell_report(&report, false);
                 self.sums.final_reports_skipped = self.sums.final_reports_skipped.saturating_add(1);
             }
         }
@@ -304,7 +305,9 @@ impl Switch {
     }
 
     fn send_report(&mut self, mut report: FinalReport) {
-        if self.send_parcel(report.parcel(true)) {
+        let is_sent = self.send_parcel(report.parcel(true));
+        self.tell_report(&report, is_sent);
+        if is_sent {
             self.sums.final_reports_sent = self.sums.final_reports_sent.saturating_add(1);
         } else {
             self.sums.final_reports_skipped = self.sums.final_reports_skipped.saturating_add(1);

@@ -917,3 +917,33 @@ proptest! {
         prop_assert_eq!(house.switch.poll_timeout(), None);
     }
 }
+
+#[test]
+fn final_report_is_told_to_controllers_with_its_results() {
+    for is_there in [true, false] {
+        let mut house = three();
+        house.switch.tell_messages(true);
+        let text = asking("a", &[ROOM]);
+        house.say(0, &whole("asks1", &text));
+        house.end_turn();
+        report(&mut house, 1, 200);
+        if is_there {
+            report(&mut house, 2, 413);
+        } else {
+            house.leave(0);
+        }
+        let mut told = std::iter::from_fn(|| house.switch.poll_told());
+        let end = told.find_map(|told| match told {
+            msrp_switch::Told::Report(end) => Some(end),
+            msrp_switch::Told::Message(_) => None,
+        });
+        let end = end.unwrap();
+        let results = if is_there {
+            vec![(200, 1), (413, 1)]
+        } else {
+            vec![(200, 1)]
+        };
+        assert_eq!((end.is_sent, end.results), (is_there, results));
+        assert_eq!(end.message_id.as_str(), "asks1");
+    }
+}

@@ -24,3 +24,4 @@ mod private;
 mod recipient_errors;
 mod report_document;
 mod sizes;
+mod telling;

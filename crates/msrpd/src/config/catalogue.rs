@@ -76,6 +76,7 @@ fn heading(text: &mut String, table: &str) {
     let title = match table {
         "" => "Top level".to_owned(),
         "msrp.listener" => "`[[msrp.listener]]`, once for each listener".to_owned(),
+        "admin.webhook" => "`[[admin.webhook]]`, once for each webhook".to_owned(),
         _ => format!("`[{table}]`"),
     };
     let _ = write!(
@@ -679,5 +680,43 @@ pub const KEYS: &[Key] = &[
         effect: "Whether everybody who reaches the admin address may do everything, also from other \
                  machines. For a network that only operators reach.",
         limit: "Beside `admin.tokens` it stops the start.",
+    },
+    Key {
+        path: "admin.webhook.name",
+        kind: "string",
+        default: none,
+        effect: "What the webhook is called: letters, digits, `-` and `_`, at most 32. Required.",
+        limit: "Two webhooks of one name stop the start, and so do more than 64.",
+    },
+    Key {
+        path: "admin.webhook.url",
+        kind: "string",
+        default: none,
+        effect: "Where its events go: `http://` or `https://`, the latter with the roots of the system. \
+                 Required.",
+        limit: "An address that cannot be reached is tried again, for ever, with growing pauses.",
+    },
+    Key {
+        path: "admin.webhook.secret",
+        kind: "file",
+        default: none,
+        effect: "The file that holds what its requests are signed with: `whsec_` and base64, or any text of \
+                 16 octets and more. Required. A relative path starts at the directory of the configuration \
+                 file.",
+        limit: "A file that cannot be used stops the start.",
+    },
+    Key {
+        path: "admin.webhook.types",
+        kind: "list of strings",
+        default: none,
+        effect: "The types of events that it gets. Without it: all but those of single messages.",
+        limit: "An unknown type stops the start.",
+    },
+    Key {
+        path: "admin.webhook.rooms",
+        kind: "list of strings",
+        default: none,
+        effect: "The rooms whose events it gets. Without it: all.",
+        limit: "",
     },
 ];

@@ -10,6 +10,7 @@ use ring_io::Want;
 use toml::de::{DeTable, DeValue};
 
 use super::item::{Item, Source, Table};
+use super::webhook;
 use super::{
     Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Pager, Policy,
     Sip, SipBind, conference_factory, exploder, value,
@@ -80,6 +81,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         let admin = [&mut config.admin.tokens, &mut config.admin.socket];
         for file in admin.into_iter().flatten() {
             *file = parent.join(&file);
+        }
+        for webhook in &mut config.admin.webhooks {
+            webhook.secret = parent.join(&webhook.secret);
         }
         for file in files.chain(&mut tls.roots).chain(&mut tls.client_roots) {
             *file = parent.join(&file);
@@ -466,6 +470,9 @@ fn read_admin(table: &Table<'_>, admin: &mut Admin) -> Result<(), ConfigError> {
             return Err(item.refuse("tokens are asked for; leave one of the two out"));
         }
     }
+    if let Some(item) = table.get("webhook") {
+        admin.webhooks = webhook::read_all(&item)?;
+    }
     if let Some(item) = table.get("bind") {
         admin.bind = address(&item)?;
         let is_guarded = admin.tokens.is_some() || admin.allow_unauthenticated;
@@ -499,7 +506,7 @@ pub(super) fn listener_name(text: &str) -> Option<String> {
 
 const ADHOC_RIGHT: &str = "\"originator\" or \"participants\"";
 const ADDRESS: &str = "\"ADDRESS:PORT\"";
-const NAME: &str = "a name of letters, digits, '-' and '_', at most 32 octets";
+pub(super) const NAME: &str = "a name of letters, digits, '-' and '_', at most 32 octets";
 const TRANSPORT: &str = "\"tcp\", \"tls\", \"ws\" or \"wss\"";
 
 /// Most shards: more than any machine has cores.

@@ -1,4 +1,5 @@
 use super::*;
+use msrp_api::webhook::Target;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("msrpd.toml"), text)
@@ -130,6 +131,13 @@ fn config_all_keys_are_read() {
         tokens: Some(config.groups.directory.with_file_name("tokens")),
         socket: Some("/run/msrpd/admin.sock".into()),
         allow_unauthenticated: false,
+        webhooks: vec![WebhookEntry {
+            name: "billing".to_owned(),
+            target: Target::parse("https://hooks.example/msrp").unwrap(),
+            secret: config.groups.directory.with_file_name("billing.secret"),
+            types: Some(vec!["session_ended".to_owned()]),
+            rooms: Some(vec!["lunch".to_owned()]),
+        }],
     };
     assert_eq!(config.admin, admin);
 }
@@ -389,6 +397,11 @@ fn config_impossible_value_names_line_key_and_expectation() {
              allow_unauthenticated = true to serve everybody who reaches it, found \"0.0.0.0:8655\"",
         ),
         (
+            "[[admin.webhook]]\nname = \"a\"\nurl = \"ftp://x\"\nsecret = \"s\"",
+            "3:7: admin.webhook.url: expected \"http://HOST[:PORT]/PATH\" or \"https://...\", found \
+             \"ftp://x\"",
+        ),
+        (
             "[admin]\ntokens = \"t\"\nallow_unauthenticated = true",
             "3:25: admin.allow_unauthenticated: tokens are asked for; leave one of the two out",
         ),
@@ -588,4 +601,10 @@ bind = "192.0.2.1:8655"
 tokens = "tokens"
 socket = "/run/msrpd/admin.sock"
 allow_unauthenticated = false
+[[admin.webhook]]
+name = "billing"
+url = "https://hooks.example/msrp"
+secret = "billing.secret"
+types = ["session_ended"]
+rooms = ["lunch"]
 "#;

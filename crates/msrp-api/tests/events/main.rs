@@ -1,6 +1,8 @@
 //! Consumers of events that are killed at random: what they know in the end is what runs.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod webhook;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 struct Node {
     engine: Arc<ShardEngine>,
     client: Client,
+    api: Arc<Api>,
     address: SocketAddr,
 }
 
@@ -44,12 +47,15 @@ impl Node {
             domain: "localhost".to_owned(),
             run: 0xabc,
             events_max,
+            patience: webhook::patience(),
         };
         let api = Api::new(client.clone(), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, api.router()).await });
+        let router = api.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
+            api,
             engine,
             client,
             address,
@@ -83,6 +89,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        self.api.end_webhooks();
         self.engine.shutdown();
     }
 }
@@ -195,8 +202,13 @@ impl Consumer {
     fn take(&mut self, event: &str) {
         let of = |field: &str| event.lines().find_map(|line| line.strip_prefix(field));
         let data: Value = serde_json::from_str(of("data: ").unwrap()).unwrap();
-        let kind = of("event: ").unwrap();
-        assert_eq!(data["type"], kind);
+        assert_eq!(data["type"], of("event: ").unwrap());
+        assert_eq!(data["cursor"].as_str(), of("id: "));
+        self.apply(&data);
+    }
+
+    fn apply(&mut self, data: &Value) {
+        let kind = data["type"].as_str().unwrap();
         let room = data["room"].as_str().unwrap_or_default().to_owned();
         let participant = data["participant"].as_str().unwrap_or_default().to_owned();
         match kind {
@@ -207,7 +219,7 @@ impl Consumer {
                 self.snapshot.entry(room).or_default().extend(names);
             }
             "snapshot_end" => self.rooms = std::mem::take(&mut self.snapshot),
-            "cut" | "progress" => {}
+            "cut" | "progress" | "session_ended" => {}
             "room_started" => drop(self.rooms.insert(room, BTreeSet::new())),
             "room_closed" => drop(self.rooms.remove(&room)),
             "participant_joined" => {
@@ -219,10 +231,9 @@ impl Consumer {
             }
             other => panic!("an event {other}"),
         }
-        if let Some(id) = of("id: ") {
+        if let Some(id) = data["cursor"].as_str() {
             self.cursor = Some(id.to_owned());
             if !matches!(kind, "snapshot_end" | "cut" | "progress") {
-                assert_eq!(data["cursor"], id);
                 self.seqs
                     .push(id.split_once('-').unwrap().1.parse().unwrap());
             }

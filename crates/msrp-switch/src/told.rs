@@ -1,0 +1,114 @@
+//! What a switch tells its controllers of single messages: ids, sizes and outcomes, never a body.
+//!
+//! It costs nothing until somebody wants it: a message that began while nobody did has no account.
+
+use msrp_wire::{MessageId, StatusCode};
+
+use crate::content_class::ContentClass;
+use crate::ledger::Outcome;
+use crate::leg::LegKey;
+use crate::room::RoomKey;
+
+/// Something that happened to one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Every copy of a message has its outcome, or the message was refused or given up.
+    Message(MessageEnd),
+    /// A final report is complete.
+    Report(ReportEnd),
+}
+
+/// The end of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageEnd {
+    /// The room.
+    pub room: RoomKey,
+    /// Whose message it was, which may be gone; `None` when it was the switch's own.
+    pub sender: Option<LegKey>,
+    /// The id that the sender gave it.
+    pub message_id: MessageId,
+    /// Octets that arrived, with the wrapper.
+    pub octets: u64,
+    /// What it held; `None` when its wrapper was never read.
+    pub class: Option<ContentClass>,
+    /// With what the sender was refused.
+    pub refused: Option<StatusCode>,
+    /// What became of its copies.
+    pub copies: CopySums,
+}
+
+/// The end of a final report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportEnd {
+    /// The room.
+    pub room: RoomKey,
+    /// The sender of the message, which is gone when the report was not sent for this reason.
+    pub sender: LegKey,
+    /// The id that the sender gave the message.
+    pub message_id: MessageId,
+    /// Whether the sender was told.
+    pub is_sent: bool,
+    /// How many recipients ended with each status, in the order of the statuses.
+    pub results: Vec<(u16, u32)>,
+}
+
+/// Copies by outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopySums {
+    /// [`Outcome::Delivered`].
+    pub delivered: u32,
+    /// [`Outcome::Sent`].
+    pub sent: u32,
+    /// [`Outcome::Refused`].
+    pub refused: u32,
+    /// [`Outcome::Failed`].
+    pub failed: u32,
+    /// [`Outcome::Aborted`].
+    pub aborted: u32,
+}
+
+/// What a leg has sent and got. Grows as long as the leg is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LegSums {
+    /// Messages of it that were accepted for relaying.
+    pub messages_sent: u32,
+    /// Requests of it that were refused.
+    pub refused: u32,
+    /// Octets of messages that it sent, with their wrappers.
+    pub octets_sent: u64,
+    /// Messages towards it, by outcome.
+    pub copies: CopySums,
+    /// Octets of the messages that it got whole, with their wrappers.
+    pub octets_received: u64,
+}
+
+/// The account of one message while somebody wants it.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) room: RoomKey,
+    pub(crate) class: Option<ContentClass>,
+    pub(crate) copies: CopySums,
+}
+
+impl CopySums {
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        let sum = match outcome {
+            Outcome::Delivered => &mut self.delivered,
+            Outcome::Sent => &mut self.sent,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Aborted => &mut self.aborted,
+        };
+        *sum = sum.saturating_add(1);
+    }
+}
+
+impl LegSums {
+    /// A copy towards the leg has ended; `octets` is the length of the message.
+    pub(crate) fn settle(&mut self, outcome: Outcome, octets: u64) {
+        self.copies.count(outcome);
+        if matches!(outcome, Outcome::Delivered | Outcome::Sent) {
+            self.octets_received = self.octets_received.saturating_add(octets);
+        }
+    }
+}

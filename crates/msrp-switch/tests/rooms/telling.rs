@@ -1,0 +1,98 @@
+//! What controllers are told of single messages, and what is counted for each participant.
+
+use msrp_switch::{ContentClass, CopySums, LegSums, MessageEnd, Told};
+use msrp_wire::{FailureReport, StatusCode};
+
+use crate::harness::*;
+
+fn message_of(house: &mut House) -> MessageEnd {
+    match house.switch.poll_told() {
+        Some(Told::Message(end)) => end,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn messages_that_nobody_wants_to_know_of_are_not_told() {
+    let mut house = House::new(["a", "b"].map(guest));
+    let text = wrapped("a", &[ROOM], "hello");
+    house.say(0, &whole("msg1", &text));
+    house.end_turn();
+    assert_eq!(house.switch.poll_told(), None);
+    // What is counted for participants is counted all the same.
+    assert_eq!(house.switch.leg_sums(house.key(0)).messages_sent, 1);
+}
+
+#[test]
+fn message_is_told_once_with_the_outcome_of_every_copy() {
+    let mut house = House::new([guest("a"), guest("b"), guest("c"), guest("d").max_size(10)]);
+    house.switch.tell_messages(true);
+    let text = wrapped("a", &[ROOM], "hello");
+    house.say(0, &whole("msg1", &text));
+    house.end_turn();
+    let told = message_of(&mut house);
+    let expected = MessageEnd {
+        room: house.room,
+        sender: Some(house.key(0)),
+        message_id: told.message_id,
+        octets: text.len() as u64,
+        class: Some(ContentClass::Text),
+        refused: None,
+        copies: CopySums {
+            sent: 2,
+            refused: 1,
+            ..CopySums::default()
+        },
+    };
+    assert_eq!(told, expected);
+    assert_eq!(told.message_id.as_str(), "msg1");
+    assert_eq!(house.switch.poll_told(), None);
+    let got = house.switch.leg_sums(house.key(1));
+    let sent = CopySums {
+        sent: 1,
+        ..CopySums::default()
+    };
+    assert_eq!((got.copies, got.octets_received), (sent, text.len() as u64));
+}
+
+#[test]
+fn message_that_is_refused_is_told_with_the_status() {
+    let mut house = House::new(["a", "b"].map(guest));
+    house.switch.tell_messages(true);
+    let text = wrapped("b", &[ROOM], "not mine");
+    assert_eq!(house.say(0, &whole("msg1", &text)), [403]);
+    house.end_turn();
+    let told = message_of(&mut house);
+    assert_eq!(told.refused, Some(StatusCode::FORBIDDEN));
+    assert_eq!((told.copies, told.class), (CopySums::default(), None));
+    let sums = house.switch.leg_sums(house.key(0));
+    assert_eq!((sums.messages_sent, sums.refused), (0, 1));
+}
+
+#[test]
+fn sums_of_a_leg_tell_what_became_of_what_was_for_it() {
+    let mut house = House::with(room_spec(), FailureReport::Yes, ["a", "b"].map(guest));
+    house.settling = Settling::ByTest;
+    let text = wrapped("a", &[ROOM], "hello");
+    house.say(0, &whole("msg1", &text));
+    house.end_turn();
+    house.settle_next().unwrap();
+    house.say(0, &whole("msg2", &text));
+    house.end_turn();
+    let b = house.key(1);
+    let sums = house.switch.leave(b);
+    let copies = CopySums {
+        delivered: 1,
+        failed: 1,
+        ..CopySums::default()
+    };
+    let expected = LegSums {
+        copies,
+        octets_received: text.len() as u64,
+        ..LegSums::default()
+    };
+    assert_eq!(sums, expected);
+    let sums = house.switch.leave(house.key(0));
+    let octets_sent = 2 * text.len() as u64;
+    assert_eq!((sums.messages_sent, sums.octets_sent), (2, octets_sent));
+}
