@@ -8,7 +8,7 @@ use crate::metrics::Sample;
 use crate::{
     Command, ControlError, ErrorCode, Event, LocalMedia, Media, NodeStatus, OwnMessage,
     ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig, RoomId, RoomState,
-    RoomSummary,
+    RoomSummary, TraceStream, tracer,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -219,6 +219,25 @@ impl Client {
             is_muted,
         };
         done(&self.execute(command).await?)
+    }
+
+    /// [`Command::StartTrace`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::Limit`].
+    pub async fn trace(
+        &self,
+        room: RoomId,
+        participant: Option<ParticipantId>,
+    ) -> Result<TraceStream, ControlError> {
+        let (tracer, stream) = tracer();
+        let command = Command::StartTrace {
+            room,
+            participant,
+            tracer,
+        };
+        done(&self.execute(command).await?)?;
+        Ok(stream)
     }
 
     /// [`Command::SetDraining`].

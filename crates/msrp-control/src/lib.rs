@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod id;
 pub mod metrics;
+mod trace;
 
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
@@ -21,3 +22,6 @@ pub use command::{
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
+pub use trace::{
+    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceStream, Tracer, tracer,
+};

@@ -388,6 +388,7 @@ impl ShardEngine {
             | ShardMessage::UpdateParticipant { reply, .. }
             | ShardMessage::SendMessage { reply, .. }
             | ShardMessage::SetMuted { reply, .. }
+            | ShardMessage::StartTrace { reply, .. }
             | ShardMessage::Describe { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
@@ -597,6 +598,19 @@ impl ShardEngine {
             }
             Command::DescribeParticipant { room, participant } => {
                 self.describe(room, Described::Participant(participant), reply)
+            }
+            Command::StartTrace {
+                room,
+                participant,
+                tracer,
+            } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::StartTrace {
+                    room,
+                    participant,
+                    tracer,
+                    reply,
+                })
             }
             Command::SetDraining { is_draining } => {
                 self.is_draining.store(is_draining, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
+use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, Tracer};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
@@ -67,6 +67,13 @@ pub(crate) enum ShardMessage {
         room: RoomId,
         message: Box<OwnMessage>,
         /// The time of its DateTime.
+        reply: ReplySender,
+    },
+    /// Show what passes between sessions of a room and their peers.
+    StartTrace {
+        room: RoomId,
+        participant: Option<ParticipantId>,
+        tracer: Tracer,
         reply: ReplySender,
     },
     /// A connection whose first request names a session of this shard, with all its octets so far.

@@ -31,6 +31,7 @@ mod route;
 mod session;
 mod session_ids;
 mod stand_in;
+mod tap;
 mod timers;
 mod waiting;
 mod wording;
@@ -101,6 +102,8 @@ pub(crate) struct Shard<I: Io> {
     rooms: HashMap<RoomId, RunningRoom>,
     timers: Timers,
     crossings: Crossings,
+    /// Who looks at sessions of this shard; nearly always nobody.
+    traces: Vec<tap::Trace>,
     /// What the connections of each listener begin with.
     doors: Vec<(ListenerKey, Door)>,
     /// What is known of what has just been written; empty between writes.
@@ -154,6 +157,7 @@ impl<I: Io> Shard<I> {
         let crossings = Crossings::new(environment.index, &environment.epochs);
         Ok(Self {
             crossings,
+            traces: Vec::new(),
             doors,
             io,
             mailbox,

@@ -63,6 +63,14 @@ impl<I: Io> Shard<I> {
             } => {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
+            ShardMessage::StartTrace {
+                room,
+                participant,
+                tracer,
+                reply,
+            } => {
+                let _ = reply.send(self.start_trace(&room, participant.as_ref(), tracer));
+            }
             ShardMessage::Connection {
                 stream,
                 layer,
@@ -118,6 +126,7 @@ impl<I: Io> Shard<I> {
         }
         self.switch.close_room(key);
         self.rooms.remove(room);
+        self.end_traces_of(room, None);
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
         let room = room.clone();
@@ -263,6 +272,7 @@ impl<I: Io> Shard<I> {
         if let Some(conn) = session.connection() {
             self.leave_connection(conn, leg);
         }
+        self.end_traces_of(room, Some(participant));
         // Whoever came early hears that there is no such session.
         self.read_early_bird(now, session.early_bird, leg);
         if !matches!(
