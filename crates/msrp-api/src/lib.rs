@@ -25,6 +25,7 @@ mod participant;
 mod problem;
 mod reload;
 mod room;
+mod trace;
 
 use std::sync::{Arc, OnceLock};
 
@@ -148,6 +149,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
             post(participant::reoffer),
         ),
         ("/v1/rooms/{room}/messages", post(message::send)),
+        ("/v1/rooms/{room}/trace", get(trace::of_room)),
+        (
+            "/v1/rooms/{room}/participants/{participant}/trace",
+            get(trace::of_participant),
+        ),
         ("/v1/events", get(events::open)),
         ("/v1/node", get(node::show)),
         ("/v1/node:drain", post(node::drain)),

@@ -105,7 +105,7 @@ impl Outbox {
         if let Some(tap) = self.tap.as_deref_mut() {
             let head = [piece.start(), &paths[..], piece.tail()].into_iter();
             let body = piece.body().iter().map(AsRef::as_ref);
-            if !tap.outbound(&paths, head.chain(body).chain([piece.end()])) {
+            if !tap.outbound(&paths, &head.chain(body).chain([piece.end()])) {
                 self.tap = None;
             }
         }
@@ -131,7 +131,7 @@ impl Outbox {
         self.item_octets += end - start;
         if let Some(tap) = self.tap.as_deref_mut() {
             let octets = &self.control[start..end];
-            if !tap.outbound(octets, [octets].into_iter()) {
+            if !tap.outbound(octets, &[octets].into_iter()) {
                 self.tap = None;
             }
         }
