@@ -40,13 +40,16 @@ pub enum Scope {
     Control,
     /// The stream of events.
     Events,
+    /// What passes on connections, bodies included.
+    Trace,
 }
 
 impl Scope {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 4] = [
         (Self::Read, "read"),
         (Self::Control, "control"),
         (Self::Events, "events"),
+        (Self::Trace, "trace"),
     ];
 
     fn as_str(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Scope {
             Self::Read => "read",
             Self::Control => "control",
             Self::Events => "events",
+            Self::Trace => "trace",
         }
     }
 
@@ -62,10 +66,20 @@ impl Scope {
         match (method, path) {
             (_, "/livez" | "/readyz" | "/v1/openapi.json") => None,
             (_, "/v1/events") => Some(Self::Events),
+            (_, path) if is_trace(path) => Some(Self::Trace),
             (&Method::GET | &Method::HEAD, _) => Some(Self::Read),
             _ => Some(Self::Control),
         }
     }
+}
+
+/// Whether a path is that of a trace, and not of a room or participant of that name.
+fn is_trace(path: &str) -> bool {
+    let segments: Vec<_> = path.split('/').collect();
+    matches!(
+        segments[..],
+        ["", "v1", "rooms", _, "trace"] | ["", "v1", "rooms", _, "participants", _, "trace"]
+    )
 }
 
 /// The tokens of a file.
@@ -157,7 +171,7 @@ impl Token {
         let scopes = scopes.split(',').map(scope).collect::<Option<_>>();
         Ok(Self {
             name: name.to_owned(),
-            scopes: scopes.ok_or("scopes read, control and events, with commas between")?,
+            scopes: scopes.ok_or("scopes read, control, events and trace, with commas between")?,
             sha256: sha256(hash).ok_or("the SHA-256 of the token, 64 hexadecimal digits")?,
         })
     }
@@ -290,7 +304,7 @@ mod tests {
             ("a read".to_owned(), "line 1: expected NAME SCOPES SHA256"),
             (
                 format!("a write {SECRET}"),
-                "line 1: expected scopes read, control and events, with commas between",
+                "line 1: expected scopes read, control, events and trace, with commas between",
             ),
             (
                 "#\na read secret".to_owned(),
@@ -312,6 +326,12 @@ mod tests {
         assert_eq!(Scope::of(&Method::GET, "/metrics"), Some(Scope::Read));
         assert_eq!(Scope::of(&Method::PUT, "/v1/rooms/a"), Some(Scope::Control));
         assert_eq!(Scope::of(&Method::GET, "/v1/events"), Some(Scope::Events));
+        let trace = "/v1/rooms/a/participants/b/trace";
+        assert_eq!(Scope::of(&Method::GET, trace), Some(Scope::Trace));
+        let room = "/v1/rooms/trace";
+        assert_eq!(Scope::of(&Method::DELETE, room), Some(Scope::Control));
+        let trace = "/v1/rooms/trace/trace";
+        assert_eq!(Scope::of(&Method::GET, trace), Some(Scope::Trace));
         assert_eq!(Scope::of(&Method::GET, "/livez"), None);
     }
 

@@ -26,6 +26,7 @@ mod problem;
 mod relay;
 mod reload;
 mod room;
+mod trace;
 pub mod webhook;
 
 use std::sync::{Arc, OnceLock};
@@ -159,6 +160,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
             post(participant::reoffer),
         ),
         ("/v1/rooms/{room}/messages", post(message::send)),
+        ("/v1/rooms/{room}/trace", get(trace::of_room)),
+        (
+            "/v1/rooms/{room}/participants/{participant}/trace",
+            get(trace::of_participant),
+        ),
         ("/v1/relays", get(relay::list).post(relay::create)),
         ("/v1/relays/{relay}", get(relay::show).delete(relay::delete)),
         ("/v1/relays/{relay}/answer", put(relay::answer)),

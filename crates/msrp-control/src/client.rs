@@ -8,7 +8,7 @@ use crate::metrics::Sample;
 use crate::{
     Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, LocalMedia, Media,
     NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
-    RoomId, RoomState, RoomSummary, Subscription,
+    RoomId, RoomState, RoomSummary, Subscription, TraceStream, tracer,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -271,6 +271,25 @@ impl Client {
     ) -> Result<(), ControlError> {
         let command = Command::AwaitServed { room, participant };
         done(&self.execute(command).await?)
+    }
+
+    /// [`Command::StartTrace`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::Limit`].
+    pub async fn trace(
+        &self,
+        room: RoomId,
+        participant: Option<ParticipantId>,
+    ) -> Result<TraceStream, ControlError> {
+        let (tracer, stream) = tracer();
+        let command = Command::StartTrace {
+            room,
+            participant,
+            tracer,
+        };
+        done(&self.execute(command).await?)?;
+        Ok(stream)
     }
 
     /// [`Command::SetDraining`].

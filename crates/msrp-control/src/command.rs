@@ -1,6 +1,6 @@
 //! What a controller can ask of the engine.
 
-use crate::{BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId};
+use crate::{BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId, Tracer};
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
 /// [`ControlError`](crate::ControlError).
@@ -170,6 +170,17 @@ pub enum Command {
         /// Seconds until whoever drains the node ends what is left, for those who are told. The
         /// engine ends nothing by itself.
         deadline_s: Option<u64>,
+    },
+    /// Shows what passes on the connections of a room's sessions, octet for octet, from now on.
+    /// Answered with [`Reply::Done`]; the trace runs until its stream is dropped, or what it shows is
+    /// over. Bodies are private: who may ask is for the controller to decide.
+    StartTrace {
+        /// The room.
+        room: RoomId,
+        /// The participant; `None` for all of them, those that come later included.
+        participant: Option<ParticipantId>,
+        /// Where it is shown.
+        tracer: Tracer,
     },
 }
 

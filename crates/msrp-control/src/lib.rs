@@ -15,6 +15,7 @@ mod id;
 pub mod metrics;
 mod outcome;
 mod subscription;
+mod trace;
 
 pub use announcement::{Announcement, AnnouncementContent, AnnouncementReply, Announcer};
 pub use bridge::{
@@ -32,3 +33,6 @@ pub use event::{EndReason, Event};
 pub use id::{BridgeId, ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
 pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
 pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};
+pub use trace::{
+    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceStream, Tracer, tracer,
+};

@@ -72,6 +72,12 @@ impl<T> Transactions<T> {
         Some(context)
     }
 
+    /// Whether a response of this id would be taken.
+    #[must_use]
+    pub fn is_open(&self, id: &TransactionId) -> bool {
+        self.pending.iter().any(|p| p.id == *id)
+    }
+
     /// Takes the oldest transaction whose time is over. Call until `None`.
     pub fn expire(&mut self, now: Timestamp) -> Option<T> {
         let position = self

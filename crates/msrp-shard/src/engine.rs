@@ -440,6 +440,7 @@ impl ShardEngine {
             | ShardMessage::SetDelivery { reply, .. }
             | ShardMessage::ExcuseParticipant { reply, .. }
             | ShardMessage::AwaitServed { reply, .. }
+            | ShardMessage::StartTrace { reply, .. }
             | ShardMessage::Describe { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
@@ -686,6 +687,19 @@ impl ShardEngine {
             }
             Command::DescribeParticipant { room, participant } => {
                 self.describe(room, Described::Participant(participant), reply)
+            }
+            Command::StartTrace {
+                room,
+                participant,
+                tracer,
+            } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::StartTrace {
+                    room,
+                    participant,
+                    tracer,
+                    reply,
+                })
             }
             Command::SetDraining { drain, deadline_s } => {
                 self.drain.store(drain as u8, Ordering::Relaxed);

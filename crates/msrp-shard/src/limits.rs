@@ -87,6 +87,9 @@ pub const SPREAD_PARTICIPANTS_MIN: usize = 32;
 /// How soon a shard looks again whether another one's mailbox has room, in nanoseconds: 1 ms.
 pub const RETRY_NS: u64 = 1_000_000;
 
+/// Traces that run on one shard at once. One more is refused: each copies what it shows.
+pub const TRACES_MAX: usize = 16;
+
 /// Longest sleep of a shard, in nanoseconds: 250 ms. It bounds how old the sign of life is.
 pub const SLEEP_NS_MAX: u64 = 250_000_000;
 

@@ -4,7 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
+use msrp_control::{
+    BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, Tracer,
+};
 use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
@@ -91,6 +93,13 @@ pub(crate) enum ShardMessage {
     },
     /// Something about a bridge.
     Bridge(Box<BridgeMessage>),
+    /// Show what passes between sessions of a room and their peers.
+    StartTrace {
+        room: RoomId,
+        participant: Option<ParticipantId>,
+        tracer: Tracer,
+        reply: ReplySender,
+    },
     /// A connection whose first request names a session of this shard, with all its octets so far.
     Connection {
         stream: OwnedFd,

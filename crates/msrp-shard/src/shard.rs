@@ -34,6 +34,7 @@ mod route;
 mod session;
 mod session_ids;
 mod stand_in;
+mod tap;
 mod telling;
 mod timers;
 mod waiting;
@@ -115,6 +116,8 @@ pub(crate) struct Shard<I: Io> {
     crossings: Crossings,
     /// The relay, on the shard that it runs on.
     relaying: Option<Box<Relaying>>,
+    /// Who looks at sessions of this shard; nearly always nobody.
+    traces: Vec<tap::Trace>,
     /// What the connections of each listener begin with.
     doors: Vec<(ListenerKey, Door)>,
     /// What is known of what has just been written; empty between writes.
@@ -176,6 +179,7 @@ impl<I: Io> Shard<I> {
         Ok(Self {
             crossings,
             relaying,
+            traces: Vec::new(),
             doors,
             io,
             mailbox,

@@ -12,6 +12,7 @@ mod output;
 mod rooms;
 mod server;
 mod top;
+mod trace;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use self::node::DrainArguments;
 pub use self::rooms::MessageArguments;
 pub use self::server::Reach;
 pub use self::top::TopArguments;
+pub use self::trace::TraceArguments;
 use crate::client::ChatConfig;
 use crate::config::is_user_uri;
 use crate::log::{self, Form};
@@ -111,6 +113,8 @@ pub enum Command {
     },
     /// Show events as they happen.
     Events(EventArguments),
+    /// Show the MSRP of a room or of one session as it passes, or write it for Wireshark.
+    Trace(TraceArguments),
     /// Take no new rooms; those that run go on.
     Drain(DrainArguments),
     /// Take new rooms again.
@@ -207,6 +211,7 @@ async fn ask(command: Command, reach: &Reach, is_json: bool) -> Result<ExitCode,
         Command::CloseRoom { room } => rooms::close(server, &room, is_json).await?,
         Command::Message(message) => rooms::message(server, &message, is_json).await?,
         Command::Events(arguments) => events::run(server, &arguments, is_json).await?,
+        Command::Trace(arguments) => trace::run(server, &arguments, is_json).await?,
         Command::Undrain => node::undrain(server, is_json).await?,
         Command::Reload => node::reload(server, is_json).await?,
         // These need no server; `run` has carried them out.

@@ -291,6 +291,49 @@ fn events_are_shown_as_they_happen() {
 }
 
 #[test]
+fn service_manager_hears_of_each_turn_in_the_life_of_the_daemon() {
+    let name = format!("msrpd-service-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let config = std::env::temp_dir().join(format!("msrpd-service-{}.toml", std::process::id()));
+    let admin = CONFIG.split("tokens").next().unwrap();
+    std::fs::write(&config, admin).unwrap();
+    let mut daemon = Command::new(MSRPD)
+        .args(["serve", "--config"])
+        .arg(&config)
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "100000")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let hear = |expected: &str| loop {
+        let mut octets = [0; 256];
+        let count = manager.recv(&mut octets).unwrap();
+        let heard = text(&octets[..count]);
+        if heard.starts_with(expected) {
+            return;
+        }
+        assert_eq!(heard, "WATCHDOG=1", "before {expected}");
+    };
+    let pid = daemon.id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.unwrap().success());
+    };
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    signal("-HUP");
+    hear("RELOADING=1");
+    hear("READY=1");
+    signal("-TERM");
+    hear("STOPPING=1");
+    assert!(daemon.wait().unwrap().success());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&config).unwrap();
+}
+
+#[test]
 fn completions_of_each_shell_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let output = ctl(&["completions", shell]);

@@ -283,6 +283,11 @@ impl Io for Epoll {
         entry.map_or(0, |entry| socket::unacknowledged(entry.stream.as_raw_fd()))
     }
 
+    fn addresses(&self, conn: ConnKey) -> Option<(SocketAddr, SocketAddr)> {
+        let stream = &self.conns.get(conn.index(), conn.generation())?.stream;
+        Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
+    }
+
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {
         let entry = self.conn(conn)?;
         if entry.connecting || (entry.read != Read::Paused && !entry.ended) {

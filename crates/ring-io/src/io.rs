@@ -71,6 +71,12 @@ pub trait Io {
     /// sees whether a slow peer takes anything. One system call. 0 for a stale key.
     fn unacknowledged(&self, conn: ConnKey) -> usize;
 
+    /// Our address of a connection and the peer's, as the kernel has them. `None` for a stale key.
+    fn addresses(&self, conn: ConnKey) -> Option<(SocketAddr, SocketAddr)> {
+        let _ = conn;
+        None
+    }
+
     /// Gives the socket back, to be adopted by another thread's `Io`.
     ///
     /// Only possible while no receive is armed or wanted, that is after [`Read::Once`] has delivered its data, or
@@ -236,6 +242,10 @@ impl<I: Io + ?Sized> Io for Box<I> {
 
     fn unacknowledged(&self, conn: ConnKey) -> usize {
         (**self).unacknowledged(conn)
+    }
+
+    fn addresses(&self, conn: ConnKey) -> Option<(SocketAddr, SocketAddr)> {
+        (**self).addresses(conn)
     }
 
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {

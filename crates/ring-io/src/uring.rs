@@ -230,6 +230,12 @@ impl Io for Uring {
         stream.map_or(0, |stream| socket::unacknowledged(stream.as_raw_fd()))
     }
 
+    fn addresses(&self, conn: ConnKey) -> Option<(SocketAddr, SocketAddr)> {
+        let entry = self.conns.get(conn.index(), conn.generation())?;
+        let stream = entry.stream.as_ref()?;
+        Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
+    }
+
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {
         let entry = self.conn(conn)?;
         let wants = entry.read != Read::Paused && !entry.ended;

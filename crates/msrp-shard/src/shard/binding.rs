@@ -161,6 +161,7 @@ impl<I: Io> Shard<I> {
             self.io.read(conn, Read::Continuous);
         }
         self.tell_bound(conn);
+        self.tap_bound(leg);
         let Some(session) = self.sessions.get(leg) else {
             return false;
         };
@@ -322,6 +323,7 @@ impl<I: Io> Shard<I> {
 
     /// A session does not use the connection any more.
     pub(super) fn leave_connection(&mut self, conn: ConnKey, leg: LegKey) {
+        self.untap(conn, leg);
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };

@@ -84,6 +84,14 @@ impl<I: Io> Shard<I> {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
             ShardMessage::Bridge(message) => self.handle_bridge(now, *message),
+            ShardMessage::StartTrace {
+                room,
+                participant,
+                tracer,
+                reply,
+            } => {
+                let _ = reply.send(self.start_trace(&room, participant.as_ref(), tracer));
+            }
             ShardMessage::Connection {
                 stream,
                 layer,
@@ -145,6 +153,7 @@ impl<I: Io> Shard<I> {
         }
         self.switch.close_room(key);
         self.rooms.remove(room);
+        self.end_traces_of(room, None);
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
         let room = room.clone();
@@ -283,6 +292,7 @@ impl<I: Io> Shard<I> {
             running.participants.remove(participant);
             self.count_sessions(room);
         }
+        self.end_traces_of(room, Some(participant));
         if !matches!(
             reason,
             EndReason::Removed | EndReason::RoomClosed | EndReason::Shutdown

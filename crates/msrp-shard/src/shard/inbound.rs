@@ -53,18 +53,28 @@ impl<I: Io> Shard<I> {
         let Some(mut decoder) = self.decoders.take(&mut connection.reading) else {
             return;
         };
+        let mut is_tapped = connection.outbox.tap.is_some();
         self.acknowledge(conn, octets.len());
         let mut rest = octets.clone();
         let mut request_start = 0;
         loop {
             let step = match decoder.decode(&rest) {
                 Ok(step) => step,
-                Err(malformed) => return self.reject_stream(now, conn, malformed),
+                Err(malformed) => {
+                    self.tap_inbound(conn, &rest, true);
+                    return self.reject_stream(now, conn, malformed);
+                }
             };
-            let Some(event) = step.event else { break };
+            let Some(event) = step.event else {
+                self.tap_inbound(conn, &rest, false);
+                break;
+            };
             let consumed = step.consumed;
             let is_body = matches!(event, Event::Body(_));
             let is_end = !is_body && !matches!(event, Event::Request(_));
+            if is_tapped {
+                self.tap_inbound(conn, rest.get(..consumed).unwrap_or(&rest), is_end);
+            }
             let request = octets.get(request_start..).unwrap_or_default();
             match self.handle_wire(now, conn, (&rest, request), event) {
                 Fate::Read => rest.advance(consumed),
@@ -74,7 +84,14 @@ impl<I: Io> Shard<I> {
                 let end = octets.len() - rest.len();
                 self.end_frame(conn, octets, request_start..end);
                 request_start = end;
-            } else if !is_body && let Some(connection) = self.connections.get_mut(conn) {
+            } else if !is_body {
+                if !is_tapped && !self.traces.is_empty() {
+                    let head = octets.get(request_start..octets.len() - rest.len());
+                    is_tapped = self.tap_first(conn, head.unwrap_or_default());
+                }
+                let Some(connection) = self.connections.get_mut(conn) else {
+                    continue;
+                };
                 connection.is_in_request = true;
                 connection.head_octets = RareVec::default();
             }

@@ -22,6 +22,7 @@ use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::TransactionId;
 
 use super::backlog::Backlog;
+use super::tap::Tap;
 use crate::limits::SLICES_PER_SEND_MAX;
 
 /// A copy of a message: the message and its recipient.
@@ -77,6 +78,8 @@ pub(super) struct Outbox {
     /// Set once another shard was given something.
     lent: Option<Box<LentItems>>,
     written_octets: u64,
+    /// Who looks at the connection; nearly always nobody.
+    pub(super) tap: Option<Box<Tap>>,
 }
 
 /// What another shard was given and has not written, in order.
@@ -102,6 +105,13 @@ impl Outbox {
     /// Queues a piece. `done` is what is known when it has left.
     pub(super) fn push_piece(&mut self, piece: Rc<Piece>, paths: Rc<[u8]>, done: Option<Mark>) {
         self.item_octets += piece.octets_without_paths() + paths.len();
+        if let Some(tap) = self.tap.as_deref_mut() {
+            let head = [piece.start(), &paths[..], piece.tail()].into_iter();
+            let body = piece.body().iter().map(AsRef::as_ref);
+            if !tap.outbound(&paths, &head.chain(body).chain([piece.end()])) {
+                self.tap = None;
+            }
+        }
         self.items.push_back(Item {
             what: ItemKind::Piece { piece, paths },
             done,
@@ -122,6 +132,12 @@ impl Outbox {
             return;
         }
         self.item_octets += end - start;
+        if let Some(tap) = self.tap.as_deref_mut() {
+            let octets = &self.control[start..end];
+            if !tap.outbound(octets, &[octets].into_iter()) {
+                self.tap = None;
+            }
+        }
         if let Some(Item {
             what: ItemKind::Control(range),
             done: before @ None,

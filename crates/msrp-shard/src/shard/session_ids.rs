@@ -59,7 +59,7 @@ impl SessionIds {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use msrp_switch::{
         Acceptance, Addressing, LegSpec, Participant, RoomSpec, Switch, SwitchConfig,
     };
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    fn legs() -> [LegKey; 2] {
+    pub(in super::super) fn legs() -> [LegKey; 2] {
         let mut switch = Switch::new(&SwitchConfig {
             failure_report: FailureReport::Partial,
             final_report_ns: 0,

@@ -109,6 +109,7 @@ impl<I: Io> Shard<I> {
         is_certain: bool,
     ) {
         if let Some(key) = self.crossings.stand_in(of) {
+            self.tap_answer(key, id, status);
             if !self.handle_answer(now, key, (&id, status)) && is_certain {
                 self.environment.counters.count(Cell::ResponsesUnknown);
             }

@@ -6,7 +6,7 @@ use msrp_testkit::{Draft, Media, Mode, MsrpPeer};
 use crate::node::{Node, ROOM, backends, config, expect_lost, identity, node};
 
 /// A session on a connection that another session has made.
-struct Second {
+pub(crate) struct Second {
     own: String,
     theirs: String,
 }
@@ -20,26 +20,26 @@ impl Second {
         Self { own, theirs }
     }
 
-    fn draft(&self, draft: Draft) -> Draft {
+    pub(crate) fn draft(&self, draft: Draft) -> Draft {
         draft.to_path(&self.theirs).from_path(&self.own)
     }
 
-    fn text(&self, name: &str, text: &str) -> Draft {
+    pub(crate) fn text(&self, name: &str, text: &str) -> Draft {
         self.draft(Draft::text(&identity(name), ROOM, text))
     }
 }
 
 /// Two rooms on two shards, with a gateway that has a session in both on one connection.
-struct Town {
-    here: Node,
-    there: Node,
-    gateway: MsrpPeer,
-    second: Second,
-    alice: MsrpPeer,
-    bob: MsrpPeer,
+pub(crate) struct Town {
+    pub(crate) here: Node,
+    pub(crate) there: Node,
+    pub(crate) gateway: MsrpPeer,
+    pub(crate) second: Second,
+    pub(crate) alice: MsrpPeer,
+    pub(crate) bob: MsrpPeer,
 }
 
-async fn town(want: ring_io::Want) -> Town {
+pub(crate) async fn town(want: ring_io::Want) -> Town {
     let here = node(config(want, 2)).await;
     let there = here.another("there").await;
     let gateway = here.join("gateway").await;

@@ -23,4 +23,5 @@ mod slow;
 mod spread;
 mod tls;
 mod tls_peer;
+mod trace;
 mod websocket;

@@ -23,14 +23,27 @@ pub struct Reach {
         global = true,
         value_name = "ADDRESS:PORT",
         env = "MSRPCTL_ADMIN",
+        hide_env_values = true,
         default_value = "127.0.0.1:8655"
     )]
     pub admin: String,
     /// The admin socket of msrpd, in the place of its address.
-    #[arg(long, global = true, value_name = "PATH", env = "MSRPCTL_SOCKET")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "MSRPCTL_SOCKET",
+        hide_env_values = true
+    )]
     pub socket: Option<PathBuf>,
     /// A file that holds a token of msrpd, and nothing else.
-    #[arg(long, global = true, value_name = "FILE", env = "MSRPCTL_TOKEN_FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MSRPCTL_TOKEN_FILE",
+        hide_env_values = true
+    )]
     pub token_file: Option<PathBuf>,
 }
 
