@@ -10,6 +10,7 @@ mod command;
 mod error;
 mod event;
 mod id;
+mod load;
 pub mod metrics;
 
 pub use client::{Client, Engine, EventStream, ReplySender};
@@ -21,3 +22,4 @@ pub use command::{
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
+pub use load::Load;

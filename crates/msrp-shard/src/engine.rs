@@ -8,6 +8,7 @@ mod chat_functions;
 mod description;
 mod doors;
 mod hub;
+mod load;
 mod registry;
 mod supervisor;
 
@@ -21,9 +22,9 @@ use std::time::Instant;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, LocalMedia,
-    Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId, ROOM_URIS_MAX, Reply,
-    ReplySender, RoomConfig, RoomId, RoomSummary,
+    Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, Load,
+    LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId, ROOM_URIS_MAX,
+    Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -34,7 +35,7 @@ use crate::config::{EngineConfig, EngineLimits, ListenerConfig};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
-use crate::metrics::{self, Counters};
+use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
 use crate::shard::Environment;
 
 use chat_functions::ChatFunctions;
@@ -43,6 +44,7 @@ pub(crate) use description::Homes;
 pub use doors::CertificateFault;
 use doors::Kept;
 pub(crate) use hub::Hub;
+use load::Memory;
 pub(crate) use registry::{Residence, Rooms};
 
 /// Why the engine did not start.
@@ -101,6 +103,8 @@ pub struct ShardEngine {
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
     limits: EngineLimits,
+    limits_reached: NodeLimits,
+    memory: Memory,
     clock: Instant,
 }
 
@@ -145,6 +149,8 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         advertised: Advertised::new(&config.listeners, &listeners, &certificates),
         certificates,
         limits: config.limits.clone(),
+        limits_reached: NodeLimits::default(),
+        memory: Memory::default(),
         clock,
     };
     let mut choice = None;
@@ -316,6 +322,7 @@ impl ShardEngine {
             ));
         }
         if self.rooms.len() >= self.limits.rooms_max {
+            self.limits_reached.count(NodeLimit::Rooms);
             let detail = format!(
                 "the node runs {} rooms, the most it may",
                 self.limits.rooms_max
@@ -380,6 +387,7 @@ impl ShardEngine {
             },
             None => message,
         };
+        self.limits_reached.count(NodeLimit::Mailbox);
         let error = ControlError::new(ErrorCode::Unavailable, "the shard of this room is too busy");
         match refused {
             ShardMessage::CreateRoom { reply, .. }
@@ -427,6 +435,11 @@ impl ShardEngine {
             }
             Err(error) => Err((reply, error)),
         }
+    }
+
+    /// Nanoseconds of the engine's clock.
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn status(&self) -> NodeStatus {
@@ -619,14 +632,19 @@ impl Engine for ShardEngine {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        metrics::samples(&self.counters, self.rooms.len() as u64)
+        let rooms_count = self.rooms.len() as u64;
+        metrics::samples(&self.counters, rooms_count, &self.limits_reached)
     }
 
     fn is_alive(&self) -> bool {
-        let now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = self.now_ns();
         self.counters
             .iter()
             .all(|shard| now.saturating_sub(shard.alive_ns.load(Ordering::Relaxed)) < ALIVE_NS)
+    }
+
+    fn load(&self) -> Load {
+        self.load_at(self.now_ns())
     }
 }
 

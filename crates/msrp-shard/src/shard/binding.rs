@@ -42,6 +42,7 @@ impl<I: Io> Shard<I> {
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
             counters.count(Cell::ConnectionsRefused);
+            counters.count(Cell::LimitConnections);
             tracing::warn!("a connection was refused: connections_max is reached");
             return;
         }
@@ -134,6 +135,7 @@ impl<I: Io> Shard<I> {
         };
         if connection.sessions.len() >= SESSIONS_PER_CONNECTION_MAX {
             session.link = Link::Waiting(early);
+            self.environment.counters.count(Cell::LimitShared);
             return false;
         }
         session.link = Link::Bound(conn);
@@ -147,6 +149,7 @@ impl<I: Io> Shard<I> {
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
+        self.sessions.note_bound();
         self.tell_bound(conn);
         let Some(session) = self.sessions.get(leg) else {
             return false;

@@ -335,6 +335,9 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (range, code) = (head.byte_range, status.code);
+        self.environment
+            .counters
+            .count(Cell::of_report_received(code));
         self.switch.handle_report(leg, message_id, range, code);
         let is_failure = !code.is_success();
         if is_failure && RecipientError::of_report(code, range) == RecipientError::SessionOver {
@@ -387,7 +390,9 @@ impl<I: Io> Shard<I> {
 
     /// A response tells what became of a piece.
     fn handle_response(&mut self, now: Timestamp, conn: ConnKey, head: &ResponseHead<'_>) {
-        self.environment.counters.count(Cell::ResponsesReceived);
+        self.environment
+            .counters
+            .count(Cell::of_response_received(head.status));
         let answer = (&head.transaction_id, head.status);
         if !self.handle_answer(now, conn, answer) && !self.forward_answer(conn, head) {
             self.environment.counters.count(Cell::ResponsesUnknown);

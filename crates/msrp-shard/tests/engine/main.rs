@@ -10,6 +10,7 @@ mod crossing;
 mod failure;
 mod final_report;
 mod gateway;
+mod measures;
 mod nickname;
 mod node;
 mod recipient_errors;
