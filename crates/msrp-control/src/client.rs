@@ -6,7 +6,7 @@ use futures_channel::{mpsc, oneshot};
 
 use crate::metrics::Sample;
 use crate::{
-    Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, LocalMedia, Media,
+    Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, Load, LocalMedia, Media,
     NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
     RoomId, RoomState, RoomSummary, Subscription, TraceStream, tracer,
 };
@@ -37,6 +37,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Whether every shard has gone round its loop within the last second.
     fn is_alive(&self) -> bool;
+
+    /// How much of its means the node uses, for whoever decides about new work. An engine that does
+    /// not measure says that it uses nothing.
+    fn load(&self) -> Load {
+        Load::default()
+    }
 }
 
 /// A handle to an engine. Cheap to clone; all clones drive the same engine.

@@ -12,6 +12,7 @@ mod command;
 mod error;
 mod event;
 mod id;
+mod load;
 pub mod metrics;
 mod outcome;
 mod subscription;
@@ -31,6 +32,7 @@ pub use command::{
 pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{BridgeId, ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
+pub use load::Load;
 pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
 pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};
 pub use trace::{

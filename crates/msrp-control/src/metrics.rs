@@ -7,6 +7,22 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Time that only grows while the process lives. The value is in nanoseconds; it is shown in
+    /// seconds.
+    CounterNs,
+    /// Time that goes up and down, in nanoseconds; it is shown in seconds.
+    GaugeNs,
+}
+
+impl Kind {
+    /// The word of the Prometheus formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter | Self::CounterNs => "counter",
+            Self::Gauge | Self::GaugeNs => "gauge",
+        }
+    }
 }
 
 /// One value of one metric. Labels never hold a user, a room or a call.
@@ -20,6 +36,6 @@ pub struct Sample {
     pub kind: Kind,
     /// Label names and values.
     pub labels: Vec<(&'static str, String)>,
-    /// The value.
+    /// The value, in the unit of its kind.
     pub value: u64,
 }

@@ -26,6 +26,8 @@ pub enum MessageClass {
     Composing,
     /// A delivery notice.
     Disposition,
+    /// A file.
+    File,
     /// Something else.
     Other,
 }
@@ -38,6 +40,7 @@ impl MessageClass {
             Self::Text => "text",
             Self::Composing => "composing",
             Self::Disposition => "disposition",
+            Self::File => "file",
             Self::Other => "other",
         }
     }

@@ -10,6 +10,7 @@ mod delivering;
 mod description;
 mod doors;
 mod hub;
+mod load;
 mod registry;
 mod relay_door;
 mod resolver;
@@ -26,8 +27,9 @@ use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
     Addressing, Command, ControlError, Drain, Engine, ErrorCode, Event, EventStream,
-    IDENTITIES_MAX, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId,
-    ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary, Subscription,
+    IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
+    ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
+    Subscription,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -38,7 +40,7 @@ use crate::config::{EngineConfig, EngineLimits, ListenerConfig};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
-use crate::metrics::{self, Counters};
+use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
 use crate::relay::RelayOptions;
 use crate::shard::Environment;
 
@@ -49,6 +51,7 @@ pub(crate) use description::Homes;
 pub use doors::CertificateFault;
 use doors::Kept;
 pub(crate) use hub::Hub;
+use load::Memory;
 pub(crate) use registry::{Residence, Rooms};
 pub(crate) use relay_door::RelayDoor;
 
@@ -112,6 +115,8 @@ pub struct ShardEngine {
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
     limits: EngineLimits,
+    limits_reached: NodeLimits,
+    memory: Memory,
     clock: Instant,
 }
 
@@ -175,6 +180,8 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
         advertised: Advertised::new(&config.listeners, &listeners, &certificates),
         certificates,
         limits: config.limits.clone(),
+        limits_reached: NodeLimits::default(),
+        memory: Memory::default(),
         clock,
     };
     let mut choice = None;
@@ -348,6 +355,7 @@ impl ShardEngine {
             ));
         }
         if self.rooms.len() >= self.limits.rooms_max {
+            self.limits_reached.count(NodeLimit::Rooms);
             let detail = format!(
                 "the node runs {} rooms, the most it may",
                 self.limits.rooms_max
@@ -429,6 +437,7 @@ impl ShardEngine {
             },
             None => message,
         };
+        self.limits_reached.count(NodeLimit::Mailbox);
         let error = ControlError::new(ErrorCode::Unavailable, "the shard of this room is too busy");
         match refused {
             ShardMessage::CreateRoom { reply, .. }
@@ -482,6 +491,11 @@ impl ShardEngine {
             }
             Err(error) => Err((reply, error)),
         }
+    }
+
+    /// Nanoseconds of the engine's clock.
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn status(&self) -> NodeStatus {
@@ -727,14 +741,19 @@ impl Engine for ShardEngine {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        metrics::samples(&self.counters, self.rooms.len() as u64)
+        let rooms_count = self.rooms.len() as u64;
+        metrics::samples(&self.counters, rooms_count, &self.limits_reached)
     }
 
     fn is_alive(&self) -> bool {
-        let now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = self.now_ns();
         self.counters
             .iter()
             .all(|shard| now.saturating_sub(shard.alive_ns.load(Ordering::Relaxed)) < ALIVE_NS)
+    }
+
+    fn load(&self) -> Load {
+        self.load_at(self.now_ns())
     }
 }
 

@@ -96,6 +96,10 @@ pub const SLEEP_NS_MAX: u64 = 250_000_000;
 /// Age of a shard's last sign of life above which it counts as dead, in nanoseconds: 1 s.
 pub const ALIVE_NS: u64 = 1_000_000_000;
 
+/// Age up to which a look at the memory of the process is good enough, in nanoseconds: 100 ms. Whoever
+/// decides about new work asks for it each time.
+pub const MEMORY_LOOK_NS: u64 = 100_000_000;
+
 /// Slices that one send may have; the kernel takes 1024.
 pub const SLICES_PER_SEND_MAX: usize = 1000;
 

@@ -1,10 +1,15 @@
 //! The engine's metrics: declared once, counted by each shard alone, summed when somebody looks.
 
+mod business;
+mod status;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use msrp_control::EndReason;
 use msrp_control::metrics::{Kind, Sample};
+
+use business::Business;
 
 macro_rules! cells {
     ($($(#[$doc:meta])* $cell:ident => $name:literal, $help:literal, $kind:ident $(, $label:literal = $value:literal)?;)*) => {
@@ -22,6 +27,10 @@ macro_rules! cells {
 
 cells! {
     Connections => "msrp_connections", "MSRP connections that are open.", Gauge;
+    TransportTcp => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "tcp";
+    TransportTls => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "tls";
+    TransportWs => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "ws";
+    TransportWss => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "wss";
     ConnectionsAccepted => "msrp_connections_accepted_total", "MSRP connections accepted.", Counter;
     ConnectionsRefused => "msrp_connections_refused_total", "MSRP connections closed as they came because a limit was reached.", Counter;
     ConnectionsNeverBound => "msrp_connections_never_bound_total", "MSRP connections closed because they named no session in time.", Counter;
@@ -42,13 +51,32 @@ cells! {
     Participants => "msrp_participants", "Participants in all rooms.", Gauge;
     Bridges => "msrp_bridges", "Bridges of two sessions that are there.", Gauge;
     BridgesStarted => "msrp_bridges_started_total", "Bridges of two sessions that were made.", Counter;
+    SessionsWaiting => "msrp_sessions", "Sessions that there are, by state: waiting for an answer or for a connection, or bound to one.", Gauge, "state" = "waiting";
+    SessionsAtConnection => "msrp_sessions", "Sessions that there are, by state: waiting for an answer or for a connection, or bound to one.", Gauge, "state" = "bound";
     SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
     RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
     RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
     RequestsNickname => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "NICKNAME";
     RequestsOther => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "other";
     RequestsRejected => "msrp_requests_rejected_total", "MSRP requests whose header section was illegal; answered with 400.", Counter;
-    ResponsesReceived => "msrp_responses_received_total", "MSRP responses received.", Counter;
+    ReceivedOk => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "200";
+    ReceivedBadRequest => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "400";
+    ReceivedForbidden => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "403";
+    ReceivedTimeout => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "408";
+    ReceivedStop => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "413";
+    ReceivedType => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "415";
+    ReceivedRange => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "423";
+    ReceivedNoSession => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "481";
+    ReceivedMethod => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "501";
+    ReceivedElsewhere => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "506";
+    ReceivedOther => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "other";
+    ReportOk => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "200";
+    ReportForbidden => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "403";
+    ReportTimeout => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "408";
+    ReportStop => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "413";
+    ReportType => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "415";
+    ReportNoSession => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "481";
+    ReportOther => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "other";
     ResponsesUnknown => "msrp_responses_unknown_total", "MSRP responses received that belong to no outstanding request.", Counter;
     ResponsesOk => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "200";
     ResponsesBadRequest => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "400";
@@ -63,7 +91,12 @@ cells! {
     ResponsesMethod => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "501";
     ResponsesElsewhere => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "506";
     ResponsesOther => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "other";
-    ReportsSent => "msrp_reports_sent_total", "REPORT requests sent.", Counter;
+    ReportsSentOk => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "200";
+    ReportsSentForbidden => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "403";
+    ReportsSentTimeout => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "408";
+    ReportsSentStop => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "413";
+    ReportsSentType => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "415";
+    ReportsSentOther => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "other";
     PiecesSent => "msrp_pieces_sent_total", "SEND requests written, one for each piece and recipient.", Counter;
     OctetsReceived => "msrp_octets_received_total", "Octets received on MSRP connections.", Counter;
     OctetsSent => "msrp_octets_sent_total", "Octets written to MSRP connections.", Counter;
@@ -75,18 +108,20 @@ cells! {
     CopiedRelay => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "relay_turn_end";
     CopiedTls => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "tls";
     CopiedWebsocket => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "websocket";
-    MessagesText => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "text";
-    MessagesComposing => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "composing";
-    MessagesDisposition => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "disposition";
-    MessagesOther => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), or something else.", Counter, "content" = "other";
+    MessagesText => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "text";
+    MessagesComposing => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "composing";
+    MessagesDisposition => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "disposition";
+    MessagesFile => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "file";
+    MessagesOther => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "other";
     CopiesOpened => "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter;
     CopiesDelivered => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "delivered";
     CopiesSent => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "sent";
     CopiesRefused => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "refused";
     CopiesFailed => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "failed";
     CopiesAborted => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "aborted";
-    FinalReportsSent => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "sent";
-    FinalReportsSkipped => "msrp_final_reports_total", "Final reports that were asked for, by what became of them.", Counter, "outcome" = "skipped";
+    FinalReportsSent => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "complete";
+    FinalReportsTimedOut => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "timed_out";
+    FinalReportsSkipped => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "skipped";
     SendersPaused => "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter;
     RecipientsBehind => "msrp_recipients_behind_total", "Times that a recipient took so little that nobody waited for it any more.", Counter;
     CopiesWithoutRoom => "msrp_copies_without_room_total", "Copies that ended because too much was waiting for their recipient.", Counter;
@@ -123,12 +158,55 @@ cells! {
     RelayUnreachable => "msrp_relay_next_hops_unreachable_total", "Next hops that could not be connected.", Counter;
     RelayDenied => "msrp_relay_addresses_denied_total", "Addresses of next hops that the relay does not connect to.", Counter;
     RelayClosed => "msrp_relay_connections_closed_total", "Connections that the relay closed because of what was sent on them.", Counter;
+    LimitConnections => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "connections_max";
+    LimitMessage => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "message_octets_max";
+    LimitRoom => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "participants_per_room_max";
+    LimitShared => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "sessions_per_connection_max";
+    LimitEarly => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "early_octets_max";
+    LimitBacklog => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "backlog_octets_max";
+    ReceiveSlots => "msrp_receive_slots", "Receive buffers that there are.", Gauge;
     ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
     ReceivePauses => "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter;
     Crossings => "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter;
     Routes => "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter;
     Restarts => "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter;
     Turns => "msrp_shard_turns_total", "Turns of the shard loops.", Counter;
+}
+
+/// The metrics that are told for each shard.
+const BUSY: (&str, &str) = (
+    "msrp_shard_busy_seconds_total",
+    "Time in which a shard had work, by shard. Its rate is the part of a core that is in use.",
+);
+const LAG: (&str, &str) = (
+    "msrp_shard_longest_turn_seconds",
+    "Longest turn of a shard within the last quarter of a second or so, by shard: whatever came in meanwhile waited as long.",
+);
+
+/// Bounds that no shard keeps.
+const LIMITS: [(NodeLimit, &str); 2] = [
+    (NodeLimit::Rooms, "rooms_max"),
+    (NodeLimit::Mailbox, "mailbox_messages_max"),
+];
+
+/// A bound that no shard keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeLimit {
+    /// Rooms of the node.
+    Rooms,
+    /// Commands that wait for one shard.
+    Mailbox,
+}
+
+/// How often each bound of the node was reached. Any thread counts; no chunk does.
+#[derive(Debug, Default)]
+pub(crate) struct NodeLimits([AtomicU64; LIMITS.len()]);
+
+impl NodeLimits {
+    /// Counts one.
+    pub(crate) fn count(&self, limit: NodeLimit) {
+        self.0[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The names of the metrics that depend on no shard.
@@ -140,6 +218,8 @@ pub const METRICS: fn() -> Vec<(&'static str, &'static str, Kind)> = || {
     let mut all = vec![
         (ROOMS.0, ROOMS.1, Kind::Gauge),
         (SHARDS.0, SHARDS.1, Kind::Gauge),
+        (BUSY.0, BUSY.1, Kind::CounterNs),
+        (LAG.0, LAG.1, Kind::GaugeNs),
     ];
     for (_, name, help, kind, _) in CELLS {
         if all.last().is_none_or(|last| last.0 != *name) {
@@ -158,6 +238,8 @@ pub(crate) struct Counters {
     before: [AtomicU64; CELLS.len()],
     /// When the shard last went round its loop, in nanoseconds of the engine's clock.
     pub(crate) alive_ns: AtomicU64,
+    /// How busy it is.
+    pub(crate) business: Business,
 }
 
 impl Default for Counters {
@@ -166,6 +248,7 @@ impl Default for Counters {
             cells: [const { AtomicU64::new(0) }; CELLS.len()],
             before: [const { AtomicU64::new(0) }; CELLS.len()],
             alive_ns: AtomicU64::new(0),
+            business: Business::default(),
         }
     }
 }
@@ -214,6 +297,12 @@ impl Counters {
             Cell::Participants,
             Cell::Bridges,
             Cell::Connections,
+            Cell::TransportTcp,
+            Cell::TransportTls,
+            Cell::TransportWs,
+            Cell::TransportWss,
+            Cell::SessionsWaiting,
+            Cell::SessionsAtConnection,
             Cell::ReceiveSlotsInUse,
         ] {
             self.set(gauge, 0);
@@ -249,10 +338,19 @@ impl Counters {
     pub(crate) fn participants(&self) -> u64 {
         self.get(Cell::Participants)
     }
+
+    /// See [`Counters::participants`].
+    pub(crate) fn connections(&self) -> u64 {
+        self.get(Cell::Connections)
+    }
 }
 
 /// The sums over all shards, with the node's own numbers first.
-pub(crate) fn samples(shards: &[Arc<Counters>], rooms_count: u64) -> Vec<Sample> {
+pub(crate) fn samples(
+    shards: &[Arc<Counters>],
+    rooms_count: u64,
+    limits: &NodeLimits,
+) -> Vec<Sample> {
     let gauge = |metric: (&'static str, &'static str), value| Sample {
         name: metric.0,
         help: metric.1,
@@ -264,6 +362,7 @@ pub(crate) fn samples(shards: &[Arc<Counters>], rooms_count: u64) -> Vec<Sample>
         gauge(ROOMS, rooms_count),
         gauge(SHARDS, shards.len() as u64),
     ];
+    all.extend(of_each_shard(shards));
     all.extend(CELLS.iter().map(|(cell, name, help, kind, label)| {
         Sample {
             name,
@@ -276,7 +375,40 @@ pub(crate) fn samples(shards: &[Arc<Counters>], rooms_count: u64) -> Vec<Sample>
             value: shards.iter().map(|shard| shard.get(*cell)).sum(),
         }
     }));
+    all.extend(of_the_node(limits));
     all
+}
+
+/// What is told for each shard.
+fn of_each_shard(shards: &[Arc<Counters>]) -> impl Iterator<Item = Sample> {
+    let sample = |metric: (&'static str, &'static str), kind, index: usize, value| Sample {
+        name: metric.0,
+        help: metric.1,
+        kind,
+        labels: vec![("shard", index.to_string())],
+        value,
+    };
+    let shards = shards.iter().map(|shard| &shard.business).enumerate();
+    let busy = shards
+        .clone()
+        .map(move |(index, shard)| sample(BUSY, Kind::CounterNs, index, shard.busy_ns()));
+    let lag = shards.map(move |(index, shard)| {
+        let longest = shard.longest_turn_ns();
+        sample(LAG, Kind::GaugeNs, index, longest)
+    });
+    busy.chain(lag)
+}
+
+/// The bounds that no shard keeps, beside those of the shards.
+fn of_the_node(limits: &NodeLimits) -> impl Iterator<Item = Sample> {
+    let cell = Cell::LimitConnections as usize;
+    LIMITS.iter().map(move |(limit, value)| Sample {
+        name: CELLS[cell].1,
+        help: CELLS[cell].2,
+        kind: Kind::Counter,
+        labels: vec![("limit", (*value).to_owned())],
+        value: limits.0[*limit as usize].load(Ordering::Relaxed),
+    })
 }
 
 #[cfg(test)]
@@ -315,7 +447,7 @@ mod tests {
         for reason in EndReason::ALL {
             let counters = Arc::new(Counters::default());
             counters.count_end(reason);
-            let samples = samples(&[counters], 0);
+            let samples = samples(&[counters], 0, &NodeLimits::default());
             let counted: Vec<_> = samples
                 .iter()
                 .filter(|s| s.value == 1 && s.name == "msrp_sessions_ended_total")

@@ -43,7 +43,7 @@ mod wording;
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -204,24 +204,25 @@ impl<I: Io> Shard<I> {
     /// Runs until it is told to stop or its backend breaks.
     pub(crate) fn run(mut self) -> Ended {
         let mut events = Vec::new();
+        let mut now = self.now();
         while !self.is_stopping {
-            let now = self.now();
-            self.environment
-                .counters
-                .alive_ns
-                .store(now.as_ns(), std::sync::atomic::Ordering::Relaxed);
             let sleep = self.sleep(now);
             if let Err(error) = self.io.wait(Some(sleep), &mut events) {
                 tracing::error!(shard = self.environment.index, %error, "the backend broke");
                 return Ended::BackendBroke;
             }
-            self.take_turn(&mut events);
+            let began = self.take_turn(&mut events);
+            let ended = self.now();
+            let counters = &self.environment.counters;
+            counters.business.end_turn(began.as_ns(), ended.as_ns());
+            counters.alive_ns.store(ended.as_ns(), Ordering::Relaxed);
+            now = ended;
         }
         Ended::Stopped
     }
 
-    /// Handles one batch of events and everything that follows from it.
-    fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) {
+    /// Handles one batch of events and everything that follows from it. Returns when it began.
+    fn take_turn(&mut self, events: &mut Vec<ring_io::Event>) -> Timestamp {
         let now = self.now();
         self.turn.begin();
         let hub = &self.environment.hub;
@@ -245,6 +246,7 @@ impl<I: Io> Shard<I> {
         self.retire_stand_ins();
         self.post_crossings();
         self.publish_counters();
+        now
     }
 
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
@@ -302,22 +304,40 @@ impl<I: Io> Shard<I> {
         counters.set_total(Cell::MessagesText, sums.messages.text);
         counters.set_total(Cell::MessagesComposing, sums.messages.composing);
         counters.set_total(Cell::MessagesDisposition, sums.messages.disposition);
+        counters.set_total(Cell::MessagesFile, sums.messages.file);
         counters.set_total(Cell::MessagesOther, sums.messages.other);
         counters.set_total(Cell::CopiedHeld, sums.held_octets_copied);
         counters.set_total(Cell::FinalReportsSent, sums.final_reports_sent);
+        counters.set_total(Cell::FinalReportsTimedOut, sums.final_reports_timed_out);
         counters.set_total(Cell::FinalReportsSkipped, sums.final_reports_skipped);
         counters.set(Cell::Connections, self.connections.count() as u64);
         let in_bridges = self.bridges.len().saturating_mul(2);
         let participants = self.sessions.count().saturating_sub(in_bridges);
         counters.set(Cell::Participants, participants as u64);
         counters.set(Cell::Bridges, self.bridges.len() as u64);
+        let transports = self.connections.by_transport();
+        for (cell, count) in TRANSPORT_CELLS.into_iter().zip(transports) {
+            counters.set(cell, count as u64);
+        }
+        let (sessions, bound) = (self.sessions.count(), self.sessions.bound_count());
+        counters.set(Cell::SessionsWaiting, (sessions - bound) as u64);
+        counters.set(Cell::SessionsAtConnection, bound as u64);
         let pool = self.io.pool();
+        counters.set(Cell::ReceiveSlots, pool.slots as u64);
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
         counters.set_total(Cell::ReceivePauses, pool.pauses);
         self.publish_relay();
         counters.count(Cell::Turns);
     }
 }
+
+/// What counts the connections of each transport, in the order of [`Connections::by_transport`].
+const TRANSPORT_CELLS: [Cell; connection::TRANSPORTS] = [
+    Cell::TransportTcp,
+    Cell::TransportTls,
+    Cell::TransportWs,
+    Cell::TransportWss,
+];
 
 /// A seed from the operating system.
 fn seed() -> std::io::Result<[u8; 32]> {

@@ -14,6 +14,9 @@ pub enum ContentClass {
     Composing,
     /// A delivery or display notice (`message/imdn+xml`).
     Disposition,
+    /// A file: a picture, a sound, a film, octets of no type, or the announcement of a file that is
+    /// fetched over HTTP.
+    File,
     /// Everything else.
     Other,
 }
@@ -27,6 +30,8 @@ pub struct ClassSums {
     pub composing: u64,
     /// [`ContentClass::Disposition`].
     pub disposition: u64,
+    /// [`ContentClass::File`].
+    pub file: u64,
     /// [`ContentClass::Other`].
     pub other: u64,
 }
@@ -41,6 +46,8 @@ impl ContentClass {
             Self::Disposition
         } else if content_type.kind().eq_ignore_ascii_case(b"text") {
             Self::Text
+        } else if is_file(content_type) {
+            Self::File
         } else {
             Self::Other
         }
@@ -53,8 +60,46 @@ impl ClassSums {
             ContentClass::Text => &mut self.text,
             ContentClass::Composing => &mut self.composing,
             ContentClass::Disposition => &mut self.disposition,
+            ContentClass::File => &mut self.file,
             ContentClass::Other => &mut self.other,
         };
         *sum = sum.saturating_add(1);
+    }
+}
+
+/// The announcement of a file is that of RCS, which stands for the file in the chat.
+fn is_file(content_type: &ContentType<'_>) -> bool {
+    let kind = content_type.kind();
+    let is_kind = |name: &&[u8]| kind.eq_ignore_ascii_case(name);
+    FILE_KINDS.iter().any(is_kind)
+        || content_type.is("application/octet-stream")
+        || content_type.is("application/vnd.gsma.rcs-ft-http+xml")
+}
+
+const FILE_KINDS: [&[u8]; 4] = [b"image", b"audio", b"video", b"font"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_class_is_that_of_the_media_type() {
+        let class = |text: &str| ContentClass::of(&ContentType::parse(text.as_bytes()).unwrap());
+        assert_eq!(class("Text/Plain;charset=utf-8"), ContentClass::Text);
+        assert_eq!(
+            class("application/im-iscomposing+xml"),
+            ContentClass::Composing
+        );
+        assert_eq!(class("message/imdn+xml"), ContentClass::Disposition);
+        for file in [
+            "IMAGE/jpeg",
+            "audio/amr",
+            "video/mp4",
+            "application/octet-stream",
+            "application/vnd.gsma.rcs-ft-http+xml",
+        ] {
+            assert_eq!(class(file), ContentClass::File, "{file}");
+        }
+        assert_eq!(class("application/json"), ContentClass::Other);
     }
 }

@@ -153,6 +153,8 @@ pub(crate) struct FinalReport {
     /// Legs that are not final and to which the last octet has not been written.
     pub(crate) unwritten_count: usize,
     pub(crate) deadline: Option<Timestamp>,
+    /// Whether the time for it is over.
+    pub(crate) is_late: bool,
 }
 
 /// What a final report is about.
@@ -192,6 +194,7 @@ impl FinalReport {
             open_count,
             unwritten_count: open_count,
             deadline: None,
+            is_late: false,
         }
     }
 

@@ -44,8 +44,10 @@ pub struct Sums {
     pub failed: u64,
     /// [`Outcome::Aborted`].
     pub aborted: u64,
-    /// Final reports that were sent.
+    /// Final reports that were sent with what every recipient said.
     pub final_reports_sent: u64,
+    /// Final reports that were sent when the time for them was over.
+    pub final_reports_timed_out: u64,
     /// Final reports that were not sent because their sender was gone or does not receive.
     pub final_reports_skipped: u64,
     /// Messages that were accepted, by what they hold.

@@ -48,6 +48,7 @@ impl<I: Io> Shard<I> {
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
             counters.count(Cell::ConnectionsRefused);
+            counters.count(Cell::LimitConnections);
             tracing::warn!("a connection was refused: connections_max is reached");
             return;
         }
@@ -147,6 +148,7 @@ impl<I: Io> Shard<I> {
         };
         if connection.sessions.len() >= SESSIONS_PER_CONNECTION_MAX {
             session.link = Link::Waiting(early);
+            self.environment.counters.count(Cell::LimitShared);
             return false;
         }
         session.link = Link::Bound(conn);
@@ -160,6 +162,7 @@ impl<I: Io> Shard<I> {
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
+        self.sessions.note_bound();
         self.tell_bound(conn);
         self.tap_bound(leg);
         let Some(session) = self.sessions.get(leg) else {

@@ -8,6 +8,7 @@ use ring_io::{Io, Read};
 use super::session::Session;
 use super::{RunningRoom, Shard};
 use crate::mailbox::{NewSession, ShardMessage};
+use crate::metrics::Cell;
 
 pub(super) type Answer = Result<Reply, ControlError>;
 
@@ -191,6 +192,7 @@ impl<I: Io> Shard<I> {
             ControlError::new(ErrorCode::Limit, detail)
         };
         if running.participants.len() >= max {
+            self.environment.counters.count(Cell::LimitRoom);
             let _ = reply.send(Err(full()));
             return;
         }

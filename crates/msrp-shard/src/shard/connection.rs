@@ -182,6 +182,11 @@ impl Connection {
         true
     }
 
+    /// The index of its transport in [`Connections::by_transport`]. It never changes.
+    fn transport(&self) -> usize {
+        self.layer.as_ref().map_or(0, |layer| layer.transport())
+    }
+
     /// Whether what arrives is still looked at.
     pub(super) fn is_read(&self) -> bool {
         match self.phase {
@@ -210,13 +215,18 @@ pub(super) struct Connections {
 struct Slots {
     slots: Vec<Option<(ConnKey, Box<Connection>)>>,
     count: usize,
+    by_transport: [usize; TRANSPORTS],
 }
+
+/// How many transports are told apart: none between MSRP and TCP, TLS, WebSocket, and WebSocket over TLS.
+pub(super) const TRANSPORTS: usize = 4;
 
 impl Slots {
     fn insert(&mut self, index: usize, key: ConnKey, connection: Connection) {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
+        self.by_transport[connection.transport()] += 1;
         self.slots[index] = Some((key, Box::new(connection)));
         self.count += 1;
     }
@@ -224,6 +234,7 @@ impl Slots {
     fn remove(&mut self, index: usize, key: ConnKey) -> Option<Box<Connection>> {
         let (_, connection) = self.slots.get_mut(index)?.take_if(|(k, _)| *k == key)?;
         self.count -= 1;
+        self.by_transport[connection.transport()] -= 1;
         Some(connection)
     }
 
@@ -289,6 +300,11 @@ impl Connections {
     /// How many sockets there are.
     pub(super) fn count(&self) -> usize {
         self.sockets.count
+    }
+
+    /// How many sockets there are of each transport.
+    pub(super) fn by_transport(&self) -> [usize; TRANSPORTS] {
+        self.sockets.by_transport
     }
 
     /// Those with a socket.

@@ -181,10 +181,14 @@ impl<I: Io> Shard<I> {
         let (room, participant) = (&session.room, &session.participant);
         tracing::info!(%room, %participant, "session re-created");
         let old = session.connection();
+        let was_bound = session.bound().is_some();
         session.link = Link::Waiting(Box::default());
         session.transactions = Transactions::new();
         if let Some(own) = own {
             self.sessions.rename(leg, own);
+        }
+        if was_bound {
+            self.sessions.note_unbound();
         }
         let Some(conn) = old else { return };
         if let Some(connection) = self.connections.get_mut(conn)

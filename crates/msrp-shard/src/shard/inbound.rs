@@ -361,6 +361,9 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (range, code) = (head.byte_range, status.code);
+        self.environment
+            .counters
+            .count(Cell::of_report_received(code));
         self.switch.handle_report(leg, message_id, range, code);
         // What a side of a bridge reports is for the other side.
         let is_failure = !code.is_success() && !self.switch.is_bridged(leg);
@@ -420,7 +423,9 @@ impl<I: Io> Shard<I> {
 
     /// A response tells what became of a piece.
     fn handle_response(&mut self, now: Timestamp, conn: ConnKey, head: &ResponseHead<'_>) {
-        self.environment.counters.count(Cell::ResponsesReceived);
+        self.environment
+            .counters
+            .count(Cell::of_response_received(head.status));
         let answer = (&head.transaction_id, head.status);
         if !self.handle_answer(now, conn, answer)
             && !self.relay_response(conn, head)

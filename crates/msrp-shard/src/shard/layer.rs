@@ -272,6 +272,17 @@ impl<I: Io> Shard<I> {
     }
 }
 
+impl Layered {
+    /// Its index among the transports, behind plain TCP.
+    pub(super) fn transport(&self) -> usize {
+        match (self.layer.is_secure(), self.layer.is_websocket()) {
+            (true, false) => 1,
+            (false, _) => 2,
+            (true, true) => 3,
+        }
+    }
+}
+
 fn copied_cell(layer: &Layer) -> Cell {
     if layer.is_secure() {
         Cell::CopiedTls

@@ -199,6 +199,7 @@ impl<I: Io> Shard<I> {
                     let copied = piece.body_octets() as u64;
                     self.environment.counters.add(Cell::CopiedEarly, copied);
                 } else {
+                    self.environment.counters.count(Cell::LimitEarly);
                     self.end_copy(leg, fan_out);
                 }
                 return;
@@ -529,21 +530,11 @@ impl<I: Io> Shard<I> {
     }
 
     pub(super) fn count_response(&self, status: StatusCode) {
-        self.environment.counters.count(match status.value() {
-            200 => Cell::ResponsesOk,
-            400 => Cell::ResponsesBadRequest,
-            403 => Cell::ResponsesForbidden,
-            404 => Cell::ResponsesNotFound,
-            413 => Cell::ResponsesStop,
-            415 => Cell::ResponsesType,
-            424 => Cell::ResponsesNicknameMalformed,
-            425 => Cell::ResponsesNicknameTaken,
-            428 => Cell::ResponsesNoPrivate,
-            481 => Cell::ResponsesNoSession,
-            501 => Cell::ResponsesMethod,
-            506 => Cell::ResponsesElsewhere,
-            _ => Cell::ResponsesOther,
-        });
+        let counters = &self.environment.counters;
+        counters.count(Cell::of_response_sent(status));
+        if status == StatusCode::STOP_SENDING {
+            counters.count(Cell::LimitMessage);
+        }
     }
 }
 

@@ -210,6 +210,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         if connection.outbox.backlog_octets() > BACKLOG_OCTETS_MAX {
+            self.environment.counters.count(Cell::LimitBacklog);
             tracing::info!(reason = "too much is waiting for it", "recipient shed");
             self.end_connection(now, conn, EndReason::Stalled);
             return;

@@ -33,7 +33,9 @@ impl<I: Io> Shard<I> {
         connection
             .outbox
             .push_control(|out| encode::report(out, id, peer, own, &report));
-        self.environment.counters.count(Cell::ReportsSent);
+        self.environment
+            .counters
+            .count(Cell::of_report_sent(report.status.code));
         self.mark_dirty(conn);
     }
 

@@ -238,6 +238,7 @@ pub(super) struct Sessions {
     by_leg: Vec<Option<(LegKey, Box<Session>)>>,
     by_session_id: SessionIds,
     wordings: Wordings,
+    bound_count: usize,
 }
 
 impl Sessions {
@@ -259,6 +260,7 @@ impl Sessions {
         if let Some(wording) = session.wording.take() {
             self.wordings.forget(&wording);
         }
+        self.bound_count -= usize::from(session.bound().is_some());
         Some(session)
     }
 
@@ -323,6 +325,21 @@ impl Sessions {
         self.by_session_id.find(session_id, is_it)
     }
 
+    pub(super) fn bound_count(&self) -> usize {
+        self.bound_count
+    }
+
+    /// A session was bound to a connection.
+    pub(super) fn note_bound(&mut self) {
+        self.bound_count += 1;
+    }
+
+    /// A session that stays has no connection any more.
+    pub(super) fn note_unbound(&mut self) {
+        self.bound_count -= 1;
+    }
+
+    /// How many sessions there are.
     pub(super) fn count(&self) -> usize {
         self.by_session_id.count()
     }

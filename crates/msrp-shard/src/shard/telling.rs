@@ -106,6 +106,7 @@ fn class(class: ContentClass) -> MessageClass {
         ContentClass::Text => MessageClass::Text,
         ContentClass::Composing => MessageClass::Composing,
         ContentClass::Disposition => MessageClass::Disposition,
+        ContentClass::File => MessageClass::File,
         ContentClass::Other => MessageClass::Other,
     }
 }

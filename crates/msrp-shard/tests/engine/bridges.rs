@@ -430,7 +430,10 @@ async fn bridge_commands_that_cannot_be_carried_out_say_why() {
     assert_eq!(code(refused.await), ErrorCode::WrongState);
     assert_eq!(node.client.bridges(None, 10).await.unwrap(), [id("a")]);
     node.client.delete_bridge(id("a")).await.unwrap();
-    node.client.set_draining(msrp_control::Drain::Rooms, None).await.unwrap();
+    node.client
+        .set_draining(msrp_control::Drain::Rooms, None)
+        .await
+        .unwrap();
     let refused = create("b", &sdp, BridgeConfig::default()).await;
     assert_eq!(code(refused), ErrorCode::Draining);
 }

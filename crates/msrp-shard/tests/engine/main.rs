@@ -12,6 +12,7 @@ mod delivering;
 mod failure;
 mod final_report;
 mod gateway;
+mod measures;
 mod nickname;
 mod node;
 mod recipient_errors;

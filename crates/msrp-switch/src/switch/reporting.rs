@@ -242,10 +242,10 @@ impl Switch {
             && deadline <= now
         {
             self.report_deadlines.pop_first();
-            let legs = self
-                .reports
-                .get(key.0)
-                .map_or(0, |report| report.legs.len());
+            let legs = self.reports.get_mut(key.0).map_or(0, |report| {
+                report.is_late = true;
+                report.legs.len()
+            });
             for index in 0..legs {
                 self.close_report_leg((key, index), Status::Code(StatusCode::TIMEOUT));
             }
@@ -305,13 +305,15 @@ impl Switch {
     }
 
     fn send_report(&mut self, mut report: FinalReport) {
+        let is_late = report.is_late;
         let is_sent = self.send_parcel(report.parcel(true));
         self.tell_report(&report, is_sent);
-        if is_sent {
-            self.sums.final_reports_sent = self.sums.final_reports_sent.saturating_add(1);
-        } else {
-            self.sums.final_reports_skipped = self.sums.final_reports_skipped.saturating_add(1);
-        }
+        let sum = match (is_sent, is_late) {
+            (true, false) => &mut self.sums.final_reports_sent,
+            (true, true) => &mut self.sums.final_reports_timed_out,
+            (false, _) => &mut self.sums.final_reports_skipped,
+        };
+        *sum = sum.saturating_add(1);
     }
 
     /// Sends documents in the form that the sender wants, or as REPORTs when its session only sends.

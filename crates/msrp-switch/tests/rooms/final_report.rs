@@ -604,6 +604,9 @@ fn final_report_comes_in_parts_where_interim_reports_are_wanted() {
         .collect();
     assert_eq!(legs[0].max_size, Some(10));
     assert_eq!(legs[1..], [leg("b", 200), leg("c", 408)]);
+    let sums = house.switch.sums();
+    let ended = (sums.final_reports_sent, sums.final_reports_timed_out);
+    assert_eq!(ended, (0, 1));
     assert!(house.switch.is_idle());
 }
 
@@ -907,7 +910,12 @@ proptest! {
         }
         let sums = house.switch.sums();
         let all: usize = said.iter().flatten().filter(|said| **said == Said::All).count();
-        prop_assert_eq!(sums.final_reports_sent + sums.final_reports_skipped, all as u64);
+        let ended = [
+            sums.final_reports_sent,
+            sums.final_reports_timed_out,
+            sums.final_reports_skipped,
+        ];
+        prop_assert_eq!(ended.iter().sum::<u64>(), all as u64);
         for who in 0..SPEAKERS {
             house.leave(who);
         }

@@ -30,10 +30,7 @@ pub(super) fn render(samples: &[Sample]) -> String {
 fn head(text: &mut String, name: &str, sample: Option<&Sample>) {
     let Some(sample) = sample else { return };
     let help = sample.help.replace('\\', "\\\\").replace('\n', "\\n");
-    let kind = match sample.kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-    };
+    let kind = sample.kind.as_str();
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
@@ -50,8 +47,16 @@ fn line(text: &mut String, sample: &Sample) {
     if !sample.labels.is_empty() {
         text.push('}');
     }
-    let _ = writeln!(text, " {}", sample.value);
+    let _ = match sample.kind {
+        Kind::Counter | Kind::Gauge => writeln!(text, " {}", sample.value),
+        Kind::CounterNs | Kind::GaugeNs => {
+            let (seconds, rest) = (sample.value / NS_PER_S, sample.value % NS_PER_S);
+            writeln!(text, " {seconds}.{rest:09}")
+        }
+    };
 }
+
+const NS_PER_S: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -32,10 +32,7 @@ fn section(text: &mut String, title: &str, metrics: &[Metric]) {
         "\n## {title}\n\n| Metric | Kind | Meaning |\n| --- | --- | --- |\n"
     );
     for (name, help, kind) in metrics {
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
+        let kind = kind.as_str();
         let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
     }
 }
