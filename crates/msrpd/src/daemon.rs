@@ -13,7 +13,7 @@ use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
-use crate::admin::{AdminServer, Node, Phase};
+use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::config::{Config, Limits, SipTransport};
 
 /// A running node.
@@ -57,12 +57,26 @@ impl Daemon {
         config: &Config,
         groups: Box<dyn Groups + Send>,
     ) -> Result<Self, StartFault> {
+        Self::start_with(config, groups, |_, _| AdminExtras::default()).await
+    }
+
+    /// The same, with more at the admin address: `extras` is given a client of the engine and the
+    /// addresses of the MSRP listeners, in their order.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_with(
+        config: &Config,
+        groups: Box<dyn Groups + Send>,
+        extras: impl FnOnce(Client, &[(String, SocketAddr)]) -> AdminExtras,
+    ) -> Result<Self, StartFault> {
         let engine = start_engine(config).await?;
         let node = Arc::new(Node::new(
             Client::new(engine.engine.clone()),
             &config.domain,
         ));
-        let started = start_doors(config, groups, &engine, &node).await;
+        let extras = extras(Client::new(engine.engine.clone()), &engine.listeners);
+        let started = start_doors(config, groups, &engine, (&node, extras)).await;
         match started {
             Ok((sip, admin)) => {
                 let sip_addresses = sip.addresses.clone();
@@ -200,9 +214,9 @@ async fn start_doors(
     config: &Config,
     groups: Box<dyn Groups + Send>,
     engine: &Started,
-    node: &Arc<Node>,
+    (node, extras): (&Arc<Node>, AdminExtras),
 ) -> Result<(SipService, AdminServer), StartFault> {
-    let admin = AdminServer::start(&config.admin, Arc::clone(node))
+    let admin = AdminServer::start(&config.admin, Arc::clone(node), extras)
         .await
         .map_err(|reason| StartFault {
             part: Part::Admin,
