@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A connection on plain TCP has no layer, and nothing here is on its way. One with a layer writes from
-//! the layer's wire buffer: what it has queued is copied there once, when the turn ends. A layer goes to
-//! another shard with its socket.
+//! the layer's wire buffer: what it has queued is copied there once, when the turn ends. What has been copied
+//! there cannot be overtaken, so it is at most [`WIRE_OCTETS_AHEAD`]: the rest becomes the backlog, where
+//! small messages go before the rest of large ones. A layer goes to another shard with its socket.
 
 use bytes::Bytes;
 use msrp_control::EndReason;
@@ -18,6 +19,7 @@ use ring_io::{ConnKey, Io};
 use super::Shard;
 use super::connection::{Connection, Phase};
 use super::outbox::Lent;
+use crate::limits::WIRE_OCTETS_AHEAD;
 use crate::metrics::Cell;
 
 /// The layer of a connection.
@@ -154,8 +156,18 @@ impl<I: Io> Shard<I> {
         self.mark_dirty(conn);
     }
 
-    /// Gives what waits for a connection to its layer. `false` when it has none.
-    pub(super) fn encode(&mut self, conn: ConnKey) -> bool {
+    /// Gives what waits for a connection to its layer, as far as that is to have octets ahead. `false` when
+    /// it has none.
+    pub(super) fn encode(&mut self, now: Timestamp, conn: ConnKey) -> bool {
+        let is_layered = self.encode_ahead(conn, WIRE_OCTETS_AHEAD);
+        let connection = self.connections.get(conn);
+        if is_layered && connection.is_some_and(|c| c.outbox.has_backlog()) {
+            self.watch(now, conn);
+        }
+        is_layered
+    }
+
+    fn encode_ahead(&mut self, conn: ConnKey, octets_max: usize) -> bool {
         let Some(connection) = self.connections.get_mut(conn) else {
             return false;
         };
@@ -163,20 +175,24 @@ impl<I: Io> Shard<I> {
             return false;
         };
         connection.is_dirty = false;
-        let mut copied = 0;
-        connection.outbox.lend(|lent, number| match lent {
-            Lent::Piece(piece, paths) => {
-                let octets = piece.octets_without_paths() + paths.len();
-                let head = [piece.start(), paths, piece.tail()].into_iter();
-                let body = piece.body().iter().map(AsRef::as_ref);
-                let message = head.chain(body).chain([piece.end()]);
-                layer.write_message(octets, message, number as usize);
-                copied += piece.body_octets() as u64;
+        let outbox = &mut connection.outbox;
+        let counters = &self.environment.counters;
+        let ahead = layer.wire().len().saturating_add(outbox.item_octets());
+        if !outbox.has_backlog() && ahead <= octets_max {
+            let mut copied = 0;
+            outbox.lend(|lent, number| copied += write(layer, &lent, number));
+            counters.add(copied_cell(layer), copied);
+        } else {
+            let spilled = outbox.spill(0);
+            counters.add(Cell::CopiedBacklog, spilled);
+            // Once more when they are encoded.
+            counters.add(copied_cell(layer), spilled);
+            while layer.wire().len() < octets_max
+                && outbox.lend_next(|octets, number| layer.write(octets, number as usize))
+            {
             }
-            Lent::Control(octets) => layer.write(octets, number as usize),
-        });
+        }
         layer.flush();
-        self.environment.counters.add(copied_cell(layer), copied);
         true
     }
 
@@ -200,10 +216,14 @@ impl<I: Io> Shard<I> {
                 .outbox
                 .lent_written(u32::try_from(part).unwrap_or(u32::MAX), &mut self.done);
         }
+        let goes_on = !*is_blocked && connection.outbox.has_backlog();
         self.environment
             .counters
             .add(Cell::OctetsSent, octets as u64);
         self.settle_done(now, conn);
+        if goes_on {
+            self.mark_dirty(conn);
+        }
         self.after_send(now, conn);
     }
 
@@ -235,7 +255,7 @@ impl<I: Io> Shard<I> {
 
     /// What the peer sent through its layer is not MSRP: it is told so after everything else.
     pub(super) fn blame_in_layer(&mut self, conn: ConnKey) {
-        self.encode(conn);
+        self.encode_ahead(conn, usize::MAX);
         if let Some(connection) = self.connections.get_mut(conn)
             && let Some(Layered { layer, .. }) = connection.layer.as_deref_mut()
         {
@@ -258,6 +278,24 @@ impl<I: Io> Shard<I> {
             self.mark_dirty(conn);
         }
         has_to_write
+    }
+}
+
+/// Gives something to a layer. Returns the body octets that were copied.
+fn write(layer: &mut Layer, lent: &Lent<'_>, number: u32) -> u64 {
+    match lent {
+        Lent::Piece(piece, paths) => {
+            let octets = piece.octets_without_paths() + paths.len();
+            let head = [piece.start(), paths, piece.tail()].into_iter();
+            let body = piece.body().iter().map(AsRef::as_ref);
+            let message = head.chain(body).chain([piece.end()]);
+            layer.write_message(octets, message, number as usize);
+            piece.body_octets() as u64
+        }
+        Lent::Control(octets) => {
+            layer.write(octets, number as usize);
+            0
+        }
     }
 }
 

@@ -346,7 +346,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn spill_behind_backlog(&mut self, now: Timestamp, conn: ConnKey) {
-        if self.encode(conn) {
+        if self.encode(now, conn) {
             return;
         }
         let Some(connection) = self.connections.get_mut(conn) else {
