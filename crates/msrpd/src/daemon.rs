@@ -265,6 +265,7 @@ fn engine_limits(limits: &Limits) -> EngineLimits {
         message_octets_max: limits.message_octets_max,
         unbound_ns: nanoseconds(limits.unbound_s),
         stall_ns: nanoseconds(limits.stall_s),
+        ping_ns: nanoseconds(limits.websocket_ping_s),
         final_report_ns: nanoseconds(limits.final_report_s),
         ..EngineLimits::default()
     }

@@ -28,6 +28,10 @@ pub(super) struct Layered {
     layer: Layer,
     /// The kernel has not taken everything; the rest waits until it can.
     is_blocked: bool,
+    /// Whether the peer has sent something since it was looked at.
+    is_heard: bool,
+    /// Whether it was asked for a sign of life after it had sent something last.
+    is_pinged: bool,
 }
 
 impl Layered {
@@ -35,6 +39,32 @@ impl Layered {
         Self {
             layer,
             is_blocked: false,
+            is_heard: true,
+            is_pinged: false,
+        }
+    }
+
+    pub(super) fn is_websocket(&self) -> bool {
+        self.layer.is_websocket()
+    }
+
+    /// Whether the peer has sent nothing since this was asked last.
+    pub(super) fn was_silent(&mut self) -> bool {
+        let is_heard = std::mem::replace(&mut self.is_heard, false);
+        self.is_pinged &= !is_heard;
+        !is_heard
+    }
+
+    /// Whether a ping is the last thing that passed, as far as was asked.
+    pub(super) fn is_pinged(&self) -> bool {
+        self.is_pinged
+    }
+
+    /// Asks the peer for a sign of life, unless octets wait for it already.
+    pub(super) fn ping(&mut self) {
+        if self.layer.wire().is_empty() {
+            self.layer.ping();
+            self.is_pinged = true;
         }
     }
 
@@ -93,9 +123,11 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn).filter(|c| c.is_read()) else {
             return;
         };
-        let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
+        let Some(layered) = connection.layer.as_deref_mut() else {
             return;
         };
+        layered.is_heard = true;
+        let layer = &mut layered.layer;
         let was_opened = layer.is_opened();
         let mut plain = Vec::with_capacity(octets.len());
         let read = layer.receive(octets, &mut plain);
@@ -206,7 +238,10 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let Some(Layered { layer, is_blocked }) = connection.layer.as_deref_mut() else {
+        let Some(Layered {
+            layer, is_blocked, ..
+        }) = connection.layer.as_deref_mut()
+        else {
             return;
         };
         *is_blocked = octets < offered;
@@ -237,6 +272,13 @@ impl<I: Io> Shard<I> {
             let mut ops = [ring_io::SendOp::new(conn, 0..1)];
             // The connection ends whatever comes of it.
             let _ = self.io.send_batch(&slices, &mut ops);
+        }
+    }
+
+    /// The node goes down: the peer is told so, as far as the kernel takes it.
+    pub(super) fn say_goodbye(&mut self, conn: ConnKey) {
+        if self.close_layer(conn) {
+            self.write_wire(conn);
         }
     }
 
@@ -272,7 +314,11 @@ impl<I: Io> Shard<I> {
         let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
             return false;
         };
-        layer.close(CloseCode::NORMAL);
+        layer.close(if self.is_stopping {
+            CloseCode::GOING_AWAY
+        } else {
+            CloseCode::NORMAL
+        });
         let has_to_write = !layer.wire().is_empty();
         if has_to_write {
             self.mark_dirty(conn);

@@ -477,6 +477,7 @@ impl<I: Io> Shard<I> {
                 Timer::Look(conn) => self.check_pace(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
                 Timer::Linger(conn) => self.close(conn),
+                Timer::Ping(conn) => self.check_alive(now, conn),
             }
         }
     }

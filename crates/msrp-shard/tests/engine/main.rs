@@ -20,5 +20,6 @@ mod report_document;
 mod slow;
 mod spread;
 mod tls;
+mod tls_choice;
 mod tls_peer;
 mod websocket;
