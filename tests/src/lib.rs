@@ -4,6 +4,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
+//! | [`browser`] | a browser without a window |
 //! | [`document`] | group documents |
 //! | [`people`] | who takes part |
 //! | [`program`] | a program of the project with its terminal |
@@ -15,11 +16,13 @@
     reason = "helpers of tests stop where something is missing"
 )]
 
+pub mod browser;
 pub mod document;
 pub mod people;
 pub mod program;
 pub mod way;
 
+pub use browser::Browser;
 pub use document::Document;
 pub use people::{ALICE, BOB, CAROL, DAVE, FACTORY, FRIENDS, person};
 pub use program::Program;

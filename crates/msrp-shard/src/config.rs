@@ -95,13 +95,33 @@ impl ListenerTransport {
     }
 }
 
-/// The files of a listener's certificate, both in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The files of a listener's certificates, all in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsFiles {
     /// The certificate, then those of its chain.
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// Further certificates with their keys, for clients that ask for a host of theirs.
+    pub others: Vec<(PathBuf, PathBuf)>,
+    /// The certificates of those who sign for clients. With it, clients have to show a certificate.
+    pub client_roots: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All of them.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let others = self.others.iter().flat_map(|(cert, key)| [cert, key]);
+        let own = [&self.cert, &self.key].into_iter();
+        own.chain(others).chain(&self.client_roots)
+    }
+
+    /// All of them, to be changed.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let others = self.others.iter_mut().flat_map(|(cert, key)| [cert, key]);
+        let own = [&mut self.cert, &mut self.key].into_iter();
+        own.chain(others).chain(&mut self.client_roots)
+    }
 }
 
 /// Bounds and times of the engine.
@@ -116,6 +136,8 @@ pub struct EngineLimits {
     pub unbound_ns: u64,
     /// How long a recipient may take nothing before it is shed, in nanoseconds.
     pub stall_ns: u64,
+    /// How long a WebSocket may be silent before it is pinged, in nanoseconds.
+    pub ping_ns: u64,
     /// How long final reports wait for recipients once everything is written to them, in nanoseconds.
     pub final_report_ns: u64,
     /// Most rooms. One more is refused.
@@ -140,6 +162,7 @@ impl Default for EngineLimits {
             message_octets_max: msrp_switch::limits::MESSAGE_OCTETS_MAX,
             unbound_ns: 30_000_000_000,
             stall_ns: 30_000_000_000,
+            ping_ns: 30_000_000_000,
             final_report_ns: msrp_switch::limits::FINAL_REPORT_NS,
             rooms_max: 100_000,
             spread_participants_min: crate::limits::SPREAD_PARTICIPANTS_MIN,

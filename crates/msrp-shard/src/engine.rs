@@ -280,10 +280,9 @@ impl ShardEngine {
             .iter()
             .map(|kept| kept.read_again())
             .collect::<Result<_, _>>()?;
-        for (kept, certificate) in kept.iter().zip(read) {
-            kept.store.replace(certificate);
-        }
-        Ok(())
+        kept.iter()
+            .zip(read)
+            .try_for_each(|(kept, read)| kept.take(read))
     }
 
     /// Ends all sessions, closes the MSRP connections and joins the shards' threads. Blocks until

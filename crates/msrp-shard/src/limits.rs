@@ -57,6 +57,9 @@ pub const UNPACED_OCTETS_MAX: usize = 1024 * 1024;
 /// Octets of a backlog that one send offers: what arrives meanwhile can go before the rest.
 pub const BACKLOG_SEND_OCTETS: usize = 64 * 1024;
 
+/// Octets that TLS or WebSocket have encoded ahead of the kernel: what comes later goes behind them.
+pub const WIRE_OCTETS_AHEAD: usize = 128 * 1024;
+
 /// Octets of starting messages, responses and reports after which a message that is under way has its turn.
 pub const BACKLOG_RUN_OCTETS: usize = 64 * 1024;
 

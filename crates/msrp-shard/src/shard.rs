@@ -22,6 +22,7 @@ mod describing;
 mod description;
 mod inbound;
 mod intake;
+mod keepalive;
 mod layer;
 mod naming;
 mod outbound;

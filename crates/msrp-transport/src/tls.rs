@@ -12,6 +12,7 @@
 //! RFC 4975 s.14.2, s.14.4; RFC 8446, RFC 5246; AMB-65.
 
 mod certificate;
+mod clients;
 mod connector;
 mod fingerprint;
 mod known_hosts;

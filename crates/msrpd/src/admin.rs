@@ -109,22 +109,34 @@ pub struct AdminServer {
     _socket: Option<SocketFile>,
 }
 
+/// What the admin server has beside its configuration.
+#[derive(Debug, Default)]
+pub struct AdminExtras {
+    /// A socket that listens at its address already.
+    pub listener: Option<std::net::TcpListener>,
+    /// Further paths. The same callers may use them.
+    pub pages: Router,
+}
+
 impl AdminServer {
     /// Listens as the configuration says and answers for `node`.
     ///
     /// # Errors
     /// A sentence that says which part of the configuration cannot be used and why: the operator's
     /// fault.
-    pub async fn start(config: &Admin, node: Arc<Node>) -> Result<Self, String> {
+    pub async fn start(
+        config: &Admin,
+        node: Arc<Node>,
+        extras: AdminExtras,
+    ) -> Result<Self, String> {
         let access = access(config)?;
         for webhook in &config.webhooks {
             node.api.add_webhook(webhook.read()?)?;
         }
-        let bind = config.bind;
-        let unbound = |e| format!("the admin address {bind} could not be bound: {e}");
-        let listener = TcpListener::bind(bind).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
-        let router = router(node);
+        let listener = listen(config.bind, extras.listener)?;
+        let unknown = |e| format!("the admin address is not known: {e}");
+        let address = listener.local_addr().map_err(unknown)?;
+        let router = router(node).merge(extras.pages);
         let (mut tasks, mut file) = (Vec::new(), None);
         if let Some(path) = &config.socket {
             let (socket, made) = LocalSocket::bind(path).map_err(|e| {
@@ -162,6 +174,16 @@ impl Drop for AdminServer {
             task.abort();
         }
     }
+}
+
+/// Takes the socket that listens already, or binds one.
+fn listen(bind: SocketAddr, bound: Option<std::net::TcpListener>) -> Result<TcpListener, String> {
+    let listen = || {
+        let listener = bound.map_or_else(|| std::net::TcpListener::bind(bind), Ok)?;
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    };
+    listen().map_err(|e| format!("the admin address {bind} could not be bound: {e}"))
 }
 
 /// Who may use the address.

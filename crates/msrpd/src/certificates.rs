@@ -9,6 +9,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use msrp_shard::TlsFiles;
+
 use crate::config::Config;
 use crate::groups::LOOK_EVERY;
 use crate::signal::Hangups;
@@ -35,7 +37,7 @@ impl CertificateSource {
         let files = own
             .chain(&sip.roots)
             .chain(&sip.client_roots)
-            .chain(listeners.flat_map(|files| [&files.cert, &files.key]));
+            .chain(listeners.flat_map(TlsFiles::paths));
         Self::new(files.cloned().collect())
     }
 

@@ -39,7 +39,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Serve one chat room on loopback with two bots that talk, without configuration.
+    /// Serve one chat room on loopback with two bots that talk and a page for the browser, without
+    /// configuration.
     Demo(DemoAddresses),
 }
 
@@ -52,6 +53,9 @@ pub struct DemoAddresses {
     /// The MSRP address.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:2855")]
     pub msrp: SocketAddr,
+    /// The address of MSRP over WebSocket, for the page; a free port beside the MSRP address by default.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub ws: Option<SocketAddr>,
     /// The address of the admin HTTP server.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8655")]
     pub admin: SocketAddr,

@@ -21,6 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 pub use join_error::JoinError;
+pub(crate) use media::{OwnMedia, SwitchMedia};
 use msrp_sip::conference_view::Presence;
 use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::{self, Ua, UaConfig, UaHandle, UaLimits};

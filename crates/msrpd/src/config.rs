@@ -174,6 +174,8 @@ pub struct Limits {
     pub unbound_s: u32,
     /// Longest time in which a recipient may take nothing, seconds.
     pub stall_s: u32,
+    /// How long a WebSocket may be silent before it is pinged, seconds.
+    pub websocket_ping_s: u32,
     /// Longest wait for the legs of a final report, seconds.
     pub final_report_s: u32,
     /// Most bridges of two sessions.
@@ -331,6 +333,7 @@ impl Default for Limits {
             session_max_s: 86_400,
             unbound_s: 30,
             stall_s: 30,
+            websocket_ping_s: 30,
             final_report_s: 30,
             bridges_max: 100_000,
             bridge_unanswered_s: 300,

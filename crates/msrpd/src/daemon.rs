@@ -17,7 +17,7 @@ use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
-use crate::admin::{AdminServer, Node, Phase};
+use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::config::{Config, Limits, Relay, SipTransport};
 use crate::sd_notify;
 
@@ -63,12 +63,27 @@ impl Daemon {
         groups: Box<dyn Groups + Send>,
         relay_users: Option<Arc<RelayUsers>>,
     ) -> Result<Self, StartFault> {
+        Self::start_with(config, groups, relay_users, |_, _| AdminExtras::default()).await
+    }
+
+    /// The same, with more at the admin address: `extras` is given a client of the engine and the
+    /// addresses of the MSRP listeners, in their order.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_with(
+        config: &Config,
+        groups: Box<dyn Groups + Send>,
+        relay_users: Option<Arc<RelayUsers>>,
+        extras: impl FnOnce(Client, &[(String, SocketAddr)]) -> AdminExtras,
+    ) -> Result<Self, StartFault> {
         let engine = start_engine(config, relay_users).await?;
         let node = Arc::new(Node::new(
             Client::new(engine.engine.clone()),
             &config.domain,
         ));
-        let started = start_doors(config, groups, &engine, &node).await;
+        let extras = extras(Client::new(engine.engine.clone()), &engine.listeners);
+        let started = start_doors(config, groups, &engine, (&node, extras)).await;
         match started {
             Ok((sip, admin)) => {
                 let sip_addresses = sip.addresses.clone();
@@ -239,9 +254,9 @@ async fn start_doors(
     config: &Config,
     groups: Box<dyn Groups + Send>,
     engine: &Started,
-    node: &Arc<Node>,
+    (node, extras): (&Arc<Node>, AdminExtras),
 ) -> Result<(SipService, AdminServer), StartFault> {
-    let admin = AdminServer::start(&config.admin, Arc::clone(node))
+    let admin = AdminServer::start(&config.admin, Arc::clone(node), extras)
         .await
         .map_err(|reason| StartFault {
             part: Part::Admin,
@@ -303,6 +318,7 @@ fn engine_limits(limits: &Limits) -> EngineLimits {
         message_octets_max: limits.message_octets_max,
         unbound_ns: nanoseconds(limits.unbound_s),
         stall_ns: nanoseconds(limits.stall_s),
+        ping_ns: nanoseconds(limits.websocket_ping_s),
         final_report_ns: nanoseconds(limits.final_report_s),
         bridges_max: usize::try_from(limits.bridges_max).unwrap_or(usize::MAX),
         bridge_unanswered_ns: nanoseconds(limits.bridge_unanswered_s),

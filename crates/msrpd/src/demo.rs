@@ -1,15 +1,20 @@
-//! `msrpd demo`: one room on loopback, two bots in it, and what to try next.
+//! `msrpd demo`: one room on loopback, two bots in it, a page to join it, and what to try next.
 
 mod bot;
+mod page;
 mod script;
+mod slow_reader;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+
+use msrp_shard::{ListenerTransport, Origins};
 
 use msrp_sip::address::{AddressError, Uri};
 use msrp_sip::groups::{Group, StaticGroups};
 use msrp_sip::ua::Transport;
 
+use crate::admin::AdminExtras;
 use crate::cli::DemoAddresses;
 use crate::config::{Admin, Config, Listener, Sip, SipBind, SipTransport};
 use crate::daemon::{Daemon, Part, StartFault};
@@ -25,7 +30,7 @@ pub async fn demo(addresses: DemoAddresses) -> ExitCode {
         Ok(groups) => Box::new(groups),
         Err(error) => return refuse(&error.to_string()),
     };
-    let daemon = match Daemon::start(&config(addresses), groups, None).await {
+    let daemon = match start(addresses, groups).await {
         Ok(daemon) => daemon,
         Err(fault) => return refuse(&explain(&fault, addresses)),
     };
@@ -47,19 +52,48 @@ pub async fn demo(addresses: DemoAddresses) -> ExitCode {
     }
 }
 
-fn config(addresses: DemoAddresses) -> Config {
-    let listener = Listener {
-        name: "lo".to_owned(),
-        bind: addresses.msrp,
-        advertise: None,
-        transport: Default::default(),
+/// Starts the node with the page. The admin address is bound first: the page's origin follows from it,
+/// and pages of no other origin may open a WebSocket.
+async fn start(addresses: DemoAddresses, groups: Box<StaticGroups>) -> Result<Daemon, StartFault> {
+    let bound = TcpListener::bind(addresses.admin);
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (admin, listener) = bound.map_err(|e| StartFault {
+        part: Part::Admin,
+        reason: format!(
+            "the admin address {} could not be bound: {e}",
+            addresses.admin
+        ),
+    })?;
+    let config = config(DemoAddresses { admin, ..addresses });
+    let extras = |client, listeners: &[(String, SocketAddr)]| {
+        let ws = listeners.iter().find(|(name, _)| name == WS_LISTENER);
+        AdminExtras {
+            listener: Some(listener),
+            pages: page::router(client, ws.map(|(_, address)| *address)),
+        }
     };
+    Daemon::start_with(&config, groups, None, extras).await
+}
+
+fn config(addresses: DemoAddresses) -> Config {
+    let listener = |name: &str, bind, transport| Listener {
+        name: name.to_owned(),
+        bind,
+        advertise: None,
+        transport,
+    };
+    let ws = addresses.ws;
+    let ws = ws.unwrap_or_else(|| SocketAddr::new(addresses.msrp.ip(), 0));
+    let origins = Origins::only(page::origins(addresses.admin));
     let bind = [SipTransport::Udp, SipTransport::Tcp].map(|transport| SipBind {
         transport,
         address: addresses.sip,
     });
     Config {
-        msrp_listeners: vec![listener],
+        msrp_listeners: vec![
+            listener("lo", addresses.msrp, ListenerTransport::Tcp),
+            listener(WS_LISTENER, ws, ListenerTransport::Ws(origins)),
+        ],
         sip: Sip {
             bind: bind.to_vec(),
             ..Sip::default()
@@ -103,7 +137,8 @@ fn welcome(sip: SocketAddr, msrp: Option<SocketAddr>, admin: SocketAddr) -> Stri
          \x20 SIP    {sip} (UDP and TCP)\n\
          \x20 MSRP   {msrp}\n\
          \x20 admin  http://{admin}\n\n\
-         Try this in another terminal:\n\n\
+         Open http://{admin} in a browser to join the room by MSRP over WebSocket,\n\
+         or try this in another terminal:\n\n\
          \x20 msrpctl {chat}\n\
          \x20 cargo run --release --bin msrpctl -- {chat}\n\
          \x20 curl http://{admin}/metrics\n\n\
@@ -118,5 +153,7 @@ fn refuse(reason: &str) -> ExitCode {
 
 /// The demo's room.
 const ROOM: &str = "sip:demo@localhost";
+/// The listener for the page.
+const WS_LISTENER: &str = "ws";
 /// The server that msrpctl asks unless told otherwise.
 const DEFAULT_SERVER: &str = "127.0.0.1:5060";

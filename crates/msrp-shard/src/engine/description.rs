@@ -372,7 +372,7 @@ impl Address {
         }
         local.attributes.clone_from(&wanted.attributes);
         if let Some(store) = &self.certificate {
-            let value = store.current().fingerprint();
+            let value = store.for_host(&self.host).fingerprint();
             local
                 .attributes
                 .push(("fingerprint".to_owned(), Some(value)));

@@ -25,10 +25,17 @@ impl fmt::Display for CertificateFault {
 
 impl std::error::Error for CertificateFault {}
 
-/// A listener's certificate, and where it comes from.
+/// A listener's certificates, and where they come from.
 pub(super) struct Kept {
     files: TlsFiles,
     pub(super) store: Arc<CertificateStore>,
+}
+
+/// What the files of a listener hold.
+pub(super) struct Read {
+    first: Certificate,
+    others: Vec<Certificate>,
+    client_roots: Option<Vec<Vec<u8>>>,
 }
 
 impl Kept {
@@ -37,10 +44,13 @@ impl Kept {
         let Some(files) = transport.files() else {
             return Ok(None);
         };
-        Ok(Some(Self {
-            store: CertificateStore::new(read(files)?),
+        let read = Read::of(files)?;
+        let kept = Self {
+            store: CertificateStore::new(read.first.clone()),
             files: files.clone(),
-        }))
+        };
+        kept.take(read)?;
+        Ok(Some(kept))
     }
 
     /// Begins connections of ours with its certificate. Peers that name no fingerprint are judged by
@@ -50,8 +60,19 @@ impl Kept {
     }
 
     /// Reads its files anew. Does not use them yet.
-    pub(super) fn read_again(&self) -> Result<Certificate, CertificateFault> {
-        read(&self.files)
+    pub(super) fn read_again(&self) -> Result<Read, CertificateFault> {
+        Read::of(&self.files)
+    }
+
+    /// Uses what was read, for handshakes to come.
+    pub(super) fn take(&self, read: Read) -> Result<(), CertificateFault> {
+        let required = self.store.require_clients(read.client_roots);
+        required.map_err(|error| CertificateFault {
+            file: self.files.client_roots.clone().unwrap_or_default(),
+            why: error.to_string(),
+        })?;
+        self.store.replace_all(read.first, read.others);
+        Ok(())
     }
 }
 
@@ -65,20 +86,35 @@ pub(super) fn system_roots() -> Vec<Vec<u8>> {
     roots.map(|root| root.as_ref().to_vec()).collect()
 }
 
-fn read(files: &TlsFiles) -> Result<Certificate, CertificateFault> {
-    let octets = |file: &PathBuf| {
-        std::fs::read(file).map_err(|error| CertificateFault {
-            file: file.clone(),
-            why: error.to_string(),
+impl Read {
+    fn of(files: &TlsFiles) -> Result<Self, CertificateFault> {
+        let others = files.others.iter().map(|(cert, key)| read(cert, key));
+        let roots = |file: &PathBuf| {
+            let roots = Certificate::roots_from_pem(&octets(file)?);
+            roots.map_err(|error| CertificateFault {
+                file: file.clone(),
+                why: error.to_string(),
+            })
+        };
+        Ok(Self {
+            first: read(&files.cert, &files.key)?,
+            others: others.collect::<Result<_, _>>()?,
+            client_roots: files.client_roots.as_ref().map(roots).transpose()?,
         })
-    };
-    let (chain, key) = (octets(&files.cert)?, octets(&files.key)?);
-    Certificate::from_pem(&chain, &key).map_err(|error| CertificateFault {
-        file: if error.is_of_key() {
-            files.key.clone()
-        } else {
-            files.cert.clone()
-        },
+    }
+}
+
+fn octets(file: &PathBuf) -> Result<Vec<u8>, CertificateFault> {
+    std::fs::read(file).map_err(|error| CertificateFault {
+        file: file.clone(),
+        why: error.to_string(),
+    })
+}
+
+fn read(cert: &PathBuf, key: &PathBuf) -> Result<Certificate, CertificateFault> {
+    let certificate = Certificate::from_pem(&octets(cert)?, &octets(key)?);
+    certificate.map_err(|error| CertificateFault {
+        file: if error.is_of_key() { key } else { cert }.clone(),
         why: error.to_string(),
     })
 }

@@ -139,7 +139,7 @@ impl Backlog {
         let mut offered = chosen - self.left;
         while offered < BACKLOG_SEND_OCTETS
             && self.leaving.len() < SLICES_PER_SEND_MAX
-            && let Some(segment) = self.choose()
+            && let Some((segment, _)) = self.choose()
         {
             offered += segment.octets.len();
             self.leaving.push_back(segment);
@@ -152,9 +152,28 @@ impl Backlog {
         offered
     }
 
-    /// Takes the segment that is to leave next. A flow has a turn after a run of others, but only when
+    /// Takes out what is to leave next, whole, and gives it to `take` in parts: up to where each mark lies,
+    /// and whether it continues a message. `false` when there is nothing. For a backlog of which nothing was
+    /// ever offered.
+    pub(super) fn take_next(&mut self, mut take: impl FnMut(&[u8], bool, Option<Mark>)) -> bool {
+        let Some((segment, continues)) = self.choose() else {
+            return false;
+        };
+        self.octets -= segment.octets.len();
+        let mut start = 0;
+        for (end, mark) in segment.marks {
+            take(&segment.octets[start..end], continues, Some(mark));
+            start = end;
+        }
+        if start < segment.octets.len() {
+            take(&segment.octets[start..], continues, None);
+        }
+        true
+    }
+
+    /// Takes the segment that is to leave next, and says whether it continues a message. A flow has a turn after a run of others, but only when
     /// what it continues was pushed, and so left, before the one whose turn it takes.
-    fn choose(&mut self) -> Option<Segment> {
+    fn choose(&mut self) -> Option<(Segment, bool)> {
         let oldest = self.first.front().map(|segment| segment.number);
         let is_run_over = self.run_octets >= BACKLOG_RUN_OCTETS;
         let next = self.flows.front().and_then(|flow| flow.segments.front());
@@ -167,7 +186,7 @@ impl Backlog {
             let segment = self.first.pop_front()?;
             self.first_octets -= segment.octets.len();
             self.run_octets += segment.octets.len();
-            return Some(segment);
+            return Some((segment, false));
         }
         self.run_octets = 0;
         let mut flow = self.flows.pop_front()?;
@@ -176,7 +195,7 @@ impl Backlog {
         if !flow.segments.is_empty() {
             self.flows.push_back(flow);
         }
-        Some(segment)
+        Some((segment, true))
     }
 
     /// So many octets of what was offered have left; what is known then is added to `done`.

@@ -94,6 +94,7 @@ impl<I: Io> Shard<I> {
         let deadline = now.after(self.environment.limits.unbound_ns);
         connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
         self.connections.insert(conn, connection);
+        self.keep_alive(now, conn);
     }
 
     /// Hands the connection with the octets of its request so far to another shard. `false` when it

@@ -346,16 +346,17 @@ impl<I: Io> Shard<I> {
 
     /// Ends everything; the loop ends after this turn.
     fn stop(&mut self, now: Timestamp) {
+        self.is_stopping = true;
         for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
             let _ = self.close_room(now, &room);
         }
         self.end_bridges(now);
         self.flush(now);
         for conn in self.connections.keys() {
+            self.say_goodbye(conn);
             self.io.shutdown(conn);
             self.io.read(conn, Read::Paused);
         }
-        self.is_stopping = true;
     }
 }
 

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A connection on plain TCP has no layer, and nothing here is on its way. One with a layer writes from
-//! the layer's wire buffer: what it has queued is copied there once, when the turn ends. A layer goes to
-//! another shard with its socket.
+//! the layer's wire buffer: what it has queued is copied there once, when the turn ends. What has been copied
+//! there cannot be overtaken, so it is at most [`WIRE_OCTETS_AHEAD`]: the rest becomes the backlog, where
+//! small messages go before the rest of large ones. A layer goes to another shard with its socket.
 
 use bytes::Bytes;
 use msrp_control::EndReason;
@@ -18,6 +19,7 @@ use ring_io::{ConnKey, Io};
 use super::Shard;
 use super::connection::{Connection, Phase};
 use super::outbox::Lent;
+use crate::limits::WIRE_OCTETS_AHEAD;
 use crate::metrics::Cell;
 
 /// The layer of a connection.
@@ -26,6 +28,10 @@ pub(super) struct Layered {
     layer: Layer,
     /// The kernel has not taken everything; the rest waits until it can.
     is_blocked: bool,
+    /// Whether the peer has sent something since it was looked at.
+    is_heard: bool,
+    /// Whether it was asked for a sign of life after it had sent something last.
+    is_pinged: bool,
 }
 
 impl Layered {
@@ -33,6 +39,32 @@ impl Layered {
         Self {
             layer,
             is_blocked: false,
+            is_heard: true,
+            is_pinged: false,
+        }
+    }
+
+    pub(super) fn is_websocket(&self) -> bool {
+        self.layer.is_websocket()
+    }
+
+    /// Whether the peer has sent nothing since this was asked last.
+    pub(super) fn was_silent(&mut self) -> bool {
+        let is_heard = std::mem::replace(&mut self.is_heard, false);
+        self.is_pinged &= !is_heard;
+        !is_heard
+    }
+
+    /// Whether a ping is the last thing that passed, as far as was asked.
+    pub(super) fn is_pinged(&self) -> bool {
+        self.is_pinged
+    }
+
+    /// Asks the peer for a sign of life, unless octets wait for it already.
+    pub(super) fn ping(&mut self) {
+        if self.layer.wire().is_empty() {
+            self.layer.ping();
+            self.is_pinged = true;
         }
     }
 
@@ -100,9 +132,11 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn).filter(|c| c.is_read()) else {
             return;
         };
-        let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
+        let Some(layered) = connection.layer.as_deref_mut() else {
             return;
         };
+        layered.is_heard = true;
+        let layer = &mut layered.layer;
         let was_opened = layer.is_opened();
         let mut plain = Vec::with_capacity(octets.len());
         let read = layer.receive(octets, &mut plain);
@@ -165,8 +199,18 @@ impl<I: Io> Shard<I> {
         self.mark_dirty(conn);
     }
 
-    /// Gives what waits for a connection to its layer. `false` when it has none.
-    pub(super) fn encode(&mut self, conn: ConnKey) -> bool {
+    /// Gives what waits for a connection to its layer, as far as that is to have octets ahead. `false` when
+    /// it has none.
+    pub(super) fn encode(&mut self, now: Timestamp, conn: ConnKey) -> bool {
+        let is_layered = self.encode_ahead(conn, WIRE_OCTETS_AHEAD);
+        let connection = self.connections.get(conn);
+        if is_layered && connection.is_some_and(|c| c.outbox.has_backlog()) {
+            self.watch(now, conn);
+        }
+        is_layered
+    }
+
+    fn encode_ahead(&mut self, conn: ConnKey, octets_max: usize) -> bool {
         let Some(connection) = self.connections.get_mut(conn) else {
             return false;
         };
@@ -174,20 +218,24 @@ impl<I: Io> Shard<I> {
             return false;
         };
         connection.is_dirty = false;
-        let mut copied = 0;
-        connection.outbox.lend(|lent, number| match lent {
-            Lent::Piece(piece, paths) => {
-                let octets = piece.octets_without_paths() + paths.len();
-                let head = [piece.start(), paths, piece.tail()].into_iter();
-                let body = piece.body().iter().map(AsRef::as_ref);
-                let message = head.chain(body).chain([piece.end()]);
-                layer.write_message(octets, message, number as usize);
-                copied += piece.body_octets() as u64;
+        let outbox = &mut connection.outbox;
+        let counters = &self.environment.counters;
+        let ahead = layer.wire().len().saturating_add(outbox.item_octets());
+        if !outbox.has_backlog() && ahead <= octets_max {
+            let mut copied = 0;
+            outbox.lend(|lent, number| copied += write(layer, &lent, number));
+            counters.add(copied_cell(layer), copied);
+        } else {
+            let spilled = outbox.spill(0);
+            counters.add(Cell::CopiedBacklog, spilled);
+            // Once more when they are encoded.
+            counters.add(copied_cell(layer), spilled);
+            while layer.wire().len() < octets_max
+                && outbox.lend_next(|octets, number| layer.write(octets, number as usize))
+            {
             }
-            Lent::Control(octets) => layer.write(octets, number as usize),
-        });
+        }
         layer.flush();
-        self.environment.counters.add(copied_cell(layer), copied);
         true
     }
 
@@ -201,7 +249,10 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let Some(Layered { layer, is_blocked }) = connection.layer.as_deref_mut() else {
+        let Some(Layered {
+            layer, is_blocked, ..
+        }) = connection.layer.as_deref_mut()
+        else {
             return;
         };
         *is_blocked = octets < offered;
@@ -211,10 +262,14 @@ impl<I: Io> Shard<I> {
                 .outbox
                 .lent_written(u32::try_from(part).unwrap_or(u32::MAX), &mut self.done);
         }
+        let goes_on = !*is_blocked && connection.outbox.has_backlog();
         self.environment
             .counters
             .add(Cell::OctetsSent, octets as u64);
         self.settle_done(now, conn);
+        if goes_on {
+            self.mark_dirty(conn);
+        }
         self.after_send(now, conn);
     }
 
@@ -228,6 +283,13 @@ impl<I: Io> Shard<I> {
             let mut ops = [ring_io::SendOp::new(conn, 0..1)];
             // The connection ends whatever comes of it.
             let _ = self.io.send_batch(&slices, &mut ops);
+        }
+    }
+
+    /// The node goes down: the peer is told so, as far as the kernel takes it.
+    pub(super) fn say_goodbye(&mut self, conn: ConnKey) {
+        if self.close_layer(conn) {
+            self.write_wire(conn);
         }
     }
 
@@ -246,7 +308,7 @@ impl<I: Io> Shard<I> {
 
     /// What the peer sent through its layer is not MSRP: it is told so after everything else.
     pub(super) fn blame_in_layer(&mut self, conn: ConnKey) {
-        self.encode(conn);
+        self.encode_ahead(conn, usize::MAX);
         if let Some(connection) = self.connections.get_mut(conn)
             && let Some(Layered { layer, .. }) = connection.layer.as_deref_mut()
         {
@@ -263,7 +325,11 @@ impl<I: Io> Shard<I> {
         let Some(Layered { layer, .. }) = connection.layer.as_deref_mut() else {
             return false;
         };
-        layer.close(CloseCode::NORMAL);
+        layer.close(if self.is_stopping {
+            CloseCode::GOING_AWAY
+        } else {
+            CloseCode::NORMAL
+        });
         let has_to_write = !layer.wire().is_empty();
         if has_to_write {
             self.mark_dirty(conn);
@@ -279,6 +345,24 @@ impl Layered {
             (true, false) => 1,
             (false, _) => 2,
             (true, true) => 3,
+        }
+    }
+}
+
+/// Gives something to a layer. Returns the body octets that were copied.
+fn write(layer: &mut Layer, lent: &Lent<'_>, number: u32) -> u64 {
+    match lent {
+        Lent::Piece(piece, paths) => {
+            let octets = piece.octets_without_paths() + paths.len();
+            let head = [piece.start(), paths, piece.tail()].into_iter();
+            let body = piece.body().iter().map(AsRef::as_ref);
+            let message = head.chain(body).chain([piece.end()]);
+            layer.write_message(octets, message, number as usize);
+            piece.body_octets() as u64
+        }
+        Lent::Control(octets) => {
+            layer.write(octets, number as usize);
+            0
         }
     }
 }

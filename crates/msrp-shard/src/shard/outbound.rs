@@ -350,7 +350,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn spill_behind_backlog(&mut self, now: Timestamp, conn: ConnKey) {
-        if self.encode(conn) {
+        if self.encode(now, conn) {
             return;
         }
         let Some(connection) = self.connections.get_mut(conn) else {
@@ -483,6 +483,7 @@ impl<I: Io> Shard<I> {
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
                 Timer::Bridge(leg) => self.look_at_bridge(now, leg),
                 Timer::Linger(conn) => self.close(conn),
+                Timer::Ping(conn) => self.check_alive(now, conn),
             }
         }
     }

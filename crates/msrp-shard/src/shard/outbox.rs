@@ -10,7 +10,8 @@
 //! there is one, new items join it.
 //!
 //! The items of a stand-in are lent to the shard that writes them, and count as waiting until it says
-//! which of them have left.
+//! which of them have left. Those of a connection with a layer are lent to the layer, a bounded part at a
+//! time: the rest is the backlog, too.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -196,7 +197,41 @@ impl Outbox {
         self.control.clear();
     }
 
-    /// The other shard has written what it was given under this number.
+    /// Gives what leaves next from the backlog to the layer of the connection, in parts of whole messages,
+    /// each with its number. It counts as waiting until it is written there. `false` when there is nothing.
+    pub(super) fn lend_next(&mut self, mut to: impl FnMut(&[u8], u32)) -> bool {
+        let Some(backlog) = self.backlog.as_deref_mut() else {
+            return false;
+        };
+        let lent = self.lent.get_or_insert_default();
+        let is_lent = backlog.take_next(|octets, continues, done| {
+            let count = u32::try_from(lent.items.len()).unwrap_or(u32::MAX);
+            to(octets, lent.first_number.wrapping_add(count));
+            lent.octets += octets.len();
+            lent.flow_octets += if continues { octets.len() } else { 0 };
+            lent.items.push_back(LentItem {
+                octets: Some(octets.len()),
+                continues,
+                done,
+            });
+        });
+        if backlog.octets() == 0 {
+            self.backlog = None;
+        }
+        is_lent
+    }
+
+    /// Whether something waits that was not lent.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.backlog.is_some()
+    }
+
+    /// Octets of this turn.
+    pub(super) fn item_octets(&self) -> usize {
+        self.item_octets
+    }
+
+    /// The other shard, or the layer, has written what it was given under this number.
     pub(super) fn lent_written(&mut self, number: u32, done: &mut Vec<Mark>) {
         let Some(lent) = self.lent.as_deref_mut() else {
             return;
@@ -381,8 +416,8 @@ mod tests {
 
     use super::*;
 
-    fn piece(body: &[u8], slices: usize) -> Rc<Piece> {
-        let fields = PieceFields {
+    fn fields() -> PieceFields {
+        PieceFields {
             message_id: MessageId::parse(b"m1234").unwrap(),
             byte_range: ByteRange::WHOLE,
             success_report: SuccessReport::No,
@@ -390,13 +425,16 @@ mod tests {
             relayed: Rc::new(RelayedHeadersBuf::default()),
             content_type: Rc::new(ContentTypeBuf::parse("message/cpim").unwrap()),
             flag: ContinuationFlag::Last,
-        };
+        }
+    }
+
+    fn piece(body: &[u8], slices: usize) -> Rc<Piece> {
         let body: PieceBody = body
             .chunks(body.len().div_ceil(slices).max(1))
             .map(Bytes::copy_from_slice)
             .collect();
         let id = TransactionId::parse(b"abcd1234").unwrap();
-        Rc::new(Piece::compose(&fields, body, || id))
+        Rc::new(Piece::compose(&fields(), body, || id))
     }
 
     fn gathered(outbox: &Outbox) -> Vec<u8> {
@@ -475,6 +513,59 @@ mod tests {
             }
             prop_assert_eq!(left, expected);
         }
+    }
+
+    #[test]
+    fn small_message_is_lent_to_a_layer_before_the_rest_of_a_large_one() {
+        let mut outbox = Outbox::default();
+        let paths: Rc<[u8]> = Rc::from(&b"paths"[..]);
+        let mark = |number| Some(Mark::Lent { home: 0, number });
+        let large = |start| {
+            let fields = PieceFields {
+                byte_range: ByteRange {
+                    start,
+                    ..ByteRange::WHOLE
+                },
+                ..fields()
+            };
+            let body = PieceBody::from_iter([Bytes::from(vec![b'L'; 50_000])]);
+            let id = TransactionId::parse(b"abcd1234").unwrap();
+            Rc::new(Piece::compose(&fields, body, || id))
+        };
+        for number in 0..3 {
+            let start = 1 + 50_000 * u64::from(number);
+            outbox.push_piece(large(start), Rc::clone(&paths), mark(number));
+        }
+        outbox.spill(0);
+        assert!(outbox.has_backlog());
+        let waiting = outbox.waiting_octets();
+        let mut numbers = Vec::new();
+        assert!(outbox.lend_next(|octets, number| {
+            assert!(octets.len() > 50_000);
+            numbers.push(number);
+        }));
+        // What comes now goes next.
+        outbox.push_piece(piece(b"small", 1), Rc::clone(&paths), mark(7));
+        outbox.spill(0);
+        let order = (0..3).map(|_| {
+            let mut length = 0;
+            let is_lent = outbox.lend_next(|octets, number| {
+                length = octets.len();
+                numbers.push(number);
+            });
+            assert!(is_lent);
+            length > 50_000
+        });
+        assert_eq!(order.collect::<Vec<_>>(), [false, true, true]);
+        assert!(!outbox.lend_next(|_, _| {}) && !outbox.has_backlog());
+        assert!(outbox.waiting_octets() > waiting);
+        let mut done = Vec::new();
+        for number in numbers {
+            outbox.lent_written(number, &mut done);
+        }
+        let marks = [0, 7, 1, 2].map(|number| Mark::Lent { home: 0, number });
+        assert_eq!(done, marks);
+        assert!(outbox.is_empty());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Bridge(LegKey),
     /// A connection without sessions has to be closed by its peer.
     Linger(ConnKey),
+    /// A WebSocket is looked at: whether its peer gives signs of life.
+    Ping(ConnKey),
 }
 
 /// The deadlines of a shard.

@@ -23,6 +23,7 @@ mod report_document;
 mod slow;
 mod spread;
 mod tls;
+mod tls_choice;
 mod tls_peer;
 mod trace;
 mod websocket;

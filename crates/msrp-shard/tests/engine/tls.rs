@@ -21,8 +21,8 @@ use crate::node::{Node, ROOM, backends, config, expect_lost, identity, listener,
 use crate::tls_peer::{client_of, over_tls, roots, self_signed, shake_hands};
 
 /// A certificate for loopback in files of its own, which go with it.
-struct Issued {
-    key: CertifiedKey<KeyPair>,
+pub(crate) struct Issued {
+    pub(crate) key: CertifiedKey<KeyPair>,
     directory: PathBuf,
 }
 
@@ -33,7 +33,7 @@ impl Drop for Issued {
 }
 
 impl Issued {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let directory =
             std::env::temp_dir().join(format!("msrpd-tls-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
@@ -45,21 +45,22 @@ impl Issued {
         issued
     }
 
-    fn write(&self, key: &CertifiedKey<KeyPair>) {
+    pub(crate) fn write(&self, key: &CertifiedKey<KeyPair>) {
         let files = self.files();
         std::fs::write(files.cert, key.cert.pem()).unwrap();
         std::fs::write(files.key, key.signing_key.serialize_pem()).unwrap();
     }
 
-    fn files(&self) -> TlsFiles {
+    pub(crate) fn files(&self) -> TlsFiles {
         TlsFiles {
             cert: self.directory.join("cert.pem"),
             key: self.directory.join("key.pem"),
+            ..TlsFiles::default()
         }
     }
 }
 
-fn fingerprint(key: &CertifiedKey<KeyPair>) -> String {
+pub(crate) fn fingerprint(key: &CertifiedKey<KeyPair>) -> String {
     Fingerprint::describe(key.cert.der())
 }
 
@@ -68,7 +69,10 @@ fn private_key(key: &CertifiedKey<KeyPair>) -> PrivateKeyDer<'static> {
 }
 
 /// One that shows a certificate of its own.
-fn client_with(trusted: &CertifiedKey<KeyPair>, own: &CertifiedKey<KeyPair>) -> TlsConnector {
+pub(crate) fn client_with(
+    trusted: &CertifiedKey<KeyPair>,
+    own: &CertifiedKey<KeyPair>,
+) -> TlsConnector {
     let config = ClientConfig::builder().with_root_certificates(roots(trusted));
     let chain: Vec<CertificateDer<'static>> = vec![own.cert.der().clone()];
     let config = config
@@ -120,7 +124,7 @@ async fn bound(endpoint: MsrpEndpoint, gateway: SocketAddr, answer: &Media) -> M
     peer
 }
 
-async fn join_tls(node: &Node, name: &str, issued: &Issued) -> MsrpPeer {
+pub(crate) async fn join_tls(node: &Node, name: &str, issued: &Issued) -> MsrpPeer {
     let endpoint = MsrpEndpoint::bind().await.reached_over("msrps", "tcp");
     let answer = node.offer(name, &endpoint.media()).await;
     assert!(answer.path[0].starts_with("msrps:"), "{answer:?}");

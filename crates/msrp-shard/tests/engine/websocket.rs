@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use msrp_control::EndReason;
 use msrp_shard::{ListenerTransport, Origins};
@@ -170,6 +171,62 @@ async fn ping_is_answered_and_a_removed_member_hears_a_close_frame() {
         node.remove("bob").await;
         assert_eq!(close_code(client.read().unwrap()), 1000);
         assert!(client.read().is_err());
+    }
+}
+
+// covers: MSRP-7977-6-01
+#[tokio::test]
+async fn websocket_that_is_silent_is_pinged_and_stays() {
+    for want in backends() {
+        let mut config = config(want, 2);
+        config.limits.ping_ns = 50_000_000;
+        let transport = ListenerTransport::Ws(Origins::any());
+        config.listeners.push(listener("ws", transport));
+        let node = node(config).await;
+        let (_endpoint, answer) = offer(&node, "bob").await;
+        let mut client = websocket(answer.address());
+        client
+            .send(Message::Text(empty_send(&answer).into()))
+            .unwrap();
+        assert!(matches!(client.read().unwrap(), Message::Binary(_)));
+        // The client library answers each ping when it reads on.
+        for _ in 0..3 {
+            assert_eq!(client.read().unwrap(), Message::Ping(Bytes::new()));
+        }
+        client
+            .send(Message::Text(
+                empty_send(&answer).replace("bind1234", "late1234").into(),
+            ))
+            .unwrap();
+        loop {
+            match client.read().unwrap() {
+                Message::Binary(response) => {
+                    assert!(response.starts_with(b"MSRP late1234 200"));
+                    break;
+                }
+                other => assert_eq!(other, Message::Ping(Bytes::new())),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn node_that_goes_down_says_so_in_its_close_frames() {
+    for want in backends() {
+        let node = served(want, 2, Origins::any()).await;
+        let (_endpoint, answer) = offer(&node, "bob").await;
+        let mut member = websocket(answer.address());
+        let mut nobody = websocket(answer.address());
+        member
+            .send(Message::Text(empty_send(&answer).into()))
+            .unwrap();
+        member.read().unwrap();
+        let engine = Arc::clone(&node.engine);
+        tokio::task::spawn_blocking(move || engine.shutdown())
+            .await
+            .unwrap();
+        assert_eq!(close_code(member.read().unwrap()), 1001);
+        assert_eq!(close_code(nobody.read().unwrap()), 1001);
     }
 }
 

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::client::ResolvesClientCert;
-use rustls::crypto::ring::{Ticketer, default_provider, sign::any_supported_type};
+use rustls::client::{ResolvesClientCert, verify_server_name};
+use rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, SignatureScheme};
+use rustls::{RootCertStore, ServerConfig, SignatureScheme};
 
+use super::clients::Clients;
 use super::fingerprint::Fingerprint;
-use super::verifier::AnyClient;
 
 /// Why a certificate cannot be used. The operator's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,25 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The certificates in a text in PEM, each in DER.
+    ///
+    /// # Errors
+    /// [`CertificateError::NoCertificate`] when there is none, or one is damaged.
+    pub fn roots_from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
+        let mut store = RootCertStore::empty();
+        let mut roots = Vec::new();
+        for root in CertificateDer::pem_slice_iter(text) {
+            let root = root.map_err(|_| CertificateError::NoCertificate)?;
+            roots.push(root.to_vec());
+            let added = store.add(root);
+            added.map_err(|_| CertificateError::NoCertificate)?;
+        }
+        if roots.is_empty() {
+            return Err(CertificateError::NoCertificate);
+        }
+        Ok(roots)
+    }
+
     /// Reads chain and key from PEM.
     ///
     /// # Errors
@@ -81,6 +100,13 @@ impl Certificate {
         Ok(Self { key: Arc::new(key) })
     }
 
+    /// Whether it is valid for a host of this name.
+    fn is_for(&self, name: &ServerName<'_>) -> bool {
+        let first = self.key.cert.first();
+        let parsed = first.and_then(|first| ParsedCertificate::try_from(first).ok());
+        parsed.is_some_and(|parsed| verify_server_name(&parsed, name).is_ok())
+    }
+
     /// The value of its fingerprint attribute.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -95,12 +121,15 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// The certificate that handshakes are made with at present. It can be replaced at any time: handshakes
-/// to come use the new one, connections that stand are not touched, sessions of the old one are resumed.
+/// The certificates that handshakes are made with at present. They can be replaced at any time: handshakes
+/// to come use the new ones, connections that stand are not touched, sessions of the old ones are resumed.
 ///
-/// A lock guards it, which a handshake takes once. No octet of a session does.
+/// A client that names a host gets the first certificate that is valid for it; every other one gets the first.
+///
+/// A lock guards them, which a handshake takes once. No octet of a session does.
 pub struct CertificateStore {
-    current: RwLock<Certificate>,
+    current: RwLock<(Certificate, Vec<Certificate>)>,
+    clients: Arc<Clients>,
 }
 
 impl CertificateStore {
@@ -108,35 +137,65 @@ impl CertificateStore {
     #[must_use]
     pub fn new(certificate: Certificate) -> Arc<Self> {
         Arc::new(Self {
-            current: RwLock::new(certificate),
+            current: RwLock::new((certificate, Vec::new())),
+            clients: Arc::default(),
         })
     }
 
-    /// From now on handshakes are made with this one.
+    /// From now on handshakes are made with this one alone.
     pub fn replace(&self, certificate: Certificate) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = certificate;
+        self.replace_all(certificate, Vec::new());
     }
 
-    /// The present one.
+    /// From now on handshakes are made with these: the first, or one of the others for a host of theirs.
+    pub fn replace_all(&self, first: Certificate, others: Vec<Certificate>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (first, others);
+    }
+
+    /// From now on clients have to show a certificate that one of these signs, in DER. Without any, clients
+    /// need none. Sessions that began under other rules are not resumed.
+    ///
+    /// # Errors
+    /// [`CertificateError::NoCertificate`] when none of them can be used; the rules stay as they were then.
+    pub fn require_clients(&self, roots: Option<Vec<Vec<u8>>>) -> Result<(), CertificateError> {
+        self.clients.require(roots)
+    }
+
+    /// The first one.
     #[must_use]
     pub fn current(&self) -> Certificate {
-        let current = self.current.read();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.0.clone()
     }
 
-    /// What a listener's handshakes are made with. Clients are asked for a certificate and need not have
-    /// one; which one fits is the session's to say.
+    /// The one for a host of this name; the first when none is, or when it is an address.
+    #[must_use]
+    pub fn for_host(&self, host: &str) -> Certificate {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (first, others) = &*current;
+        let find = |name: &ServerName<'_>| {
+            let mut all = std::iter::once(first).chain(others);
+            all.find(|certificate| certificate.is_for(name))
+        };
+        let name = match ServerName::try_from(host) {
+            Ok(name @ ServerName::DnsName(_)) if !others.is_empty() => Some(name),
+            _ => None,
+        };
+        name.as_ref().and_then(find).unwrap_or(first).clone()
+    }
+
+    /// What a listener's handshakes are made with. Clients are asked for a certificate; which one fits is the
+    /// session's to say, unless it has to be signed by somebody.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, CertificateError> {
         let provider = Arc::new(default_provider());
-        let verifier = Arc::new(AnyClient::new(&provider));
         let builder = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|_| CertificateError::Setup)?;
         let store: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
         let mut config = builder
-            .with_client_cert_verifier(verifier)
+            .with_client_cert_verifier(self.clients.verifier())
             .with_cert_resolver(store);
-        config.ticketer = Ticketer::new().map_err(|_| CertificateError::Setup)?;
+        config.ticketer = self.clients.ticketer()?;
         Ok(Arc::new(config))
     }
 }
@@ -148,8 +207,8 @@ impl fmt::Debug for CertificateStore {
 }
 
 impl ResolvesServerCert for CertificateStore {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current().key)
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.for_host(hello.server_name().unwrap_or_default()).key)
     }
 }
 

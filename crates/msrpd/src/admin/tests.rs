@@ -41,7 +41,7 @@ async fn server() -> (AdminServer, Arc<FakeEngine>, Arc<Node>) {
     let engine = Arc::new(FakeEngine(AtomicBool::new(true)));
     let node = Arc::new(Node::new(Client::new(engine.clone()), "localhost"));
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = AdminServer::start(&Admin::on(bind), node.clone())
+    let server = AdminServer::start(&Admin::on(bind), node.clone(), AdminExtras::default())
         .await
         .unwrap();
     (server, engine, node)

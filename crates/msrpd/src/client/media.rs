@@ -10,28 +10,28 @@ use super::assembly::MESSAGE_OCTETS_MAX;
 
 /// The client's side of the media.
 #[derive(Debug, Clone)]
-pub(super) struct OwnMedia {
+pub(crate) struct OwnMedia {
     local: Local,
 }
 
 /// Where the switch is.
 #[derive(Debug, Clone)]
-pub(super) struct SwitchMedia {
+pub(crate) struct SwitchMedia {
     /// Where to connect to.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What stands in To-Path.
-    pub(super) path: MsrpPathBuf,
+    pub(crate) path: MsrpPathBuf,
     /// Longest message that it takes, octets.
-    pub(super) max_size: Option<u64>,
+    pub(crate) max_size: Option<u64>,
     /// Whether it declares nicknames.
-    pub(super) has_nicknames: bool,
+    pub(crate) has_nicknames: bool,
 }
 
 impl OwnMedia {
     /// The media of a client at this address that opens the connection itself.
     ///
     /// `session` is the random part of the session URI, `id` the number of the description.
-    pub(super) fn new(address: IpAddr, session: &str, id: u64) -> Result<Self, String> {
+    pub(crate) fn new(address: IpAddr, session: &str, id: u64) -> Result<Self, String> {
         let host = match address {
             IpAddr::V4(v4) => Host::V4(v4),
             IpAddr::V6(v6) => Host::V6(v6),
@@ -49,17 +49,17 @@ impl OwnMedia {
     }
 
     /// The client's session URI.
-    pub(super) fn uri(&self) -> MsrpUriBuf {
+    pub(crate) fn uri(&self) -> MsrpUriBuf {
         self.local.session_uri()
     }
 
     /// The offer. Always the same text.
-    pub(super) fn offer(&self) -> String {
+    pub(crate) fn offer(&self) -> String {
         self.local.offer()
     }
 
     /// The answer to an offer that came inside the dialog.
-    pub(super) fn answer(&self, offer: &str) -> Result<String, String> {
+    pub(crate) fn answer(&self, offer: &str) -> Result<String, String> {
         let offer = Description::parse(offer).map_err(|e| e.to_string())?;
         let media = offer.message_media().map_err(|e| e.to_string())?;
         Ok(self.local.answer(&offer, &media))
@@ -68,7 +68,7 @@ impl OwnMedia {
 
 impl SwitchMedia {
     /// Reads the switch's answer.
-    pub(super) async fn read(answer: &str) -> Result<Self, String> {
+    pub(crate) async fn read(answer: &str) -> Result<Self, String> {
         let answer = Description::parse(answer).map_err(|e| e.to_string())?;
         let media = answer.message_media().map_err(|e| e.to_string())?;
         check(&media)?;

@@ -206,19 +206,29 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "msrp.listener.cert",
-        kind: "file, PEM",
+        kind: "file, PEM, or an array of them",
         default: none,
         effect: "The certificate of a `tls` or `wss` listener, then those of its chain. A relative path starts \
                  at the directory of the configuration file. Read again when it changes and on SIGHUP: \
-                 connections that stand keep the old one.",
+                 connections that stand keep the old one. Of several, a client gets the first that is valid for \
+                 the host it names, else the first.",
         limit: "A file that cannot be used stops the start; later the last good certificate stays.",
     },
     Key {
         path: "msrp.listener.key",
+        kind: "file, PEM, or an array of them",
+        default: none,
+        effect: "The private key of `msrp.listener.cert`; of several, in the same order.",
+        limit: "`tls` and `wss` need `cert` and `key`; `tcp` and `ws` take neither.",
+    },
+    Key {
+        path: "msrp.listener.client_ca",
         kind: "file, PEM",
         default: none,
-        effect: "The private key of `msrp.listener.cert`.",
-        limit: "`tls` and `wss` need `cert` and `key`; `tcp` and `ws` take neither.",
+        effect: "Clients have to show a certificate that one of these signs. Without it they need none, and one \
+                 that they show is held against the fingerprint of their session. Read again like `cert`; \
+                 with other certificates in it TLS sessions are not resumed.",
+        limit: "A client without such a certificate is refused in the handshake.",
     },
     Key {
         path: "msrp.listener.origins",
@@ -615,6 +625,13 @@ pub const KEYS: &[Key] = &[
         default: |c| number(c.limits.stall_s),
         effect: "How long a recipient may take nothing while octets wait for it.",
         limit: "The recipient is removed; its legs are recorded as failed.",
+    },
+    Key {
+        path: "limits.websocket_ping_s",
+        kind: "seconds",
+        default: |c| number(c.limits.websocket_ping_s),
+        effect: "How long a WebSocket may be silent before msrpd pings its client.",
+        limit: "A connection whose client acknowledges no ping until the next one is due is closed.",
     },
     Key {
         path: "limits.final_report_s",

@@ -67,8 +67,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     if let Some(parent) = file.parent() {
         for listener in &mut config.msrp_listeners {
             if let Some(files) = listener.transport.files_mut() {
-                files.cert = parent.join(&files.cert);
-                files.key = parent.join(&files.key);
+                for file in files.paths_mut() {
+                    *file = parent.join(&file);
+                }
             }
         }
         config.groups.directory = parent.join(&config.groups.directory);
@@ -187,7 +188,7 @@ fn read_transport(table: &Table<'_>) -> Result<ListenerTransport, ConfigError> {
     let files = match (&item, is_secure) {
         (Some(item), true) => Some(read_certificate(table, item)?),
         (_, _) => {
-            for name in ["cert", "key"] {
+            for name in ["cert", "key", "client_ca"] {
                 if let Some(item) = table.get(name) {
                     return Err(item.refuse("belongs to tls and wss"));
                 }
@@ -207,17 +208,33 @@ fn read_certificate(
     table: &Table<'_>,
     transport: &Item<'_>,
 ) -> Result<msrp_shard::TlsFiles, ConfigError> {
-    let file = |name| {
+    let files = |name| {
         let missing = || transport.refuse(&format!("needs {name} = \"FILE\" beside it"));
-        table
-            .get(name)
-            .ok_or_else(missing)?
-            .parsed("the path of a file", path)
+        read_files(&table.get(name).ok_or_else(missing)?)
     };
+    let mut pairs = files("cert")?.into_iter().zip(files("key")?);
+    let (certs, keys) = (files("cert")?.len(), files("key")?.len());
+    let Some((cert, key)) = pairs.next().filter(|_| certs == keys) else {
+        let refused = table.get("key");
+        let refused = refused.as_ref().unwrap_or(transport);
+        return Err(refused.refuse("needs as many files as cert, in the same order"));
+    };
+    let client_roots = table.get("client_ca");
     Ok(msrp_shard::TlsFiles {
-        cert: file("cert")?,
-        key: file("key")?,
+        cert,
+        key,
+        others: pairs.collect(),
+        client_roots: client_roots
+            .map(|item| item.parsed("the path of a file", path))
+            .transpose()?,
     })
+}
+
+/// One path, or an array of them.
+fn read_files(item: &Item<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+    let what = "the path of a file, or an array of them";
+    let items = item.list(what).unwrap_or_else(|_| vec![item.clone()]);
+    items.iter().map(|item| item.parsed(what, path)).collect()
 }
 
 fn read_origins(item: &Item<'_>) -> Result<Vec<String>, ConfigError> {
@@ -442,6 +459,7 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         ("session_max_s", &mut limits.session_max_s),
         ("unbound_s", &mut limits.unbound_s),
         ("stall_s", &mut limits.stall_s),
+        ("websocket_ping_s", &mut limits.websocket_ping_s),
         ("final_report_s", &mut limits.final_report_s),
         ("bridge_unanswered_s", &mut limits.bridge_unanswered_s),
         ("bridge_idle_s", &mut limits.bridge_idle_s),

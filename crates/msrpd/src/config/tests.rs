@@ -121,6 +121,7 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.message_octets_max, 0x1000);
     assert_eq!(config.limits.session_max_s, 5);
     assert_eq!(config.limits.unbound_s, 6);
+    assert_eq!(config.limits.websocket_ping_s, 9);
     assert_eq!(config.limits.stall_s, 7);
     assert_eq!(config.limits.bridges_max, 9);
     assert_eq!(config.limits.bridge_unanswered_s, 10);
@@ -231,8 +232,23 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
         "msrpd.toml:4:1: msrp.listener.port: unknown key, expected one of: name, bind, advertise, \
-         transport, cert, key, origins"
+         transport, cert, key, client_ca, origins"
     );
+}
+
+#[test]
+fn config_listener_of_several_certificates_keeps_each_with_its_key() {
+    let text = "[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\ntransport = \"tls\"\n\
+                cert = [\"a.pem\", \"b.pem\"]\nkey = [\"a.key\", \"b.key\"]\nclient_ca = \"ca.pem\"\n";
+    let config = Config::parse(Path::new("/etc/msrpd/msrpd.toml"), text).unwrap();
+    let files = config.msrp_listeners[0].transport.files().unwrap();
+    let paths: Vec<_> = files.paths().map(|path| path.to_str().unwrap()).collect();
+    let names = ["a.pem", "a.key", "b.pem", "b.key", "ca.pem"];
+    assert_eq!(paths, names.map(|name| format!("/etc/msrpd/{name}")));
+    let refused = refusal(&text.replace(", \"b.key\"", ""));
+    let expected =
+        "msrpd.toml:6:7: msrp.listener.key: needs as many files as cert, in the same order";
+    assert_eq!(refused, expected);
 }
 
 #[test]
@@ -535,6 +551,7 @@ bind = "[::1]:0"
 transport = "wss"
 cert = "msrp/cert.pem"
 key = "/etc/msrp/key.pem"
+client_ca = "msrp/clients.pem"
 origins = ["https://chat.example.com"]
 [sip]
 bind = ["tcp:192.0.2.1:5060"]
@@ -591,6 +608,7 @@ connections_max = 3
 message_octets_max = 0x1000
 session_max_s = 5
 unbound_s = 6
+websocket_ping_s = 9
 stall_s = 7
 final_report_s = 8
 bridges_max = 9

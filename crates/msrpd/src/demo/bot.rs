@@ -53,6 +53,7 @@ struct Talk {
     next_line: usize,
     replies: usize,
     last_reply: Option<Instant>,
+    screen: Screen,
 }
 
 impl Talk {
@@ -64,6 +65,7 @@ impl Talk {
             next_line: 0,
             replies: 0,
             last_reply: None,
+            screen: Screen::default(),
         }
     }
 
@@ -86,7 +88,9 @@ impl Talk {
                     ChatEvent::Ended { reason } => return reason,
                     ChatEvent::Refused(refusal) => trouble(&refusal),
                     // Ada sees what the others say; here only she is news.
-                    ChatEvent::Message { from, text, .. } if from == ADA.uri => print(ADA.name, &text),
+                    ChatEvent::Message { from, text, .. } if from == ADA.uri => {
+                        self.screen.show(ADA.name, &text);
+                    }
                     ChatEvent::Message { .. } | ChatEvent::Presence(_) => {}
                 },
                 Some(sent) = self.sending.join_next() => {
@@ -111,7 +115,7 @@ impl Talk {
 
     fn on_message(&mut self, from: &str, display: Option<&str>, text: &str) {
         let name = display.unwrap_or_else(|| short_name(from));
-        print(name, text);
+        self.screen.show(name, text);
         let is_too_soon = self.last_reply.is_some_and(|at| at.elapsed() < REPLY_PAUSE);
         if from == GRACE.uri || is_too_soon {
             return;
@@ -128,8 +132,39 @@ impl Talk {
     }
 }
 
-fn print(name: &str, text: &str) {
-    println!("{}: {}", printable(name), printable(text));
+/// Where the talk is shown: a burst of messages would run away from a reader.
+#[derive(Default)]
+struct Screen {
+    second: Option<Instant>,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Screen {
+    fn show(&mut self, name: &str, text: &str) {
+        if let Some(line) = self.line(Instant::now(), name, text) {
+            println!("{line}");
+        }
+    }
+
+    /// What is shown of one more line that came at `now`.
+    fn line(&mut self, now: Instant, name: &str, text: &str) -> Option<String> {
+        let is_new = self.second.is_none_or(|start| now - start >= SECOND);
+        if is_new {
+            self.second = Some(now);
+            self.lines = 0;
+        }
+        if self.lines == LINES_PER_SECOND_MAX {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines += 1;
+        let before = match std::mem::take(&mut self.left_out) {
+            0 => String::new(),
+            count => format!("({count} lines more, too fast to read)\n"),
+        };
+        Some(format!("{before}{}: {}", printable(name), printable(text)))
+    }
 }
 
 fn trouble(refusal: &Refusal) {
@@ -142,3 +177,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(4);
 /// Between two answers; messages that come sooner get none.
 const REPLY_PAUSE: Duration = Duration::from_millis(500);
+/// Over which lines are counted.
+const SECOND: Duration = Duration::from_secs(1);
+/// Lines that are shown in a second; further ones are counted.
+const LINES_PER_SECOND_MAX: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screen_counts_what_comes_too_fast_to_read() {
+        let (mut screen, start) = (Screen::default(), Instant::now());
+        let shown = (0..100).filter_map(|_| screen.line(start, "ada", "hello"));
+        assert_eq!(shown.count(), 20);
+        assert_eq!(
+            screen.line(start + SECOND, "ada", "bye").as_deref(),
+            Some("(80 lines more, too fast to read)\nada: bye")
+        );
+    }
+}
