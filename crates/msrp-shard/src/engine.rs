@@ -14,9 +14,8 @@ mod supervisor;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
@@ -36,6 +35,7 @@ use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
+use crate::source::Source;
 
 use chat_functions::ChatFunctions;
 use description::Advertised;
@@ -101,7 +101,7 @@ pub struct ShardEngine {
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
     limits: EngineLimits,
-    clock: Instant,
+    source: Source,
 }
 
 impl std::fmt::Debug for ShardEngine {
@@ -127,42 +127,12 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
     if listeners.is_empty() {
         return Err(StartError::NoListener);
     }
-    let hub = Arc::new(Hub::default());
-    let rooms = Arc::new(Rooms::new());
-    let clock = Instant::now();
-    let peers = Arc::new(OnceLock::new());
-    let epochs = Arc::new(Epochs::new(shards_count));
-    let mut engine = ShardEngine {
-        shards: Vec::new(),
-        counters: Vec::new(),
-        threads: Mutex::default(),
-        hub,
-        rooms,
-        next_shard: AtomicUsize::new(0),
-        next_carrier: AtomicUsize::new(0),
-        is_stopping: Arc::default(),
-        is_draining: AtomicBool::new(false),
-        advertised: Advertised::new(&config.listeners, &listeners, &certificates),
-        certificates,
-        limits: config.limits.clone(),
-        clock,
-    };
+    let source = Source::system();
+    let opened = (doors, certificates);
+    let (mut engine, common) = assemble(config, &listeners, opened, shards_count, &source);
     let mut choice = None;
     for index in 0..shards_count {
-        let environment = Environment {
-            index,
-            peers: Arc::clone(&peers),
-            epochs: Arc::clone(&epochs),
-            hub: Arc::clone(&engine.hub),
-            rooms: Arc::clone(&engine.rooms),
-            counters: Arc::default(),
-            is_stopping: Arc::clone(&engine.is_stopping),
-            limits: config.limits.clone(),
-            ask_recipients: config.ask_recipients,
-            rules: config.rules,
-            doors: Arc::clone(&doors),
-            clock,
-        };
+        let environment = common.of_shard(index);
         let sockets = sockets.pop().unwrap_or_default();
         engine.counters.push(Arc::clone(&environment.counters));
         match supervisor::spawn((config.want, config.pin_shards), environment, sockets) {
@@ -181,7 +151,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             }
         }
     }
-    let _ = peers.set(engine.shards.clone());
+    let _ = common.peers.set(engine.shards.clone());
     let choice = choice.ok_or(StartError::NoListener)?;
     let backend = match choice.backend {
         ring_io::Kind::Uring => "io_uring",
@@ -193,6 +163,47 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         backend,
         reason: choice.reason,
     })
+}
+
+/// The engine without its shards, and what they are to share.
+pub(crate) fn assemble(
+    config: &EngineConfig,
+    listeners: &[(String, SocketAddr)],
+    (doors, certificates): Doors,
+    shards_count: usize,
+    source: &Source,
+) -> (ShardEngine, Environment) {
+    let advertised = Advertised::new(&config.listeners, listeners, &certificates, source);
+    let engine = ShardEngine {
+        shards: Vec::new(),
+        counters: Vec::new(),
+        threads: Mutex::default(),
+        hub: Arc::new(Hub::default()),
+        rooms: Arc::new(Rooms::new()),
+        next_shard: AtomicUsize::new(0),
+        next_carrier: AtomicUsize::new(0),
+        is_stopping: Arc::default(),
+        is_draining: AtomicBool::new(false),
+        advertised,
+        certificates,
+        limits: config.limits.clone(),
+        source: source.clone(),
+    };
+    let common = Environment {
+        index: 0,
+        peers: Arc::default(),
+        epochs: Arc::new(Epochs::new(shards_count)),
+        hub: Arc::clone(&engine.hub),
+        rooms: Arc::clone(&engine.rooms),
+        counters: Arc::default(),
+        is_stopping: Arc::clone(&engine.is_stopping),
+        limits: config.limits.clone(),
+        ask_recipients: config.ask_recipients,
+        rules: config.rules,
+        doors,
+        source: source.clone(),
+    };
+    (engine, common)
 }
 
 /// The bound listeners by name, and for each shard its own socket of each.
@@ -215,9 +226,9 @@ fn bind(config: &EngineConfig, shards_count: usize) -> Result<Bound, StartError>
 }
 
 /// The door of each listener, and its certificate.
-type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
+pub(crate) type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
 
-fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
+pub(crate) fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
     let kept = |listener: &ListenerConfig| Kept::read(&listener.transport);
     let certificates: Vec<_> = config
         .listeners
@@ -262,6 +273,13 @@ impl ShardEngine {
             thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+
+    /// Puts a shard beside the others.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn add_shard(&mut self, handle: ShardHandle, counters: Arc<Counters>) {
+        self.shards.push(handle);
+        self.counters.push(counters);
     }
 
     /// Makes a shard panic, to test what follows from it.
@@ -623,7 +641,7 @@ impl Engine for ShardEngine {
     }
 
     fn is_alive(&self) -> bool {
-        let now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = self.source.now().as_ns();
         self.counters
             .iter()
             .all(|shard| now.saturating_sub(shard.alive_ns.load(Ordering::Relaxed)) < ALIVE_NS)

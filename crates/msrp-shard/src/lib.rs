@@ -12,6 +12,9 @@ pub mod limits;
 mod mailbox;
 mod metrics;
 mod shard;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod source;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
 pub use engine::{CertificateFault, ShardEngine, StartError, Started, start};

@@ -18,6 +18,8 @@ mod connection;
 mod crossings;
 mod describing;
 mod description;
+#[cfg(feature = "simulation")]
+mod holdings;
 mod inbound;
 mod intake;
 mod layer;
@@ -35,20 +37,19 @@ mod timers;
 mod waiting;
 mod wording;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_control::{ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
 use msrp_transport::Door;
 use msrp_wire::FailureReport;
-use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
@@ -57,9 +58,12 @@ use crate::engine::{Hub, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
+use crate::source::Source;
 
 use connection::{Connections, Decoders};
 use crossings::Crossings;
+#[cfg(feature = "simulation")]
+pub use holdings::Holdings;
 use intake::Turn;
 use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
@@ -85,7 +89,19 @@ pub(crate) struct Environment {
     pub(crate) rules: Rules,
     /// What the connections of each listener begin with, in the listeners' order.
     pub(crate) doors: Arc<[Door]>,
-    pub(crate) clock: Instant,
+    /// Where time and chance come from.
+    pub(crate) source: Source,
+}
+
+impl Environment {
+    /// What is another shard's own, beside what all share.
+    pub(crate) fn of_shard(&self, index: usize) -> Self {
+        Self {
+            index,
+            counters: Arc::default(),
+            ..self.clone()
+        }
+    }
 }
 
 /// One core's connections, sessions and rooms.
@@ -125,7 +141,8 @@ pub(crate) enum Ended {
 /// A room with the names that the controller gave.
 struct RunningRoom {
     key: RoomKey,
-    participants: HashMap<ParticipantId, LegKey>,
+    /// In one order, so that one run does as another.
+    participants: BTreeMap<ParticipantId, LegKey>,
     started: Timestamp,
 }
 
@@ -149,7 +166,7 @@ impl<I: Io> Shard<I> {
             },
             final_report_ns: environment.limits.final_report_ns,
             rules: environment.rules,
-            seed: seed()?,
+            seed: environment.source.seed()?,
         };
         let crossings = Crossings::new(environment.index, &environment.epochs);
         Ok(Self {
@@ -157,9 +174,9 @@ impl<I: Io> Shard<I> {
             doors,
             io,
             mailbox,
-            environment,
             switch: Switch::new(&config),
-            ids: IdSource::from_seed(seed()?),
+            ids: IdSource::from_seed(environment.source.seed()?),
+            environment,
             sessions: Sessions::default(),
             connections: Connections::default(),
             decoders: Decoders::default(),
@@ -177,19 +194,25 @@ impl<I: Io> Shard<I> {
     pub(crate) fn run(mut self) -> Ended {
         let mut events = Vec::new();
         while !self.is_stopping {
-            let now = self.now();
-            self.environment
-                .counters
-                .alive_ns
-                .store(now.as_ns(), std::sync::atomic::Ordering::Relaxed);
-            let sleep = self.sleep(now);
-            if let Err(error) = self.io.wait(Some(sleep), &mut events) {
+            if let Err(error) = self.step(&mut events) {
                 tracing::error!(shard = self.environment.index, %error, "the backend broke");
                 return Ended::BackendBroke;
             }
-            self.take_turn(&mut events);
         }
         Ended::Stopped
+    }
+
+    /// Waits for something to do, and does it. `events` is empty before and after.
+    pub(crate) fn step(&mut self, events: &mut Vec<ring_io::Event>) -> std::io::Result<()> {
+        let now = self.now();
+        self.environment
+            .counters
+            .alive_ns
+            .store(now.as_ns(), std::sync::atomic::Ordering::Relaxed);
+        let sleep = self.sleep(now);
+        self.io.wait(Some(sleep), events)?;
+        self.take_turn(events);
+        Ok(())
     }
 
     /// Handles one batch of events and everything that follows from it.
@@ -232,21 +255,24 @@ impl<I: Io> Shard<I> {
     }
 
     fn now(&self) -> Timestamp {
-        let elapsed = self.environment.clock.elapsed().as_nanos();
-        Timestamp::from_ns(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.environment.source.now()
     }
 
     fn sleep(&self, now: Timestamp) -> Duration {
         if !self.unread.is_empty() {
             return Duration::ZERO;
         }
-        let deadlines = [self.timers.deadline(), self.switch.poll_timeout()];
-        let nearest = deadlines.into_iter().flatten().min();
-        let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
+        let ns = self.deadline().map_or(SLEEP_NS_MAX, |deadline| {
             deadline.since(now).min(SLEEP_NS_MAX)
         });
         let is_held_up = self.crossings.is_held_up();
         Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
+    }
+
+    /// When it has something to do next, unless something happens before.
+    fn deadline(&self) -> Option<Timestamp> {
+        let deadlines = [self.timers.deadline(), self.switch.poll_timeout()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Copies the numbers that live elsewhere to where readers see them.
@@ -273,13 +299,4 @@ impl<I: Io> Shard<I> {
         counters.set_total(Cell::ReceivePauses, pool.pauses);
         counters.count(Cell::Turns);
     }
-}
-
-/// A seed from the operating system.
-fn seed() -> std::io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    OsRng
-        .try_fill_bytes(&mut seed)
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(seed)
 }

@@ -288,7 +288,9 @@ impl<I: Io> Shard<I> {
 
     /// Ends everything; the loop ends after this turn.
     fn stop(&mut self, now: Timestamp) {
-        for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+        let mut rooms: Vec<_> = self.rooms.keys().cloned().collect();
+        rooms.sort_unstable();
+        for room in rooms {
             let _ = self.close_room(now, &room);
         }
         self.flush(now);

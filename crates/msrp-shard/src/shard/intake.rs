@@ -48,6 +48,12 @@ impl Intake {
         self.used_octets = TURN_OCTETS_MAX;
     }
 
+    /// Octets that wait.
+    #[cfg(feature = "simulation")]
+    pub(super) fn octets(&self) -> usize {
+        self.unread.octets()
+    }
+
     /// Takes everything, for another shard.
     pub(super) fn drain_into(&mut self, all: &mut Vec<u8>) {
         while let Some(octets) = self.unread.pop_front() {
