@@ -160,6 +160,9 @@ impl Kernel {
     /// When something happens next in the network.
     #[must_use]
     pub(crate) fn next_ns(&self) -> Option<u64> {
+        if !self.woken.is_empty() || !self.knocks.is_empty() {
+            return Some(self.now_ns);
+        }
         self.events.peek().map(|Reverse((at, ..))| *at)
     }
 

@@ -118,6 +118,9 @@ pub(crate) struct Cut {
     pub flag: u8,
 }
 
+/// Most chunks whose order is mixed.
+const SHUFFLED_MAX: usize = 24;
+
 /// Cuts a message into SENDs.
 pub(crate) fn cuts(chance: &mut Chance, message: &Message, is_lax: bool) -> Vec<Cut> {
     let octets = message.octets.len();
@@ -150,7 +153,8 @@ pub(crate) fn cuts(chance: &mut Chance, message: &Message, is_lax: bool) -> Vec<
         }
         return cuts;
     }
-    if is_lax && cuts.len() > 2 && chance.one_in(3) {
+    // With more chunks the holes between them would be more than the switch remembers.
+    if is_lax && (3..=SHUFFLED_MAX).contains(&cuts.len()) && chance.one_in(3) {
         let last = cuts.len() - 1;
         if let Some(middle) = cuts.get_mut(1..last) {
             chance.shuffle(middle);

@@ -240,13 +240,15 @@ impl Oracle {
         }
     }
 
-    /// Whether somebody has refused a message.
+    /// Whether somebody may have refused a message.
     fn is_refused(&self, number: Number) -> bool {
-        self.witnesses.iter().any(|witness| {
-            witness
-                .copies
-                .get(&number)
-                .is_some_and(|copy| copy.is_refused)
+        let room = self.sent[number].message.room;
+        let others = self.witnesses.iter().filter(|witness| witness.room == room);
+        let mut others = others.filter(|witness| witness.maybe_from_ns.is_some());
+        others.any(|witness| {
+            let copy = witness.copies.get(&number);
+            // Who means harm may refuse what it has not even read.
+            !witness.temper.is_honest() || copy.is_some_and(|copy| copy.is_refused)
         })
     }
 

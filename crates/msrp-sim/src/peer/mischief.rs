@@ -171,7 +171,7 @@ impl Peer {
         scene.oracle.add_message(message.clone());
         let end = self
             .chance
-            .octets(message.head_octets..=message.octets.len());
+            .octets(message.head_octets..=message.octets.len() - 1);
         let flag = b'+';
         let cut = Cut {
             start: 0,
