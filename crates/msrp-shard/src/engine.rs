@@ -202,6 +202,7 @@ pub(crate) fn assemble(
         rules: config.rules,
         doors,
         source: source.clone(),
+        planted: Default::default(),
     };
     (engine, common)
 }

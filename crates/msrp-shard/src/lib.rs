@@ -7,6 +7,7 @@
 
 mod config;
 mod crossing;
+mod defect;
 mod engine;
 pub mod limits;
 mod mailbox;

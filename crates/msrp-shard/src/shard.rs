@@ -32,6 +32,8 @@ mod reporting;
 mod route;
 mod session;
 mod session_ids;
+#[cfg(feature = "planted-defects")]
+mod spoiling;
 mod stand_in;
 mod timers;
 mod waiting;
@@ -54,6 +56,7 @@ use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
+use crate::defect::Planted;
 use crate::engine::{Hub, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
@@ -91,6 +94,8 @@ pub(crate) struct Environment {
     pub(crate) doors: Arc<[Door]>,
     /// Where time and chance come from.
     pub(crate) source: Source,
+    /// The defect that it is to have in a test.
+    pub(crate) planted: Planted,
 }
 
 impl Environment {
@@ -127,6 +132,8 @@ pub(crate) struct Shard<I: Io> {
     unread: Vec<ConnKey>,
     turn: Turn,
     is_stopping: bool,
+    #[cfg(feature = "planted-defects")]
+    spoiling: spoiling::Spoiling,
 }
 
 /// Why a shard's loop ended.
@@ -187,6 +194,8 @@ impl<I: Io> Shard<I> {
             unread: Vec::new(),
             turn: Turn::default(),
             is_stopping: false,
+            #[cfg(feature = "planted-defects")]
+            spoiling: Default::default(),
         })
     }
 

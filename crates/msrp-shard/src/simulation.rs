@@ -4,6 +4,8 @@
 //! Everything else is the code that serves. What is different in service is who calls it: there a thread of each shard,
 //! with the operating system's clock and chance.
 
+#[cfg(feature = "planted-defects")]
+mod plant;
 mod run;
 
 use std::net::{SocketAddr, TcpListener};
@@ -21,6 +23,10 @@ use crate::shard::Shard;
 use crate::source::Source;
 
 pub use crate::shard::Holdings;
+#[cfg(feature = "planted-defects")]
+pub(crate) use plant::Kind as PlantKind;
+#[cfg(feature = "planted-defects")]
+pub use plant::{Plant, plants};
 pub use run::Run;
 
 /// A node that goes on when its caller says so.
@@ -101,5 +107,13 @@ impl<I: Io> SteppedNode<I> {
         self.shards
             .get(shard)
             .map_or_else(Holdings::default, Shard::holdings)
+    }
+
+    /// From now on every shard has this defect.
+    #[cfg(feature = "planted-defects")]
+    pub fn plant(&mut self, plant: Plant) {
+        for shard in &mut self.shards {
+            shard.plant(plant);
+        }
     }
 }

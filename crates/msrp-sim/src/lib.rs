@@ -29,3 +29,6 @@ mod world;
 
 pub use temper::Temper;
 pub use world::{Outcome, Wish, run};
+
+#[cfg(feature = "planted-defects")]
+pub use msrp_shard::simulation::{Plant, plants};

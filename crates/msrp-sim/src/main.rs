@@ -22,6 +22,14 @@ struct Arguments {
     /// Tell everything that happens. For one seed.
     #[arg(long)]
     verbose: bool,
+    /// For each defect that can be planted, look for the first of the seeds whose oracle sees it.
+    #[cfg(feature = "planted-defects")]
+    #[arg(long)]
+    defects: bool,
+    /// Plant this defect.
+    #[cfg(feature = "planted-defects")]
+    #[arg(long)]
+    plant: Option<String>,
     /// Worlds at once; as many as there are cores when it is not said.
     #[arg(long)]
     jobs: Option<usize>,
@@ -66,7 +74,13 @@ fn main() -> ExitCode {
     let wish = Wish {
         temper: arguments.temper,
         is_verbose: arguments.verbose,
+        #[cfg(feature = "planted-defects")]
+        plant: planted(arguments.plant.as_deref()),
     };
+    #[cfg(feature = "planted-defects")]
+    if arguments.defects {
+        return find_defects(&arguments.seeds, wish);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(arguments.seeds.start);
     let sum = Mutex::new(Sum::default());
@@ -109,5 +123,49 @@ fn report(seeds: &Range<u64>, sum: &Sum, seconds: f64) {
     );
     for (what, count) in &sum.sights {
         println!("{count:>12} {what}");
+    }
+}
+
+#[cfg(feature = "planted-defects")]
+fn planted(name: Option<&str>) -> Option<msrp_sim::Plant> {
+    let name = name?;
+    let found = msrp_sim::plants()
+        .into_iter()
+        .find(|(plant, _)| plant == name);
+    let Some((_, plant)) = found else {
+        eprintln!("no defect is called {name}");
+        std::process::exit(2);
+    };
+    Some(plant)
+}
+
+/// Says for each defect which seed shows it, and how.
+#[cfg(feature = "planted-defects")]
+fn find_defects(seeds: &Range<u64>, wish: Wish) -> ExitCode {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut hidden = 0;
+    let plants = msrp_sim::plants();
+    for (name, plant) in &plants {
+        let wish = Wish {
+            plant: Some(*plant),
+            ..wish
+        };
+        let fault = |seed| msrp_sim::run(seed, wish).fault.map(|fault| (seed, fault));
+        match seeds.clone().find_map(fault) {
+            Some((seed, fault)) => {
+                let fault: String = fault.chars().take(100).collect();
+                println!("{name}: seed {seed}: {}", fault.replace('\n', " "));
+            }
+            None => {
+                hidden += 1;
+                println!("{name}: NOT FOUND");
+            }
+        }
+    }
+    println!("{} defects, {hidden} not found", plants.len());
+    if hidden == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -310,11 +310,20 @@ impl Oracle {
             ));
         }
         let (octets, is_exact) = (whole.len(), sent.message.fate != Fate::Any);
+        let is_once = is_exact && self.witnesses[sent.message.sender].temper != Temper::Lax;
         let copy = self.witnesses[peer].copies.entry(number).or_default();
         if copy.is_aborted {
             return Err(format!(
                 "peer {peer} gets more of message {number} after its `#`"
             ));
+        }
+        if copy.is_complete {
+            return Err(format!(
+                "peer {peer} gets more of message {number}, of which it had everything"
+            ));
+        }
+        if is_once && copy.covered.overlaps(start, end) {
+            return Err(format!("peer {peer} gets octets of message {number} twice"));
         }
         copy.covered.add(start, end);
         match frame.flag {

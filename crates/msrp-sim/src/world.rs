@@ -39,6 +39,9 @@ pub struct Wish {
     pub temper: Option<Temper>,
     /// Tell what happens on standard output.
     pub is_verbose: bool,
+    /// The shards have this defect.
+    #[cfg(feature = "planted-defects")]
+    pub plant: Option<msrp_shard::simulation::Plant>,
 }
 
 /// How a world went.
@@ -153,6 +156,14 @@ impl World {
         let kernels = (0..plan.shards).map(|shard| Kernel::shard(&kernel, shard));
         let kernels = kernels.collect::<std::io::Result<Vec<_>>>()?;
         let node = SteppedNode::new(&config(&plan), &run, kernels)?;
+        #[cfg(feature = "planted-defects")]
+        let node = {
+            let mut node = node;
+            if let Some(plant) = wish.plant {
+                node.plant(plant);
+            }
+            node
+        };
         let controller = Controller::new(Arc::clone(node.engine()));
         let mut world = Self {
             now_ns: 0,

@@ -7,6 +7,7 @@ use ring_io::{Io, Read};
 
 use super::session::Session;
 use super::{RunningRoom, Shard};
+use crate::defect::Defect;
 use crate::mailbox::{NewSession, ShardMessage};
 
 pub(super) type Answer = Result<Reply, ControlError>;
@@ -117,7 +118,9 @@ impl<I: Io> Shard<I> {
             self.end_session(now, leg, EndReason::RoomClosed);
         }
         self.switch.close_room(key);
-        self.rooms.remove(room);
+        if !self.environment.planted.strikes(Defect::RoomKept) {
+            self.rooms.remove(room);
+        }
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
         let room = room.clone();
@@ -251,7 +254,9 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = session.binding {
             self.timers.cancel(timer);
         }
-        self.switch.leave(leg);
+        if !self.environment.planted.strikes(Defect::LegKept) {
+            self.switch.leave(leg);
+        }
         self.carry_out(now);
         self.environment.counters.count_end(reason);
         let (room, participant) = (&session.room, &session.participant);
@@ -260,7 +265,9 @@ impl<I: Io> Shard<I> {
             running.participants.remove(participant);
             self.count_sessions(room);
         }
-        if let Some(conn) = session.connection() {
+        if let Some(conn) = session.connection()
+            && !self.environment.planted.strikes(Defect::ConnectionKept)
+        {
             self.leave_connection(conn, leg);
         }
         // Whoever came early hears that there is no such session.

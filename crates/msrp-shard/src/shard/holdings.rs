@@ -67,6 +67,17 @@ impl<I: Io> Shard<I> {
         holdings
     }
 
+    /// From now on it has this defect.
+    #[cfg(feature = "planted-defects")]
+    pub(crate) fn plant(&mut self, plant: crate::simulation::Plant) {
+        match plant.0 {
+            crate::simulation::PlantKind::Shard(defect) => {
+                self.environment.planted.defect = Some(defect);
+            }
+            crate::simulation::PlantKind::Switch(defect) => self.switch.plant(defect),
+        }
+    }
+
     /// When it has something to do next, in nanoseconds since the start.
     pub(crate) fn due_ns(&self) -> Option<u64> {
         if !self.unread.is_empty() {

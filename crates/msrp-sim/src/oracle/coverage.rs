@@ -20,6 +20,13 @@ impl Coverage {
         self.0.insert(at, (start, end));
     }
 
+    /// Whether one of these octets was seen before.
+    pub(crate) fn overlaps(&self, start: usize, end: usize) -> bool {
+        self.0
+            .iter()
+            .any(|(first, behind)| *first < end && start < *behind)
+    }
+
     /// Whether all of so many octets were seen.
     pub(crate) fn is_whole(&self, octets: usize) -> bool {
         self.0 == [(0, octets)]
