@@ -19,9 +19,8 @@ mod supervisor;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
@@ -43,6 +42,7 @@ use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
 use crate::relay::RelayOptions;
 use crate::shard::Environment;
+use crate::source::Source;
 
 pub(crate) use bridges::{Bridges, no_such_bridge};
 use chat_functions::ChatFunctions;
@@ -117,7 +117,7 @@ pub struct ShardEngine {
     limits: EngineLimits,
     limits_reached: NodeLimits,
     memory: Memory,
-    clock: Instant,
+    source: Source,
 }
 
 impl std::fmt::Debug for ShardEngine {
@@ -155,53 +155,18 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
     if listeners.is_empty() {
         return Err(StartError::NoListener);
     }
-    let hub = Arc::new(Hub::default());
-    let rooms = Arc::new(Rooms::new());
-    let bridges = Arc::new(Bridges::default());
-    let clock = Instant::now();
-    let peers = Arc::new(OnceLock::new());
-    let epochs = Arc::new(Epochs::new(shards_count));
-    let relay = relay
-        .map(|options| RelayDoor::open((config, options), &listeners, &certificates, &peers))
+    let source = Source::system();
+    let opened = (doors, certificates);
+    let (mut engine, mut common) = assemble(config, &listeners, opened, shards_count, &source);
+    let kept = &engine.certificates;
+    common.relay = relay
+        .map(|options| RelayDoor::open((config, options), &listeners, kept, &common.peers))
         .transpose()
         .map_err(StartError::Relay)?
         .map(Arc::new);
-    let mut engine = ShardEngine {
-        shards: Vec::new(),
-        counters: Vec::new(),
-        threads: Mutex::default(),
-        hub,
-        rooms,
-        bridges,
-        next_shard: AtomicUsize::new(0),
-        next_carrier: AtomicUsize::new(0),
-        is_stopping: Arc::default(),
-        drain: AtomicU8::new(Drain::Off as u8),
-        advertised: Advertised::new(&config.listeners, &listeners, &certificates),
-        certificates,
-        limits: config.limits.clone(),
-        limits_reached: NodeLimits::default(),
-        memory: Memory::default(),
-        clock,
-    };
     let mut choice = None;
     for index in 0..shards_count {
-        let environment = Environment {
-            index,
-            peers: Arc::clone(&peers),
-            epochs: Arc::clone(&epochs),
-            hub: Arc::clone(&engine.hub),
-            rooms: Arc::clone(&engine.rooms),
-            bridges: Arc::clone(&engine.bridges),
-            counters: Arc::default(),
-            is_stopping: Arc::clone(&engine.is_stopping),
-            limits: config.limits.clone(),
-            ask_recipients: config.ask_recipients,
-            rules: config.rules,
-            doors: Arc::clone(&doors),
-            relay: relay.clone(),
-            clock,
-        };
+        let environment = common.of_shard(index);
         let sockets = sockets.pop().unwrap_or_default();
         engine.counters.push(Arc::clone(&environment.counters));
         match supervisor::spawn((config.want, config.pin_shards), environment, sockets) {
@@ -220,7 +185,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
             }
         }
     }
-    let _ = peers.set(engine.shards.clone());
+    let _ = common.peers.set(engine.shards.clone());
     let choice = choice.ok_or(StartError::NoListener)?;
     let backend = match choice.backend {
         ring_io::Kind::Uring => "io_uring",
@@ -232,6 +197,53 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
         backend,
         reason: choice.reason,
     })
+}
+
+/// The engine without its shards, and what they are to share.
+pub(crate) fn assemble(
+    config: &EngineConfig,
+    listeners: &[(String, SocketAddr)],
+    (doors, certificates): Doors,
+    shards_count: usize,
+    source: &Source,
+) -> (ShardEngine, Environment) {
+    let advertised = Advertised::new(&config.listeners, listeners, &certificates, source);
+    let engine = ShardEngine {
+        shards: Vec::new(),
+        counters: Vec::new(),
+        threads: Mutex::default(),
+        hub: Arc::new(Hub::default()),
+        rooms: Arc::new(Rooms::new()),
+        bridges: Arc::new(Bridges::default()),
+        next_shard: AtomicUsize::new(0),
+        next_carrier: AtomicUsize::new(0),
+        is_stopping: Arc::default(),
+        drain: AtomicU8::new(Drain::Off as u8),
+        advertised,
+        certificates,
+        limits: config.limits.clone(),
+        limits_reached: NodeLimits::default(),
+        memory: Memory::default(),
+        source: source.clone(),
+    };
+    let common = Environment {
+        index: 0,
+        peers: Arc::default(),
+        epochs: Arc::new(Epochs::new(shards_count)),
+        hub: Arc::clone(&engine.hub),
+        rooms: Arc::clone(&engine.rooms),
+        bridges: Arc::clone(&engine.bridges),
+        counters: Arc::default(),
+        is_stopping: Arc::clone(&engine.is_stopping),
+        limits: config.limits.clone(),
+        ask_recipients: config.ask_recipients,
+        rules: config.rules,
+        doors,
+        relay: None,
+        source: source.clone(),
+        planted: Default::default(),
+    };
+    (engine, common)
 }
 
 /// The bound listeners by name, and for each shard its own socket of each.
@@ -254,9 +266,9 @@ fn bind(config: &EngineConfig, shards_count: usize) -> Result<Bound, StartError>
 }
 
 /// The door of each listener, and its certificate.
-type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
+pub(crate) type Doors = (Arc<[Door]>, Vec<Option<Kept>>);
 
-fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
+pub(crate) fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFault> {
     let kept = |listener: &ListenerConfig| Kept::read(&listener.transport);
     let certificates: Vec<_> = config
         .listeners
@@ -300,6 +312,13 @@ impl ShardEngine {
             thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+
+    /// Puts a shard beside the others.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn add_shard(&mut self, handle: ShardHandle, counters: Arc<Counters>) {
+        self.shards.push(handle);
+        self.counters.push(counters);
     }
 
     /// Makes a shard panic, to test what follows from it.
@@ -494,7 +513,7 @@ impl ShardEngine {
 
     /// Nanoseconds of the engine's clock.
     fn now_ns(&self) -> u64 {
-        u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.source.now().as_ns()
     }
 
     fn status(&self) -> NodeStatus {
@@ -745,7 +764,7 @@ impl Engine for ShardEngine {
     }
 
     fn is_alive(&self) -> bool {
-        let now = self.now_ns();
+        let now = self.source.now().as_ns();
         self.counters
             .iter()
             .all(|shard| now.saturating_sub(shard.alive_ns.load(Ordering::Relaxed)) < ALIVE_NS)

@@ -7,12 +7,16 @@
 
 mod config;
 mod crossing;
+mod defect;
 mod engine;
 pub mod limits;
 mod mailbox;
 mod metrics;
 mod relay;
 mod shard;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod source;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
 pub use engine::{CertificateFault, ShardEngine, StartError, Started, start, start_with_relay};

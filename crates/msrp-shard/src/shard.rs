@@ -20,6 +20,8 @@ mod crossings;
 mod delivering;
 mod describing;
 mod description;
+#[cfg(feature = "simulation")]
+mod holdings;
 mod inbound;
 mod intake;
 mod keepalive;
@@ -34,6 +36,8 @@ mod reporting;
 mod route;
 mod session;
 mod session_ids;
+#[cfg(feature = "planted-defects")]
+mod spoiling;
 mod stand_in;
 mod tap;
 mod telling;
@@ -41,33 +45,36 @@ mod timers;
 mod waiting;
 mod wording;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_control::{BridgeId, ParticipantId, RoomId};
 use msrp_session::{IdSource, Timestamp};
 use msrp_switch::{LegKey, RoomKey, Rules, Switch, SwitchConfig};
 use msrp_transport::Door;
 use msrp_wire::FailureReport;
-use rand_core::{OsRng, TryRngCore};
 use ring_io::{ConnKey, Io, ListenerKey};
 
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
+use crate::defect::Planted;
 use crate::engine::{Bridges, Hub, RelayDoor, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
+use crate::source::Source;
 
 use bridges::RunningBridge;
 use connection::{Connections, Decoders};
 use crossings::Crossings;
 use delivering::Awaited;
+#[cfg(feature = "simulation")]
+pub use holdings::Holdings;
 use intake::Turn;
 use outbox::Mark;
 pub(crate) use pacing::WaitedBy;
@@ -98,7 +105,21 @@ pub(crate) struct Environment {
     pub(crate) doors: Arc<[Door]>,
     /// The relay of the node, where there is one.
     pub(crate) relay: Option<Arc<RelayDoor>>,
-    pub(crate) clock: Instant,
+    /// Where time and chance come from.
+    pub(crate) source: Source,
+    /// The defect that it is to have in a test.
+    pub(crate) planted: Planted,
+}
+
+impl Environment {
+    /// What is another shard's own, beside what all share.
+    pub(crate) fn of_shard(&self, index: usize) -> Self {
+        Self {
+            index,
+            counters: Arc::default(),
+            ..self.clone()
+        }
+    }
 }
 
 /// One core's connections, sessions and rooms.
@@ -131,6 +152,10 @@ pub(crate) struct Shard<I: Io> {
     awaited: Awaited,
     turn: Turn,
     is_stopping: bool,
+    /// When the last turn ended.
+    turned_at: Timestamp,
+    #[cfg(feature = "planted-defects")]
+    spoiling: spoiling::Spoiling,
 }
 
 /// Why a shard's loop ended.
@@ -145,7 +170,8 @@ pub(crate) enum Ended {
 /// A room with the names that the controller gave.
 struct RunningRoom {
     key: RoomKey,
-    participants: HashMap<ParticipantId, LegKey>,
+    /// In one order, so that one run does as another.
+    participants: BTreeMap<ParticipantId, LegKey>,
     started: Timestamp,
 }
 
@@ -169,12 +195,13 @@ impl<I: Io> Shard<I> {
             },
             final_report_ns: environment.limits.final_report_ns,
             rules: environment.rules,
-            seed: seed()?,
+            seed: environment.source.seed()?,
         };
         let crossings = Crossings::new(environment.index, &environment.epochs);
+        let turned_at = environment.source.now();
         let door = environment.relay.as_deref();
         let relaying = match door.filter(|door| door.home == environment.index) {
-            Some(door) => Some(Box::new(Relaying::open(door, seed()?)?)),
+            Some(door) => Some(Box::new(Relaying::open(door, environment.source.seed()?)?)),
             None => None,
         };
         Ok(Self {
@@ -184,9 +211,9 @@ impl<I: Io> Shard<I> {
             doors,
             io,
             mailbox,
-            environment,
             switch: Switch::new(&config),
-            ids: IdSource::from_seed(seed()?),
+            ids: IdSource::from_seed(environment.source.seed()?),
+            environment,
             sessions: Sessions::default(),
             connections: Connections::default(),
             decoders: Decoders::default(),
@@ -199,27 +226,35 @@ impl<I: Io> Shard<I> {
             awaited: Awaited::default(),
             turn: Turn::default(),
             is_stopping: false,
+            turned_at,
+            #[cfg(feature = "planted-defects")]
+            spoiling: Default::default(),
         })
     }
 
     /// Runs until it is told to stop or its backend breaks.
     pub(crate) fn run(mut self) -> Ended {
         let mut events = Vec::new();
-        let mut now = self.now();
         while !self.is_stopping {
-            let sleep = self.sleep(now);
-            if let Err(error) = self.io.wait(Some(sleep), &mut events) {
+            if let Err(error) = self.step(&mut events) {
                 tracing::error!(shard = self.environment.index, %error, "the backend broke");
                 return Ended::BackendBroke;
             }
-            let began = self.take_turn(&mut events);
-            let ended = self.now();
-            let counters = &self.environment.counters;
-            counters.business.end_turn(began.as_ns(), ended.as_ns());
-            counters.alive_ns.store(ended.as_ns(), Ordering::Relaxed);
-            now = ended;
         }
         Ended::Stopped
+    }
+
+    /// Waits for something to do, and does it. `events` is empty before and after.
+    pub(crate) fn step(&mut self, events: &mut Vec<ring_io::Event>) -> std::io::Result<()> {
+        let sleep = self.sleep(self.turned_at);
+        self.io.wait(Some(sleep), events)?;
+        let began = self.take_turn(events);
+        let ended = self.now();
+        let counters = &self.environment.counters;
+        counters.business.end_turn(began.as_ns(), ended.as_ns());
+        counters.alive_ns.store(ended.as_ns(), Ordering::Relaxed);
+        self.turned_at = ended;
+        Ok(())
     }
 
     /// Handles one batch of events and everything that follows from it. Returns when it began.
@@ -270,26 +305,29 @@ impl<I: Io> Shard<I> {
     }
 
     fn now(&self) -> Timestamp {
-        let elapsed = self.environment.clock.elapsed().as_nanos();
-        Timestamp::from_ns(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.environment.source.now()
     }
 
     fn sleep(&self, now: Timestamp) -> Duration {
         if !self.unread.is_empty() {
             return Duration::ZERO;
         }
+        let ns = self.deadline().map_or(SLEEP_NS_MAX, |deadline| {
+            deadline.since(now).min(SLEEP_NS_MAX)
+        });
+        let is_held_up = self.crossings.is_held_up();
+        Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
+    }
+
+    /// When it has something to do next, unless something happens before.
+    fn deadline(&self) -> Option<Timestamp> {
         let relaying = self.relaying.as_ref();
         let deadlines = [
             self.timers.deadline(),
             self.switch.poll_timeout(),
             relaying.and_then(|relaying| relaying.deadline()),
         ];
-        let nearest = deadlines.into_iter().flatten().min();
-        let ns = nearest.map_or(SLEEP_NS_MAX, |deadline| {
-            deadline.since(now).min(SLEEP_NS_MAX)
-        });
-        let is_held_up = self.crossings.is_held_up();
-        Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
+        deadlines.into_iter().flatten().min()
     }
 
     /// Copies the numbers that live elsewhere to where readers see them.
@@ -339,12 +377,3 @@ const TRANSPORT_CELLS: [Cell; connection::TRANSPORTS] = [
     Cell::TransportWs,
     Cell::TransportWss,
 ];
-
-/// A seed from the operating system.
-fn seed() -> std::io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    OsRng
-        .try_fill_bytes(&mut seed)
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(seed)
-}

@@ -24,6 +24,10 @@ pub const REPORT_URI_OCTETS_MAX: usize = 1024;
 /// 408 then.
 pub const FINAL_REPORT_NS: u64 = 30_000_000_000;
 
+/// Most Message-IDs that are remembered because a recipient got a part of the message only. With more, the
+/// oldest may be used again.
+pub const SPENT_IDS_MAX: usize = 1024;
+
 /// How long octets of an open chunk may wait for more of it before they leave as a piece of their
 /// own, in nanoseconds: 5 ms.
 pub const HOLD_NS: u64 = 5_000_000;

@@ -1,9 +1,10 @@
 //! The messages that are under way, and the Message-IDs under which they are relayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use msrp_wire::MessageId;
 
+use crate::limits::SPENT_IDS_MAX;
 use crate::message::Message;
 use msrp_session::{Arena, Key};
 
@@ -13,6 +14,10 @@ pub(crate) struct Messages {
     arena: Arena<Message>,
     /// How many messages have each Message-ID towards recipients.
     ids: BTreeMap<MessageId, usize>,
+    /// Ids of which a recipient got a part only: the rest of it, or its `#`, may still wait for the recipient.
+    spent: BTreeSet<MessageId>,
+    /// The same, the oldest first.
+    spent_order: VecDeque<MessageId>,
 }
 
 impl Messages {
@@ -20,6 +25,8 @@ impl Messages {
         Self {
             arena: Arena::new(),
             ids: BTreeMap::new(),
+            spent: BTreeSet::new(),
+            spent_order: VecDeque::new(),
         }
     }
 
@@ -66,6 +73,28 @@ impl Messages {
     /// Whether more than one message has this id.
     pub(crate) fn share_id(&self, id: MessageId) -> bool {
         self.ids.get(&id).is_some_and(|count| *count > 1)
+    }
+
+    /// A recipient gets no more of a message of which a part has left. No other message may go under its id
+    /// for a while: it would start before the part that still waits for a slow recipient.
+    pub(crate) fn spend_id(&mut self, key: Key) {
+        let Some(id) = self.arena.get(key).map(|message| message.relayed_id) else {
+            return;
+        };
+        if !self.spent.insert(id) {
+            return;
+        }
+        self.spent_order.push_back(id);
+        if self.spent_order.len() > SPENT_IDS_MAX
+            && let Some(oldest) = self.spent_order.pop_front()
+        {
+            self.spent.remove(&oldest);
+        }
+    }
+
+    /// Whether this id is not to be used again.
+    pub(crate) fn is_spent(&self, id: MessageId) -> bool {
+        self.spent.contains(&id)
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Message> {

@@ -81,6 +81,13 @@ impl Waker {
         self.shared.woken.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether somebody woke the owner since it last looked. For implementations of [`Io`](crate::Io) that nobody waits
+    /// in.
+    #[must_use]
+    pub fn is_woken(&self) -> bool {
+        self.shared.woken.load(Ordering::Acquire)
+    }
+
     /// Ends the wait without an event: the thread has something of its own to look at.
     pub(crate) fn signal(&self) {
         let one = 1u64;

@@ -14,13 +14,13 @@ use msrp_sdp::{
 use msrp_switch::{Acceptance, FINAL_REPORT_TYPE, LegSpec};
 use msrp_transport::{CertificateStore, Connector, Fingerprint};
 use msrp_wire::{Host, MessageId, MsrpPathBuf, MsrpUriBuf};
-use rand_core::{OsRng, TryRngCore};
 
 use super::chat_functions::ChatFunctions;
 use super::doors::Kept;
 use super::participant_of;
 use crate::config::ListenerConfig;
 use crate::mailbox::{Destination, NewSession, OfferedAgain, PeerMedia};
+use crate::source::Source;
 
 /// The addresses under which sessions are offered to peers, one for each listener.
 pub(super) struct Advertised {
@@ -42,6 +42,8 @@ pub(super) struct Address {
     certificate: Option<Arc<CertificateStore>>,
     /// What connections of ours are begun with where this listener is over TLS.
     connector: Option<Connector>,
+    /// Where session-ids come from.
+    source: Source,
 }
 
 /// The parts of a command to add a participant.
@@ -61,6 +63,7 @@ impl Advertised {
         listeners: &[ListenerConfig],
         bound: &[(String, SocketAddr)],
         certificates: &[Option<Kept>],
+        source: &Source,
     ) -> Self {
         let address = |(index, ((listener, (_, bound)), kept)): (
             usize,
@@ -78,6 +81,7 @@ impl Advertised {
                 kind: listener.transport.media_transport(),
                 certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
                 connector: kept.as_ref().map(Kept::connector),
+                source: source.clone(),
             }
         };
         Self {
@@ -353,7 +357,7 @@ impl Address {
     ) -> Result<Local, ControlError> {
         let own = self.uri(homes)?;
         // The o= line identifies the description; it must not tell anything of the session id.
-        let origin = random_bits()? >> 66;
+        let origin = self.source.bits().map_err(no_chance)? >> 66;
         let address = (self.host.clone(), self.port);
         let mut local = Local::new(address, own, u64::try_from(origin).unwrap_or(1));
         local.accept_types = accept_types(wanted.accept_types.as_deref());
@@ -382,7 +386,7 @@ impl Address {
 
     /// A URI of ours for one session.
     pub(super) fn uri(&self, homes: Homes) -> Result<MsrpUriBuf, ControlError> {
-        let session_id = homes.session_id(random_bits()?);
+        let session_id = homes.session_id(self.source.bits().map_err(no_chance)?);
         let host = match self.host.parse::<IpAddr>() {
             Ok(IpAddr::V4(ip)) => Host::V4(ip),
             Ok(IpAddr::V6(ip)) => Host::V6(ip),
@@ -493,16 +497,11 @@ impl Homes {
     }
 }
 
-/// 128 bits from the operating system.
-fn random_bits() -> Result<u128, ControlError> {
-    let mut octets = [0; 16];
-    OsRng.try_fill_bytes(&mut octets).map_err(|_| {
-        ControlError::new(
-            ErrorCode::Unavailable,
-            "the operating system gives no random numbers",
-        )
-    })?;
-    Ok(u128::from_ne_bytes(octets))
+fn no_chance(_error: std::io::Error) -> ControlError {
+    ControlError::new(
+        ErrorCode::Unavailable,
+        "the operating system gives no random numbers",
+    )
 }
 
 pub(super) fn sdp_error(error: &SdpError) -> ControlError {
@@ -544,7 +543,8 @@ mod tests {
         let ids: std::collections::HashSet<String> =
             (0..128).map(|bit| homes.session_id(1 << bit)).collect();
         assert_eq!(ids.len(), 128);
-        assert_ne!(random_bits().unwrap(), random_bits().unwrap());
+        let source = Source::system();
+        assert_ne!(source.bits().unwrap(), source.bits().unwrap());
     }
 
     #[test]

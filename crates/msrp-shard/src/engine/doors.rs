@@ -26,7 +26,7 @@ impl fmt::Display for CertificateFault {
 impl std::error::Error for CertificateFault {}
 
 /// A listener's certificates, and where they come from.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     files: TlsFiles,
     pub(super) store: Arc<CertificateStore>,
 }

@@ -32,6 +32,7 @@ use super::layer::Layered;
 use super::session::{Asked, Early, Link};
 use super::timers::Timer;
 use crate::crossing::What;
+use crate::defect::Defect;
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
 use crate::mailbox::ShardMessage;
 use crate::metrics::Cell;
@@ -92,7 +93,9 @@ impl<I: Io> Shard<I> {
         connection.source = source;
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
-        connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
+        if !self.environment.planted.strikes(Defect::NamingForgotten) {
+            connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
+        }
         self.connections.insert(conn, connection);
         self.keep_alive(now, conn);
     }
@@ -119,7 +122,9 @@ impl<I: Io> Shard<I> {
         }
         let mut connection = *connection;
         let mut octets = Vec::from(connection.head_octets);
-        octets.extend_from_slice(request);
+        if !self.environment.planted.strikes(Defect::HandOverCut) {
+            octets.extend_from_slice(request);
+        }
         connection.intake.drain_into(&mut octets);
         self.environment.counters.count(Cell::HandedOver);
         let message = ShardMessage::Connection {
@@ -349,7 +354,9 @@ impl<I: Io> Shard<I> {
             connection.phase = Phase::Lingering;
             self.io.shutdown(conn);
             self.io.read(conn, Read::Continuous);
-            self.timers.set(now.after(LINGER_NS), Timer::Linger(conn));
+            if !self.environment.planted.strikes(Defect::LingerForgotten) {
+                self.timers.set(now.after(LINGER_NS), Timer::Linger(conn));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use ring_io::{Io, Read};
 
 use super::session::Session;
 use super::{RunningRoom, Shard};
+use crate::defect::Defect;
 use crate::mailbox::{NewSession, ShardMessage};
 use crate::metrics::Cell;
 
@@ -153,7 +154,9 @@ impl<I: Io> Shard<I> {
             self.end_session(now, leg, EndReason::RoomClosed);
         }
         self.switch.close_room(key);
-        self.rooms.remove(room);
+        if !self.environment.planted.strikes(Defect::RoomKept) {
+            self.rooms.remove(room);
+        }
         self.end_traces_of(room, None);
         self.environment.rooms.remove(room);
         tracing::info!(%room, seconds = seconds(now, started), "room ended");
@@ -318,7 +321,11 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = session.binding {
             self.timers.cancel(timer);
         }
-        let sums = self.switch.leave(leg);
+        let sums = if self.environment.planted.strikes(Defect::LegKept) {
+            Default::default()
+        } else {
+            self.switch.leave(leg)
+        };
         self.carry_out(now);
         self.tell_messages(Some((leg, &session)));
         if !session.is_bridged {
@@ -327,7 +334,9 @@ impl<I: Io> Shard<I> {
         self.environment.counters.count_end(reason);
         let (room, participant) = (&session.room, &session.participant);
         tracing::info!(%room, %participant, %reason, seconds = seconds(now, session.started), "session ended");
-        if let Some(conn) = session.connection() {
+        if let Some(conn) = session.connection()
+            && !self.environment.planted.strikes(Defect::ConnectionKept)
+        {
             self.leave_connection(conn, leg);
         }
         // Whoever came early hears that there is no such session.
@@ -347,7 +356,9 @@ impl<I: Io> Shard<I> {
     /// Ends everything; the loop ends after this turn.
     fn stop(&mut self, now: Timestamp) {
         self.is_stopping = true;
-        for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+        let mut rooms: Vec<_> = self.rooms.keys().cloned().collect();
+        rooms.sort_unstable();
+        for room in rooms {
             let _ = self.close_room(now, &room);
         }
         self.end_bridges(now);

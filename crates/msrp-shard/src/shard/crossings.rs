@@ -8,6 +8,7 @@ use ring_io::{ConnKey, Io};
 
 use super::Shard;
 use crate::crossing::{Crossing, Epochs, What};
+use crate::defect::Defect;
 use crate::mailbox::ShardMessage;
 use crate::metrics::Cell;
 
@@ -165,6 +166,9 @@ impl<I: Io> Shard<I> {
 
     /// Another shard tells what happened.
     pub(super) fn handle_crossing(&mut self, now: Timestamp, crossing: Crossing) {
+        if self.environment.planted.strikes(Defect::CrossingForgotten) {
+            return;
+        }
         self.notice_failures(now);
         let known = self.crossings.to(crossing.from).map(|o| o.epoch);
         if crossing.to_epoch != self.crossings.own_epoch || known != Some(crossing.from_epoch) {

@@ -148,7 +148,13 @@ impl<I: Io> Shard<I> {
         }
         self.switch
             .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
-        self.join_when_ready(now, leg);
+        if !self
+            .environment
+            .planted
+            .strikes(crate::defect::Defect::JoinForgotten)
+        {
+            self.join_when_ready(now, leg);
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use ring_io::{ConnKey, Io, Read};
 use super::Shard;
 use super::connection::{Connection, Connections, Inbound, Phase};
 use super::session::Asked;
+use crate::defect::Defect;
 use crate::engine::Homes;
 use crate::metrics::Cell;
 
@@ -96,7 +97,10 @@ impl<I: Io> Shard<I> {
                 connection.head_octets = RareVec::default();
             }
         }
-        let reading = self.decoders.put_back(decoder);
+        let mut reading = self.decoders.put_back(decoder);
+        if self.environment.planted.strikes(Defect::DecoderMixed) {
+            reading = super::connection::Reading::BetweenFrames;
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -459,7 +463,8 @@ impl<I: Io> Shard<I> {
                     kind,
                 },
             )) => {
-                if !status.is_success() {
+                let is_misread = self.environment.planted.strikes(Defect::SuccessMisread);
+                if !status.is_success() || is_misread {
                     self.switch.settle_refused(leg, message, kind, status);
                     if RecipientError::of_response(status) == RecipientError::SessionOver {
                         self.carry_out(now);

@@ -13,6 +13,7 @@ use ring_io::{ConnKey, Io, Read};
 use super::Shard;
 use super::connection::Phase;
 use super::waiting::Waiting;
+use crate::defect::Defect;
 use crate::limits::{
     HELD_BACK_OCTETS_MAX, READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX,
 };
@@ -46,6 +47,12 @@ impl Intake {
     /// No more may be read in this turn.
     pub(super) fn end_turn(&mut self) {
         self.used_octets = TURN_OCTETS_MAX;
+    }
+
+    /// Octets that wait.
+    #[cfg(feature = "simulation")]
+    pub(super) fn octets(&self) -> usize {
+        self.unread.octets()
     }
 
     /// Takes everything, for another shard.
@@ -126,7 +133,10 @@ impl<I: Io> Shard<I> {
     }
 
     /// Octets of a connection are to be read. Those that another shard received were counted there.
-    pub(super) fn take_in(&mut self, now: Timestamp, conn: ConnKey, octets: Bytes) {
+    pub(super) fn take_in(&mut self, now: Timestamp, conn: ConnKey, mut octets: Bytes) {
+        if octets.len() > 1 && self.environment.planted.strikes(Defect::OctetForgotten) {
+            octets.truncate(octets.len() - 1);
+        }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -147,6 +157,9 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
+        if self.environment.planted.strikes(Defect::CloseForgotten) {
+            return;
+        }
         connection.intake.is_at_end = true;
         if connection.intake.unread.is_empty() {
             self.end_connection(now, conn, EndReason::ConnectionLost);

@@ -18,6 +18,7 @@ use super::outbox::{CopyRef, Mark};
 use super::session::{Asked, Link};
 use super::timers::Timer;
 use crate::crossing::What;
+use crate::defect::Defect;
 use crate::limits::BACKLOG_OCTETS_SOFT;
 use crate::metrics::Cell;
 
@@ -34,7 +35,7 @@ struct FanOut<'a> {
 impl<I: Io> Shard<I> {
     /// Does what the switch wants done.
     pub(super) fn carry_out(&mut self, now: Timestamp) {
-        while let Some(output) = self.switch.poll_output() {
+        while let Some(output) = self.next_output() {
             match output {
                 Output::Respond {
                     leg,
@@ -83,6 +84,17 @@ impl<I: Io> Shard<I> {
         self.carry_out_relay();
     }
 
+    #[cfg(not(feature = "planted-defects"))]
+    #[inline]
+    fn next_output(&mut self) -> Option<Output> {
+        self.switch.poll_output()
+    }
+
+    #[cfg(feature = "planted-defects")]
+    fn next_output(&mut self) -> Option<Output> {
+        self.poll_spoiled()
+    }
+
     /// Answers the SEND that is arriving on the leg's connection.
     fn respond(&mut self, leg: LegKey, status: StatusCode, is_due: bool, refused: Option<Refused>) {
         let Some(session) = self.sessions.get(leg) else {
@@ -110,7 +122,10 @@ impl<I: Io> Shard<I> {
         if *open != leg || std::mem::replace(is_answered, true) || !is_due {
             return;
         }
-        let (id, reply_to) = (*transaction_id, reply_to.take());
+        let (mut id, reply_to) = (*transaction_id, reply_to.take());
+        if self.environment.planted.strikes(Defect::AnswerToNobody) {
+            id = self.ids.transaction_id();
+        }
         let path = match &reply_to {
             Some(reply_to) => reply_to.as_path(),
             None => session.peer(),
@@ -118,16 +133,19 @@ impl<I: Io> Shard<I> {
         let Some(path) = path else {
             return;
         };
-        connection.outbox.push_control(|out| {
-            encode::response(
-                out,
-                id,
-                status,
-                Some(status.phrase()),
-                path.first(),
-                &session.own,
-            );
-        });
+        let is_twice = self.environment.planted.strikes(Defect::AnswerTwice);
+        for _ in 0..1 + usize::from(is_twice) {
+            connection.outbox.push_control(|out| {
+                encode::response(
+                    out,
+                    id,
+                    status,
+                    Some(status.phrase()),
+                    path.first(),
+                    &session.own,
+                );
+            });
+        }
         self.count_response(status);
         self.mark_dirty(conn);
     }
@@ -187,7 +205,9 @@ impl<I: Io> Shard<I> {
         let conn = match &mut session.link {
             Link::Bound(conn) => *conn,
             Link::Waiting(early) | Link::Opening(_, early) => {
-                if early.push(piece, &session.paths, done) {
+                if self.environment.planted.strikes(Defect::EarlyForgotten)
+                    || early.push(piece, &session.paths, done)
+                {
                     if is_asked {
                         let asked = Asked::Piece {
                             message: *message,
@@ -251,11 +271,15 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };
-        session.missed = session.missed.saturating_add(1);
+        if !self.environment.planted.strikes(Defect::MissedForgotten) {
+            session.missed = session.missed.saturating_add(1);
+        }
         if let Some(conn) = session.bound() {
             self.note_missed(leg, conn);
         }
-        if fan_out.fields.byte_range.start == 1 {
+        if fan_out.fields.byte_range.start == 1
+            || self.environment.planted.strikes(Defect::EndForgotten)
+        {
             return;
         }
         let fields = PieceFields {
@@ -291,6 +315,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn mark_dirty(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get_mut(conn)
             && !connection.is_dirty
+            && !self.environment.planted.strikes(Defect::DirtyForgotten)
         {
             connection.is_dirty = true;
             if Connections::is_stand_in(conn) {
@@ -369,7 +394,11 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(op.conn) else {
             return;
         };
+        let planted = &self.environment.planted;
         let octets = match op.outcome {
+            SendOutcome::Sent(octets) if octets == offered => octets,
+            SendOutcome::Sent(_) if planted.strikes(Defect::ShortSendForgotten) => offered,
+            SendOutcome::Sent(_) if planted.strikes(Defect::ShortSendRepeated) => 0,
             SendOutcome::Sent(octets) => octets,
             SendOutcome::WouldBlock => 0,
             SendOutcome::Failed(_) => {
@@ -449,6 +478,13 @@ impl<I: Io> Shard<I> {
     pub(super) fn settle_done(&mut self, now: Timestamp, conn: ConnKey) {
         let mut done = std::mem::take(&mut self.done);
         for mark in done.drain(..) {
+            let defect = match mark {
+                Mark::Copy(_) | Mark::Relayed(_) => Defect::SettlingForgotten,
+                Mark::Lent { .. } => Defect::LentForgotten,
+            };
+            if self.environment.planted.strikes(defect) {
+                continue;
+            }
             match mark {
                 Mark::Copy(copy) if copy.is_asked => {
                     self.switch.handle_written(now, copy.leg, copy.message);
@@ -513,6 +549,9 @@ impl<I: Io> Shard<I> {
     }
 
     fn expire_transactions(&mut self, now: Timestamp, leg: LegKey) {
+        if self.environment.planted.strikes(Defect::ExpiryForgotten) {
+            return;
+        }
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
         };

@@ -1,8 +1,6 @@
 //! Messages that the switch itself writes: what a controller gives it to say, and what it has to tell a
 //! recipient that missed something.
 
-use std::time::SystemTime;
-
 use msrp_control::{ControlError, ErrorCode, MessageTo, OwnMessage, Reply, RoomId};
 use msrp_session::Timestamp;
 use msrp_switch::{LegKey, OwnMessageError};
@@ -38,7 +36,7 @@ impl<I: Io> Shard<I> {
             from_display_name: message.from_display_name,
             content_type,
             body: message.body.into(),
-            datetime: datetime(),
+            datetime: self.datetime(),
         };
         let sent = self.switch.send_message(key, &message);
         sent.map_err(|error| own_message_error(&error))?;
@@ -83,12 +81,17 @@ impl<I: Io> Shard<I> {
                     from_display_name: None,
                     content_type,
                     body: missed_text(missed).into(),
-                    datetime: datetime(),
+                    datetime: self.datetime(),
                 };
                 // A participant that takes no plain text, or a node full of messages: nothing is told.
                 let _ = self.switch.send_message(room, &message);
             }
         }
+    }
+
+    /// The time of day, as DateTime says it.
+    fn datetime(&self) -> String {
+        cpim::datetime(self.environment.source.unix_seconds())
     }
 }
 
@@ -99,12 +102,6 @@ fn missed_text(missed: u32) -> String {
         "messages were"
     };
     format!("{missed} {messages} not delivered to you: too much was waiting for you.")
-}
-
-/// The time of day, as DateTime says it.
-fn datetime() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    cpim::datetime(since.map_or(0, |since| since.as_secs()))
 }
 
 fn own_message_error(error: &OwnMessageError) -> ControlError {

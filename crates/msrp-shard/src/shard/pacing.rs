@@ -26,6 +26,7 @@ use super::Shard;
 use super::connection::Connections;
 use super::timers::Timer;
 use crate::crossing::What;
+use crate::defect::Defect;
 use crate::limits::{
     BACKLOG_OCTETS_MAX, BACKLOG_OCTETS_SOFT, BEHIND_OCTETS_MAX, LOOK_NS, PACE_OCTETS_MIN,
     PACED_OCTETS_MAX, PATIENCE_NS, RECIPIENT_TURN_OCTETS, UNPACED_OCTETS_MAX,
@@ -185,7 +186,9 @@ impl<I: Io> Shard<I> {
                 continue;
             };
             connection.slowed_by.retain(|slow| *slow != recipient);
-            self.receive_again(sender);
+            if !self.environment.planted.strikes(Defect::SenderForgotten) {
+                self.receive_again(sender);
+            }
         }
     }
 
@@ -218,7 +221,13 @@ impl<I: Io> Shard<I> {
         if Connections::is_stand_in(conn) {
             return;
         }
-        self.io.want_writable(conn);
+        if !self
+            .environment
+            .planted
+            .strikes(Defect::WritabilityForgotten)
+        {
+            self.io.want_writable(conn);
+        }
         if connection.pace.watch.is_none() {
             let unacknowledged = self.io.unacknowledged(conn) as u64;
             connection.pace.watch = Some(Box::new(Watch {
@@ -252,7 +261,13 @@ impl<I: Io> Shard<I> {
             return;
         };
         let takes_enough = watch.look(now, written.saturating_sub(unacknowledged), unacknowledged);
-        if watch.progress.after(self.environment.limits.stall_ns) <= now {
+        let is_hasty = self.environment.planted.strikes(Defect::StallTooSoon);
+        let stall_ns = if is_hasty {
+            LOOK_NS
+        } else {
+            self.environment.limits.stall_ns
+        };
+        if watch.progress.after(stall_ns) <= now {
             tracing::info!(
                 reason = "it took nothing for the stall time",
                 "recipient shed"

@@ -87,7 +87,7 @@ impl Switch {
 
     /// The sender's Message-ID, or a fresh one when the sender is hidden (its client may have put
     /// its host or user into it), when a recipient is getting another unfinished message under it,
-    /// or when one has still to report on such a one (AMB-28).
+    /// or got a part of one, or when one has still to report on such a one (AMB-28).
     fn free_id(&mut self, key: MessageKey, to: &[LegKey]) -> MessageId {
         let Some(id) = self.messages.get(key.0).map(|message| message.id) else {
             return self.ids.message_id();
@@ -107,6 +107,7 @@ impl Switch {
                         .filter_map(|other| self.messages.get(other.0))
                         .any(|other| other.relayed_id == id)
         });
+        let collides = collides || self.messages.is_spent(id);
         let collides = collides && !self.planted.is(Defect::ReusedId);
         let is_hidden = self.is_sender_hidden(key) && !self.planted.is(Defect::LeakedAlias);
         if collides || is_hidden {
@@ -463,6 +464,9 @@ impl Switch {
             relay.is_stale = true;
             if outcome == Outcome::Refused {
                 relay.refused_count = relay.refused_count.saturating_add(1);
+            }
+            if relay.has_left {
+                self.messages.spend_id(key.0);
             }
         }
         self.close_copy(key, outcome);

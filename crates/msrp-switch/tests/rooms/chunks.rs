@@ -331,6 +331,20 @@ fn message_id_used_again_while_a_copy_is_open_is_fresh() {
     assert_eq!(house.inbox(1)[2].id, "same");
 }
 
+#[test]
+fn message_id_of_a_message_that_ended_in_part_is_fresh_for_the_next() {
+    let mut house = House::new([guest("a"), guest("b"), guest("c")]);
+    let (one, two) = (wrapped("a", &[ROOM], "one"), wrapped("b", &[ROOM], "two"));
+    let n = one.len();
+    house.say(0, &chunk("same", &one, 0..n - 1, None, More));
+    house.say(0, &chunk("same", &one, n - 1..n, None, Abort));
+    house.say(1, &whole("same", &two));
+    let ids: Vec<&str> = house.inbox(2).iter().map(|got| got.id.as_str()).collect();
+    assert_eq!(ids[0], "same");
+    // The rest of the first may still wait for a slow recipient.
+    assert_ne!(ids[1], "same");
+}
+
 // covers: MSRP-4975-7.1.1-29
 #[test]
 fn header_fields_of_the_sender_travel_on() {
