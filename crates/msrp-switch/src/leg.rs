@@ -93,8 +93,8 @@ pub struct Leg {
     pub(crate) refused_kinds: KindSet,
     /// What is known of it as one half of a bridge.
     pub(crate) bridged: Option<Box<Bridged>>,
-    /// What it has sent and got.
-    pub(crate) sums: LegSums,
+    /// What it has sent and got; nothing yet when it is not there.
+    pub(crate) sums: Option<Box<LegSums>>,
     /// Until when its requests for nicknames use up what it may ask for.
     pub(crate) nicknames_paid_until: Timestamp,
 }
@@ -129,6 +129,11 @@ pub(crate) enum OpenChunk {
 }
 
 impl Leg {
+    /// What it has sent and got, to be counted on.
+    pub(crate) fn sums(&mut self) -> &mut LegSums {
+        self.sums.get_or_insert_default()
+    }
+
     pub(crate) fn new(room: RoomKey, spec: LegSpec) -> Self {
         let participant = spec.participant;
         Self {
@@ -152,7 +157,7 @@ impl Leg {
             reports: RareVec::default(),
             refused_kinds: KindSet::default(),
             bridged: None,
-            sums: LegSums::default(),
+            sums: None,
             nicknames_paid_until: Timestamp::default(),
         }
     }

@@ -301,7 +301,7 @@ impl Switch {
         let Some(leg) = self.legs.get_mut(key.0) else {
             return LegSums::default();
         };
-        let sums = leg.sums;
+        let sums = leg.sums.as_deref().copied().unwrap_or_default();
         let room = leg.room;
         let reports = std::mem::take(&mut leg.reports);
         self.skip_reports(reports.into());

@@ -281,7 +281,8 @@ impl Switch {
             }
         }
         if let Some(sender) = self.legs.get_mut(leg.0) {
-            sender.sums.refused = sender.sums.refused.saturating_add(1);
+            let sums = sender.sums();
+            sums.refused = sums.refused.saturating_add(1);
             sender.chunk = OpenChunk::Discarded(message);
         }
     }
@@ -308,7 +309,8 @@ impl Switch {
             .add(start, octets.len() as u64)
             .map_err(|_| Refused::TooManyHoles)?;
         if let Some(leg) = message.sender.and_then(|leg| self.legs.get_mut(leg.0)) {
-            leg.sums.octets_sent = leg.sums.octets_sent.saturating_add(octets.len() as u64);
+            let sums = leg.sums();
+            sums.octets_sent = sums.octets_sent.saturating_add(octets.len() as u64);
         }
         let (start, octets) = match &message.stage {
             Stage::Gathering => return self.gather(key, start, octets),

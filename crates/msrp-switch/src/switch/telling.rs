@@ -32,7 +32,8 @@ impl Switch {
     /// What a leg has sent and got so far.
     #[must_use]
     pub fn leg_sums(&self, leg: LegKey) -> LegSums {
-        self.legs.get(leg.0).map(|leg| leg.sums).unwrap_or_default()
+        let sums = self.legs.get(leg.0).and_then(|leg| leg.sums.as_deref());
+        sums.copied().unwrap_or_default()
     }
 
     /// The account of a message that begins now, when one is wanted.
@@ -50,7 +51,8 @@ impl Switch {
     pub(super) fn note_accepted(&mut self, key: MessageKey, sender: LegKey, class: ContentClass) {
         self.sums.messages.count(class);
         if let Some(leg) = self.legs.get_mut(sender.0) {
-            leg.sums.messages_sent = leg.sums.messages_sent.saturating_add(1);
+            let sums = leg.sums();
+            sums.messages_sent = sums.messages_sent.saturating_add(1);
         }
         let message = self.messages.get_mut(key.0);
         if let Some(tally) = message.and_then(|message| message.tally.as_mut()) {
@@ -75,7 +77,7 @@ impl Switch {
             message.counted_total.unwrap_or(end)
         });
         if let Some(leg) = self.legs.get_mut(leg.0) {
-            leg.sums.settle(outcome, octets);
+            leg.sums().settle(outcome, octets);
         }
     }
 
