@@ -72,7 +72,7 @@ impl<U: Users> Relay<U> {
         match self.take_inbound(id) {
             Inbound::Nothing => {}
             Inbound::Send(send) => self.send_ends(id, send, flag),
-            Inbound::Whole(request) => self.request_ends(id, *request, flag),
+            Inbound::Whole(request) => self.request_ends(id, &request, flag),
         }
         self.check_invariants_in_debug();
     }

@@ -60,20 +60,20 @@ impl<U: Users> Relay<U> {
     pub(super) fn request_ends(
         &mut self,
         id: ConnectionId,
-        request: OpenRequest,
+        request: &OpenRequest,
         flag: ContinuationFlag,
     ) {
         match flag {
             ContinuationFlag::Last => {}
-            ContinuationFlag::More => return self.request_fails(id, &request, Refused::Body),
+            ContinuationFlag::More => return self.request_fails(id, request, Refused::Body),
             ContinuationFlag::Abort => return,
         }
         let body = request.body.as_deref().unwrap_or_default();
         let octets = request.lines.len().saturating_add(body.len());
         if !self.has_room(request.route.way, octets) {
-            return self.request_fails(id, &request, Refused::Full);
+            return self.request_fails(id, request, Refused::Full);
         }
-        let (tid, octets) = self.compose(&request);
+        let (tid, octets) = self.compose(request);
         count(&mut self.sums.requests_forwarded);
         self.note_accepted(id);
         let awaited = (request.method != Method::Report).then(|| {
