@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use msrp_session::{Key, PieceBody, PieceFields, Timestamp};
-use msrp_wire::{Ident, Method, MsrpPathBuf, MsrpUriBuf, TransactionId};
+use msrp_wire::{Ident, Method, TransactionId};
 
-use crate::outgoing::Way;
+use crate::known_route::{KnownRoute, KnownRoutes};
 
 /// The caller's name for a connection. Never used again for another one while the relay lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,7 @@ pub struct ConnectionFacts {
 pub(crate) struct Connection {
     pub(crate) facts: ConnectionFacts,
     pub(crate) inbound: Inbound,
+    pub(crate) known: KnownRoutes,
     /// Whether a request of it was accepted: its probation is over.
     pub(crate) is_proven: bool,
     pub(crate) refused: u32,
@@ -63,9 +64,7 @@ pub(crate) enum Inbound {
 pub(crate) struct OpenSend {
     pub(crate) transit: Key,
     pub(crate) id: TransactionId,
-    pub(crate) way: Way,
-    /// To-Path and From-Path lines of its pieces.
-    pub(crate) paths: Rc<[u8]>,
+    pub(crate) route: Rc<KnownRoute>,
     /// Header fields of its pieces.
     pub(crate) head: SendHead,
     /// Octets that are in no piece yet, and the number of the first of them.
@@ -91,14 +90,10 @@ pub(crate) enum SendHead {
 pub(crate) struct OpenRequest {
     pub(crate) id: TransactionId,
     pub(crate) method: Method,
-    pub(crate) way: Way,
-    pub(crate) paths: Rc<[u8]>,
+    pub(crate) route: Rc<KnownRoute>,
     /// The other header lines.
     pub(crate) lines: Vec<u8>,
     pub(crate) body: Option<Vec<u8>>,
-    /// The whole From-Path: the way of responses.
-    pub(crate) from_path: MsrpPathBuf,
-    pub(crate) via: MsrpUriBuf,
     pub(crate) has_credentials: bool,
 }
 
@@ -107,6 +102,7 @@ impl Connection {
         Self {
             facts,
             inbound: Inbound::Nothing,
+            known: KnownRoutes::default(),
             is_proven: false,
             refused: 0,
             auth_failures: 0,

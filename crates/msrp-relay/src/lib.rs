@@ -23,6 +23,7 @@ mod connection;
 mod credentials;
 mod digest;
 mod handle;
+mod known_route;
 mod ledger;
 pub mod limits;
 mod nonce;

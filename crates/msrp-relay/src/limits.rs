@@ -79,3 +79,6 @@ pub const CONNECT_NS: u64 = msrp_session::limits::TRANSACTION_NS;
 /// How long up to [`PIECE_OCTETS_MIN`](msrp_session::limits::PIECE_OCTETS_MIN) octets of a SEND that is still coming in wait
 /// for more, in nanoseconds: 5 ms. Our choice. Then they leave as a piece, without the last one.
 pub const HOLD_NS: u64 = 5_000_000;
+
+/// Ways of requests that are remembered for one connection. Our choice. More: the oldest is looked for anew when it is needed.
+pub const KNOWN_ROUTES_MAX: usize = 8;

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use msrp_session::{Key, Piece, Timestamp};
-use msrp_wire::{FailureReport, MessageId, MsrpPathBuf, MsrpUriBuf, StatusCode, TransactionId};
+use msrp_wire::{FailureReport, MessageId, StatusCode, TransactionId};
 
 use crate::connection::ConnectionId;
+use crate::known_route::KnownRoute;
 
 /// Where a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +51,7 @@ pub(crate) struct BackWay {
     pub(crate) connection: ConnectionId,
     /// The id that the previous hop gave the request.
     pub(crate) id: TransactionId,
-    pub(crate) from_path: MsrpPathBuf,
-    pub(crate) via: MsrpUriBuf,
+    pub(crate) route: Rc<KnownRoute>,
     /// Whether it is an AUTH with credentials: a 401 to it counts against the client.
     pub(crate) has_credentials: bool,
 }
@@ -91,8 +91,7 @@ pub(crate) enum HopState {
 #[derive(Debug)]
 pub(crate) struct Transit {
     pub(crate) previous: ConnectionId,
-    pub(crate) from_path: MsrpPathBuf,
-    pub(crate) via: MsrpUriBuf,
+    pub(crate) route: Rc<KnownRoute>,
     pub(crate) message_id: MessageId,
     /// The number of its first octet, and how many have come.
     pub(crate) start: u64,

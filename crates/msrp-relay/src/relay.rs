@@ -159,6 +159,8 @@ pub struct Relay<U> {
     transits: Arena<Transit>,
     pending: BTreeMap<(ConnectionId, TransactionId), Pending>,
     timers: BTreeSet<(Timestamp, Timer)>,
+    /// Changes with everything that the way of a request depends on.
+    version: u64,
     /// Connections with octets that arrived in this turn.
     dirty: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
@@ -244,6 +246,7 @@ impl<U: Users> Relay<U> {
             transits: Arena::new(),
             pending: BTreeMap::new(),
             timers: BTreeSet::new(),
+            version: 0,
             dirty: BTreeSet::new(),
             outputs: VecDeque::new(),
             sums: Sums::default(),
@@ -457,6 +460,7 @@ impl<U: Users> Relay<U> {
             && !connection.is_closing
         {
             connection.is_closing = true;
+            self.version = self.version.wrapping_add(1);
             self.outputs.push_back(Output::Close {
                 connection: id,
                 reason,
@@ -465,6 +469,7 @@ impl<U: Users> Relay<U> {
     }
 
     fn note_relay(&mut self, id: ConnectionId, facts: &ConnectionFacts) {
+        self.version = self.version.wrapping_add(1);
         if let Some(name) = &facts.relay {
             self.relays.insert((name.to_ascii_lowercase().into(), id));
         }

@@ -1,5 +1,7 @@
 //! Two clients of one relay, and peers that are none.
 
+use std::time::{Duration, Instant};
+
 use msrp_testkit::{Config, Daemon, Draft, Event, Join, Mode, MsrpEndpoint};
 use msrpd_tests::{Document, FRIENDS, WAYS, friends};
 
@@ -163,6 +165,30 @@ async fn client_that_goes_away_ends_what_is_on_its_way_and_its_uri() {
     alice.peer.expect_report_of(&sent.message_id, 481).await;
     let late = alice.peer.send(&Draft::new("text/plain", "late"));
     alice.peer.expect_all(&late, 481).await;
+}
+
+// covers: MSRP-4976-6.4.1-03, MSRP-4976-6.4.1-04
+#[tokio::test]
+async fn recipient_that_never_answers_is_reported_with_408_after_30_seconds() {
+    let relay = Daemon::start(config()).await;
+    let (alice, bob) = pair(&relay).await;
+    bob.peer.set_mode(Mode::Manual);
+    let began = Instant::now();
+    let sent = alice.peer.send_ok(&Draft::new("text/plain", "hello")).await;
+    bob.peer.expect_chunk().await;
+    let failed = "msrp_relay_sends_total{outcome=\"failed\"}";
+    let deadline = Duration::from_secs(45);
+    relay
+        .wait_metric_within(deadline, failed, |count| count == 1.0)
+        .await;
+    assert!(
+        began.elapsed() >= Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+    alice.peer.expect_report_of(&sent.message_id, 408).await;
+    // What comes too late changes nothing.
+    alice.peer.assert_nothing_left();
 }
 
 #[tokio::test]

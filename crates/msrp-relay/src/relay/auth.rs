@@ -192,6 +192,7 @@ impl<U: Users> Relay<U> {
         let Some(handle) = self.handles.remove(session) else {
             return;
         };
+        self.version = self.version.wrapping_add(1);
         self.timers
             .remove(&(handle.expires, Timer::Handle(session)));
         if let Owner::Client(owner) = handle.owner

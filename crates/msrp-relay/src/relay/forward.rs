@@ -7,13 +7,14 @@ use msrp_session::answering::is_response_due;
 use msrp_session::limits::{PIECE_OCTETS_MAX, PIECE_OCTETS_MIN};
 use msrp_session::{Key, Piece, PieceBody, PieceFields, Timestamp};
 use msrp_wire::{
-    ByteRange, ContentType, ContinuationFlag, FailureReport, Method, MsrpPathBuf, RelayedHeaders,
-    RequestHead, StatusCode, TransactionId, encode,
+    ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, RequestHead, StatusCode,
+    TransactionId, encode,
 };
 
 use super::route::Route;
 use super::{CloseReason, Relay, Timer};
 use crate::connection::{ConnectionId, Inbound, OpenSend, SendHead};
+use crate::known_route::KnownRoute;
 use crate::ledger::count;
 use crate::limits::HOLD_NS;
 use crate::outgoing::{Awaited, Failure, Outgoing, Transit, Way};
@@ -46,19 +47,12 @@ impl<U: Users> Relay<U> {
                     self.refuse(id, head, Refused::UnknownMethod)
                 }
             },
-            Ok(Route::On {
-                way,
-                to_path,
-                from_path,
-            }) => {
-                let paths = path_lines(&to_path, &from_path);
-                match head.method {
-                    Method::Send => self.begin_send(id, head, way, paths),
-                    Method::Report | Method::Auth | Method::Nickname | Method::Other(_) => {
-                        self.begin_request(id, head, way, paths);
-                    }
+            Ok(Route::On(route)) => match head.method {
+                Method::Send => self.begin_send(id, head, route),
+                Method::Report | Method::Auth | Method::Nickname | Method::Other(_) => {
+                    self.begin_request(id, head, route);
                 }
-            }
+            },
         }
         self.check_invariants_in_debug();
     }
@@ -78,7 +72,7 @@ impl<U: Users> Relay<U> {
         match self.take_inbound(id) {
             Inbound::Nothing => {}
             Inbound::Send(send) => self.send_ends(id, send, flag),
-            Inbound::Whole(request) => self.request_ends(id, *request, flag),
+            Inbound::Whole(request) => self.request_ends(id, &request, flag),
         }
         self.check_invariants_in_debug();
     }
@@ -164,18 +158,17 @@ impl<U: Users> Relay<U> {
         }
     }
 
-    fn begin_send(&mut self, id: ConnectionId, head: &RequestHead<'_>, way: Way, paths: Rc<[u8]>) {
-        if !self.has_room(way, 0) {
+    fn begin_send(&mut self, id: ConnectionId, head: &RequestHead<'_>, route: Rc<KnownRoute>) {
+        if !self.has_room(route.way, 0) {
             return self.refuse(id, head, Refused::TooMuchWaiting);
         }
-        let (Some(message_id), Some(fields)) = (head.message_id, send_head(head)) else {
+        let (Some(message_id), Some(fields)) = (head.message_id, self.send_head(id, head)) else {
             return self.refuse(id, head, Refused::Body);
         };
         let range = head.byte_range.unwrap_or(ByteRange::WHOLE);
         let transit = Transit {
             previous: id,
-            from_path: head.from_path.to_buf(),
-            via: head.to_path.first().to_buf(),
+            route: Rc::clone(&route),
             message_id,
             start: range.start,
             octets: 0,
@@ -194,8 +187,7 @@ impl<U: Users> Relay<U> {
         let send = OpenSend {
             transit,
             id: head.transaction_id,
-            way,
-            paths,
+            route,
             head: fields,
             held: PieceBody::new(),
             held_octets: 0,
@@ -204,6 +196,35 @@ impl<U: Users> Relay<U> {
             has_pieces: false,
         };
         self.put_inbound(id, Inbound::Send(Box::new(send)));
+    }
+
+    /// The header fields of a SEND that travel on; `None` when its Content-Type is not legal.
+    fn send_head(&mut self, id: ConnectionId, head: &RequestHead<'_>) -> Option<SendHead> {
+        let message_id = head.message_id?;
+        let Some(content_type) = head.content_type.filter(|_| head.has_body) else {
+            let mut lines = Vec::new();
+            let tail = encode::SendTail {
+                message_id,
+                byte_range: head.byte_range,
+                success_report: head.success_report,
+                failure_report: head.failure_report,
+                relayed: RelayedHeaders::default(),
+                content_type: None,
+            };
+            encode::send_headers_tail(&mut lines, &tail);
+            return Some(SendHead::Bodiless(lines));
+        };
+        let connection = self.connections.get_mut(&id)?;
+        let relayed = head.relayed_headers();
+        Some(SendHead::Chunk(PieceFields {
+            message_id,
+            byte_range: ByteRange::WHOLE,
+            success_report: head.success_report,
+            failure_report: head.failure_report,
+            relayed: Rc::new(relayed.to_buf()),
+            content_type: connection.known.content_type(content_type)?,
+            flag: ContinuationFlag::More,
+        }))
     }
 
     fn send_octets(&mut self, id: ConnectionId, mut send: Box<OpenSend>, octets: Bytes) {
@@ -253,11 +274,7 @@ impl<U: Users> Relay<U> {
         };
         transit.is_open = false;
         if transit.failure_report == FailureReport::Yes {
-            let mut octets = Vec::new();
-            let ok = StatusCode::OK;
-            let to = transit.from_path.first_raw();
-            response(&mut octets, send.id, ok, to, &transit.via);
-            self.write(id, octets);
+            self.write(id, answer(send.id, StatusCode::OK, &send.route));
         }
         self.finish(send.transit);
     }
@@ -269,8 +286,8 @@ impl<U: Users> Relay<U> {
         octets: usize,
         flag: ContinuationFlag,
     ) -> Result<(), Failure> {
-        if !self.has_room(send.way, octets) {
-            return Err(failure(self.why_no_room(send.way)));
+        if !self.has_room(send.route.way, octets) {
+            return Err(failure(self.why_no_room(send.route.way)));
         }
         let body = taken(&mut send.held, octets);
         send.held_octets = send.held_octets.saturating_sub(octets);
@@ -288,7 +305,7 @@ impl<U: Users> Relay<U> {
             total: transit.total,
         };
         let outgoing = self.outgoing(send, range, body, flag);
-        self.send_on(send.way, outgoing);
+        self.send_on(send.route.way, outgoing);
         let failed = self
             .transits
             .get(send.transit)
@@ -325,7 +342,7 @@ impl<U: Users> Relay<U> {
                 };
                 Outgoing::Piece {
                     piece: Rc::new(Piece::compose(&fields, body, || ids.transaction_id())),
-                    paths: Rc::clone(&send.paths),
+                    paths: Rc::clone(&send.route.paths),
                     transit: send.transit,
                 }
             }
@@ -333,7 +350,7 @@ impl<U: Users> Relay<U> {
                 let id = ids.transaction_id();
                 let mut octets = Vec::new();
                 encode::start_line(&mut octets, id, &Method::Send);
-                octets.extend_from_slice(&send.paths);
+                octets.extend_from_slice(&send.route.paths);
                 octets.extend_from_slice(lines);
                 encode::end_line(&mut octets, id, flag);
                 let awaited = Some(Awaited::Piece(send.transit));
@@ -354,7 +371,6 @@ impl<U: Users> Relay<U> {
         let is_new = transit.failure.is_none();
         let failure = *transit.failure.get_or_insert(failure);
         let is_due = is_response_due(transit.failure_report, failure.status);
-        let (to, via) = (transit.from_path.clone(), transit.via.clone());
         if is_new && send.has_pieces {
             send.held = PieceBody::new();
             send.held_octets = 0;
@@ -363,9 +379,7 @@ impl<U: Users> Relay<U> {
         }
         let is_there = self.connections.contains_key(&id);
         if is_due && is_there {
-            let mut octets = Vec::new();
-            response(&mut octets, send.id, failure.status, to.first_raw(), &via);
-            self.write(id, octets);
+            self.write(id, answer(send.id, failure.status, &send.route));
         }
         if let Some(transit) = self.transits.get_mut(send.transit) {
             transit.is_open = false;
@@ -406,16 +420,13 @@ impl<U: Users> Relay<U> {
 }
 
 /// A response to a SEND: its way is the previous hop alone.
-fn response(
-    out: &mut Vec<u8>,
-    id: TransactionId,
-    status: StatusCode,
-    to: &[u8],
-    via: &msrp_wire::MsrpUriBuf,
-) {
-    if let Ok(to) = msrp_wire::MsrpUri::parse(to) {
-        encode::response(out, id, status, Some(status.phrase()), to, via);
-    }
+fn answer(id: TransactionId, status: StatusCode, route: &KnownRoute) -> Vec<u8> {
+    let mut octets =
+        Vec::with_capacity(route.answer_paths.len().saturating_add(ANSWER_OCTETS_USUAL));
+    encode::status_line(&mut octets, id, status, Some(status.phrase()));
+    octets.extend_from_slice(&route.answer_paths);
+    encode::end_line(&mut octets, id, ContinuationFlag::Last);
+    octets
 }
 
 /// A failure of our own making.
@@ -424,44 +435,6 @@ pub(super) fn failure(refused: Refused) -> Failure {
         status: refused.status(),
         is_refusal: false,
     }
-}
-
-/// The header fields of a SEND that travel on; `None` when its Content-Type is not legal.
-fn send_head(head: &RequestHead<'_>) -> Option<SendHead> {
-    let message_id = head.message_id?;
-    let Some(content_type) = head.content_type.filter(|_| head.has_body) else {
-        let mut lines = Vec::new();
-        let tail = encode::SendTail {
-            message_id,
-            byte_range: head.byte_range,
-            success_report: head.success_report,
-            failure_report: head.failure_report,
-            relayed: RelayedHeaders::default(),
-            content_type: None,
-        };
-        encode::send_headers_tail(&mut lines, &tail);
-        return Some(SendHead::Bodiless(lines));
-    };
-    Some(SendHead::Chunk(PieceFields {
-        message_id,
-        byte_range: ByteRange::WHOLE,
-        success_report: head.success_report,
-        failure_report: head.failure_report,
-        relayed: Rc::new(head.relayed_headers().to_buf()),
-        content_type: Rc::new(ContentType::parse(content_type).ok()?.to_buf()),
-        flag: ContinuationFlag::More,
-    }))
-}
-
-fn path_lines(to: &MsrpPathBuf, from: &MsrpPathBuf) -> Rc<[u8]> {
-    let mut lines = Vec::with_capacity(
-        to.raw()
-            .len()
-            .saturating_add(from.raw().len())
-            .saturating_add(32),
-    );
-    encode::paths(&mut lines, to, from);
-    lines.into()
 }
 
 /// Takes the first octets of some runs.
@@ -481,3 +454,6 @@ fn taken(held: &mut PieceBody, octets: usize) -> PieceBody {
     }
     body
 }
+
+/// Octets of a response without its paths are seldom more.
+const ANSWER_OCTETS_USUAL: usize = 96;

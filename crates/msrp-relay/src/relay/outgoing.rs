@@ -257,6 +257,7 @@ impl<U: Users> Relay<U> {
 
     pub(super) fn drop_hop(&mut self, key: Key) -> Option<Hop> {
         let hop = self.hops.remove(key)?;
+        self.version = self.version.wrapping_add(1);
         self.hops_by_device.remove(&hop.device);
         Some(hop)
     }

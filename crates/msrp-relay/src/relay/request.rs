@@ -7,8 +7,9 @@ use msrp_wire::{ContinuationFlag, Method, RequestHead, TransactionId, encode, en
 
 use super::Relay;
 use crate::connection::{ConnectionId, Inbound, OpenRequest};
+use crate::known_route::KnownRoute;
 use crate::ledger::count;
-use crate::outgoing::{Awaited, BackWay, Outgoing, Way};
+use crate::outgoing::{Awaited, BackWay, Outgoing};
 use crate::refused::Refused;
 use crate::users::Users;
 
@@ -17,11 +18,10 @@ impl<U: Users> Relay<U> {
         &mut self,
         id: ConnectionId,
         head: &RequestHead<'_>,
-        way: Way,
-        paths: Rc<[u8]>,
+        route: Rc<KnownRoute>,
     ) {
-        if !self.has_room(way, 0) {
-            let refused = match self.why_no_room(way) {
+        if !self.has_room(route.way, 0) {
+            let refused = match self.why_no_room(route.way) {
                 Refused::Lost => Refused::Lost,
                 _ => Refused::Full,
             };
@@ -32,12 +32,9 @@ impl<U: Users> Relay<U> {
         let request = OpenRequest {
             id: head.transaction_id,
             method: head.method,
-            way,
-            paths,
+            route,
             lines,
             body: head.has_body.then(Vec::new),
-            from_path: head.from_path.to_buf(),
-            via: head.to_path.first().to_buf(),
             has_credentials: head.method == Method::Auth
                 && head.headers().value("Authorization").is_some(),
         };
@@ -63,33 +60,32 @@ impl<U: Users> Relay<U> {
     pub(super) fn request_ends(
         &mut self,
         id: ConnectionId,
-        request: OpenRequest,
+        request: &OpenRequest,
         flag: ContinuationFlag,
     ) {
         match flag {
             ContinuationFlag::Last => {}
-            ContinuationFlag::More => return self.request_fails(id, &request, Refused::Body),
+            ContinuationFlag::More => return self.request_fails(id, request, Refused::Body),
             ContinuationFlag::Abort => return,
         }
         let body = request.body.as_deref().unwrap_or_default();
         let octets = request.lines.len().saturating_add(body.len());
-        if !self.has_room(request.way, octets) {
-            return self.request_fails(id, &request, Refused::Full);
+        if !self.has_room(request.route.way, octets) {
+            return self.request_fails(id, request, Refused::Full);
         }
-        let (tid, octets) = self.compose(&request);
+        let (tid, octets) = self.compose(request);
         count(&mut self.sums.requests_forwarded);
         self.note_accepted(id);
         let awaited = (request.method != Method::Report).then(|| {
             Awaited::Request(Box::new(BackWay {
                 connection: id,
                 id: request.id,
-                from_path: request.from_path,
-                via: request.via,
+                route: Rc::clone(&request.route),
                 has_credentials: request.has_credentials,
             }))
         });
         self.send_on(
-            request.way,
+            request.route.way,
             Outgoing::Frame {
                 id: tid,
                 octets: octets.into(),
@@ -108,7 +104,7 @@ impl<U: Users> Relay<U> {
         }
         let mut octets = Vec::new();
         encode::start_line(&mut octets, tid, &request.method);
-        octets.extend_from_slice(&request.paths);
+        octets.extend_from_slice(&request.route.paths);
         octets.extend_from_slice(&request.lines);
         if request.body.is_some() {
             encode::blank_line(&mut octets);
@@ -133,8 +129,8 @@ impl<U: Users> Relay<U> {
             request.id,
             status,
             phrase,
-            &request.from_path,
-            &request.via,
+            &request.route.from_path,
+            &request.route.via,
         );
         self.write(id, octets);
     }

@@ -17,7 +17,7 @@ impl<U: Users> Relay<U> {
     pub fn handle_response(&mut self, id: ConnectionId, head: &ResponseHead<'_>) {
         let is_ours = head
             .to_path()
-            .is_some_and(|to| self.config.is_own(&to.first()));
+            .is_some_and(|to| self.is_answer(id, head, &to.first()));
         let pending = is_ours
             .then(|| self.take_pending(id, head.transaction_id))
             .flatten();
@@ -38,6 +38,16 @@ impl<U: Users> Relay<U> {
         self.check_invariants_in_debug();
     }
 
+    /// Whether a response is for this relay: it mostly goes to the very URI that the request came from.
+    fn is_answer(&self, id: ConnectionId, head: &ResponseHead<'_>, to: &MsrpUri<'_>) -> bool {
+        let pending = self.pending.get(&(id, head.transaction_id));
+        let route = pending.and_then(|pending| match &pending.awaited {
+            Awaited::Piece(key) => self.transits.get(*key).map(|transit| &transit.route),
+            Awaited::Request(back) => Some(&back.route),
+        });
+        route.is_some_and(|route| *route.answers_to == *to.raw()) || self.config.is_own(to)
+    }
+
     fn respond_back(&mut self, head: &ResponseHead<'_>, back: &BackWay) {
         let (Some(to), Some(from)) = (head.to_path(), head.from_path()) else {
             return count(&mut self.sums.responses_dropped);
@@ -55,7 +65,7 @@ impl<U: Users> Relay<U> {
         let mut octets = Vec::new();
         let comment = head.comment.map(String::from_utf8_lossy);
         encode::status_line(&mut octets, back.id, head.status, comment.as_deref());
-        encode::paths(&mut octets, &back.from_path, &from_path);
+        encode::paths(&mut octets, &back.route.from_path, &from_path);
         encode::lines_behind_paths(&mut octets, head.headers());
         encode::end_line(&mut octets, back.id, ContinuationFlag::Last);
         count(&mut self.sums.responses_forwarded);

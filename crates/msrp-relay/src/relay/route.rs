@@ -1,5 +1,7 @@
 //! Where a request goes, and whether it may.
 
+use std::rc::Rc;
+
 use msrp_session::Timestamp;
 use msrp_wire::limits::PATH_URIS_MAX;
 use msrp_wire::{Ident, MsrpPathBuf, MsrpUri, Path, Transport};
@@ -7,6 +9,7 @@ use msrp_wire::{Ident, MsrpPathBuf, MsrpUri, Path, Transport};
 use super::Relay;
 use crate::connection::ConnectionId;
 use crate::handle::{Handle, Owner};
+use crate::known_route::KnownRoute;
 use crate::limits::{OWN_HOPS_MAX, PEERS_PER_HANDLE_MAX};
 use crate::outgoing::{HopState, Way};
 use crate::refused::Refused;
@@ -17,15 +20,24 @@ use crate::users::Users;
 pub(super) enum Route {
     /// It ends here.
     Here,
-    /// To the next hop, with these paths.
-    On {
-        way: Way,
-        to_path: MsrpPathBuf,
-        from_path: MsrpPathBuf,
-    },
+    /// To the next hop.
+    On(Rc<KnownRoute>),
 }
 
 impl<U: Users> Relay<U> {
+    /// Whether a request with these paths came on this connection before, and its way is still as it was.
+    #[must_use]
+    pub fn has_route(
+        &self,
+        now: Timestamp,
+        previous: ConnectionId,
+        to: &Path<'_>,
+        from: &Path<'_>,
+    ) -> bool {
+        let connection = self.connections.get(&previous);
+        connection.is_some_and(|c| c.known.find((to, from), self.version, now).is_some())
+    }
+
     /// Finds the way of a request and remembers who its sender is.
     ///
     /// # Spec
@@ -37,6 +49,10 @@ impl<U: Users> Relay<U> {
         to: &Path<'_>,
         from: &Path<'_>,
     ) -> Result<Route, Refused> {
+        let connection = self.connections.get(&previous);
+        if let Some(known) = connection.and_then(|c| c.known.find((to, from), self.version, now)) {
+            return Ok(Route::On(Rc::clone(known)));
+        }
         let own: Vec<MsrpUri<'_>> = to
             .iter()
             .take_while(|uri| self.config.is_own(uri))
@@ -56,11 +72,15 @@ impl<U: Users> Relay<U> {
         }
         let way = self.way(now, previous, &own, &next, &from.first())?;
         let (to_path, from_path) = moved_paths(to, from, &own).ok_or(Refused::PathTooLong)?;
-        Ok(Route::On {
-            way,
-            to_path,
-            from_path,
-        })
+        let expires = own.iter().filter_map(|uri| self.handles.find(now, uri));
+        let until = expires.map(|(_, handle)| handle.expires).min();
+        let until = until.ok_or(Refused::NoHandle)?;
+        let moved = (&to_path, &from_path);
+        let route = Rc::new(KnownRoute::new((to, from), way, moved, self.version, until));
+        if let Some(connection) = self.connections.get_mut(&previous) {
+            connection.known.remember(Rc::clone(&route));
+        }
+        Ok(Route::On(route))
     }
 
     /// Whether the URIs of this relay may be used so, and the way to the next hop.
@@ -140,6 +160,7 @@ impl<U: Users> Relay<U> {
             None => {
                 handle.peers.push((sender.to_buf(), previous));
                 connection.bound.insert(session);
+                self.version = self.version.wrapping_add(1);
                 Ok(())
             }
         }

@@ -22,6 +22,7 @@ impl<U: Users> Relay<U> {
         let Some(connection) = self.connections.remove(&id) else {
             return;
         };
+        self.version = self.version.wrapping_add(1);
         // Nothing leads to this connection any more before anything is told that it has ended.
         for session in connection.bound {
             if let Some(handle) = self.handles.get_mut(session) {
@@ -140,8 +141,8 @@ impl<U: Users> Relay<U> {
             back.id,
             status,
             phrase,
-            &back.from_path,
-            &back.via,
+            &back.route.from_path,
+            &back.route.via,
         );
         self.write(back.connection, octets);
     }
@@ -222,7 +223,13 @@ impl<U: Users> Relay<U> {
         };
         let mut octets = Vec::new();
         let id = self.ids.transaction_id();
-        encode::report(&mut octets, id, &transit.from_path, &transit.via, &report);
+        encode::report(
+            &mut octets,
+            id,
+            &transit.route.from_path,
+            &transit.route.via,
+            &report,
+        );
         self.write(transit.previous, octets);
     }
 }

@@ -80,7 +80,14 @@ impl<I: Io> Shard<I> {
     fn find_relayed(&self, now: Timestamp, conn: ConnKey, head: &RequestHead<'_>) -> Option<Named> {
         let door = self.environment.relay.as_deref()?;
         let connection = self.connections.get(conn)?;
-        let first = head.to_path.first();
+        let (to, from) = (&head.to_path, &head.from_path);
+        if let Some(relaying) = &self.relaying
+            && connection.is_relaying
+            && relaying.relay.has_route(now, id_of(conn), to, from)
+        {
+            return Some(Named::Relayed);
+        }
+        let first = to.first();
         if !door.config.is_own(&first) {
             return None;
         }

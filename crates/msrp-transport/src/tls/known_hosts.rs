@@ -72,3 +72,43 @@ pub fn certificates_of_pem(text: &[u8]) -> Vec<Vec<u8>> {
     let found = found.map_while(Result::ok);
     found.map(|certificate| certificate.to_vec()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+
+    use super::*;
+
+    fn certificate(name: &str) -> CertifiedKey<KeyPair> {
+        generate_simple_self_signed(vec![name.to_owned()]).unwrap()
+    }
+
+    fn hosts(names: &[&str], trusted: &[&CertifiedKey<KeyPair>]) -> KnownHosts {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let pem: String = trusted.iter().map(|key| key.cert.pem()).collect();
+        KnownHosts::new(&names, certificates_of_pem(pem.as_bytes()))
+    }
+
+    #[test]
+    fn host_is_known_by_a_name_on_the_list_in_a_certificate_that_is_trusted() {
+        let (key, other) = (certificate("b.example.com"), certificate("b.example.com"));
+        let names = ["a.example.com", "b.example.com"];
+        let known = hosts(&names, &[&other, &key]);
+        let chain = [key.cert.der().clone()];
+        assert_eq!(known.find(&chain), Some("b.example.com"));
+        assert!(known.knows("B.example.com"));
+        // Another name, another signer, nobody trusted, no certificate.
+        assert_eq!(hosts(&["a.example.com"], &[&key]).find(&chain), None);
+        assert_eq!(hosts(&names, &[&other]).find(&chain), None);
+        assert_eq!(hosts(&names, &[]).find(&chain), None);
+        assert_eq!(known.find(&[]), None);
+        assert_eq!(known.find(&[CertificateDer::from(vec![1, 2, 3])]), None);
+    }
+
+    #[test]
+    fn what_is_no_host_name_is_not_known() {
+        let known = hosts(&["not a name"], &[]);
+        assert!(!known.knows("not a name"));
+        assert_eq!(certificates_of_pem(b"nothing"), Vec::<Vec<u8>>::new());
+    }
+}
