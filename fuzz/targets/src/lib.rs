@@ -13,6 +13,7 @@
 //! | [`status`] | a response, a Status, a Byte-Range | what is written is read back |
 //! | [`sdp`] | a session description | answers are readable and add no line |
 //! | [`auth`] | an Authorization value | what is complete is legal and says the same when written again |
+//! | [`ng`] | a datagram of the ng dialect | bencode that is read is written the same; nothing panics |
 //! | [`switch`] | operations on rooms | invariants; nothing to strangers; every copy is settled once |
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ mod cpim;
 mod decoder;
 mod input;
 pub mod mutation;
+mod ng;
 mod sdp;
 mod status;
 mod switch;
@@ -31,6 +33,7 @@ pub use auth::auth;
 pub use coverage::coverage;
 pub use cpim::cpim;
 pub use decoder::decoder;
+pub use ng::ng;
 pub use sdp::sdp;
 pub use status::status;
 pub use switch::switch;
@@ -83,6 +86,11 @@ pub const TARGETS: &[Target] = &[
         name: "auth",
         run: auth,
         words: auth::WORDS,
+    },
+    Target {
+        name: "ng",
+        run: ng,
+        words: ng::WORDS,
     },
     Target {
         name: "switch",
