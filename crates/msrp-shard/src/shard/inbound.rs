@@ -335,6 +335,9 @@ impl<I: Io> Shard<I> {
             return;
         }
         let (range, code) = (head.byte_range, status.code);
+        if self.begin_bridged_report(leg, head, (message_id, range, code)) {
+            return;
+        }
         self.switch.handle_report(leg, message_id, range, code);
         // What a side of a bridge reports is for the other side.
         let is_failure = !code.is_success() && !self.switch.is_bridged(leg);
@@ -358,9 +361,15 @@ impl<I: Io> Shard<I> {
     }
 
     fn handle_body(&mut self, conn: ConnKey, data: &Bytes, body: &Body<'_>) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
+        if let Inbound::Report(report) = &mut connection.inbound {
+            return report.push(match body {
+                Body::Input(range) => data.get(range.clone()).unwrap_or_default(),
+                Body::Carried(octets) => octets,
+            });
+        }
         let Inbound::Send { leg, .. } = connection.inbound else {
             return;
         };
@@ -377,9 +386,13 @@ impl<I: Io> Shard<I> {
     }
 
     fn handle_end(&mut self, conn: ConnKey, flag: ContinuationFlag) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
+        if let Inbound::Report(_) = connection.inbound {
+            let report = std::mem::replace(&mut connection.inbound, Inbound::Idle);
+            return self.end_bridged_report(report);
+        }
         let Inbound::Send { leg, .. } = connection.inbound else {
             return;
         };
