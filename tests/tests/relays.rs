@@ -1,5 +1,4 @@
 //! Two-leg relays of the real daemon, as a proxy script and an application server use them.
-#![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::net::SocketAddr;
 

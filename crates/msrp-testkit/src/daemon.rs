@@ -114,6 +114,14 @@ impl Daemon {
         self.listening("sip", Some("tcp"))
     }
 
+    /// The UDP address of the ng dialect.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn ng_addr(&self) -> SocketAddr {
+        self.listening("ng", Some("udp"))
+    }
+
     /// The address of the admin door.
     ///
     /// # Panics

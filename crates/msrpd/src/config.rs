@@ -47,6 +47,8 @@ pub struct Config {
     pub pager: Pager,
     /// The MSRP relay.
     pub relay: Relay,
+    /// The door for SIP proxies that speak the ng dialect.
+    pub ng: Ng,
     /// Bounds.
     pub limits: Limits,
     /// The admin HTTP server.
@@ -186,6 +188,25 @@ pub struct Limits {
     pub bridge_idle_s: u32,
 }
 
+/// The door for SIP proxies that speak the ng dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ng {
+    /// The UDP address it listens on; `None` keeps it closed.
+    pub bind: Option<SocketAddr>,
+    /// Who is answered. A bind address beyond loopback needs this written down.
+    pub allowed_peers: Vec<IpNet>,
+}
+
+impl Default for Ng {
+    fn default() -> Self {
+        let loopback = ["127.0.0.0/8", "::1/128"];
+        Self {
+            bind: None,
+            allowed_peers: loopback.into_iter().filter_map(value::net).collect(),
+        }
+    }
+}
+
 /// The admin HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -278,6 +299,7 @@ impl Default for Config {
             },
             pager: Pager::default(),
             relay: Relay::default(),
+            ng: Ng::default(),
             limits: Limits::default(),
             admin: Admin::on(loopback(8655)),
         }

@@ -19,6 +19,7 @@ use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::config::{Config, Limits, Relay, SipTransport};
+use crate::ng::NgServer;
 use crate::sd_notify;
 
 /// A running node.
@@ -31,6 +32,8 @@ pub struct Daemon {
     sip_addresses: Vec<(Transport, SocketAddr)>,
     node: Arc<Node>,
     admin: AdminServer,
+    /// Open while it is kept.
+    ng: Option<NgServer>,
 }
 
 /// A node that did not start. What had started has been ended.
@@ -51,6 +54,8 @@ pub enum Part {
     Sip,
     /// The admin server.
     Admin,
+    /// The door for the ng dialect.
+    Ng,
 }
 
 impl Daemon {
@@ -85,7 +90,7 @@ impl Daemon {
         let extras = extras(Client::new(engine.engine.clone()), &engine.listeners);
         let started = start_doors(config, groups, &engine, (&node, extras)).await;
         match started {
-            Ok((sip, admin)) => {
+            Ok((sip, admin, ng)) => {
                 let sip_addresses = sip.addresses.clone();
                 let sip = Arc::new(Mutex::new(Some(sip)));
                 let source = Arc::clone(&sip);
@@ -102,6 +107,7 @@ impl Daemon {
                     sip_addresses,
                     node,
                     admin,
+                    ng,
                 })
             }
             Err(fault) => {
@@ -121,6 +127,10 @@ impl Daemon {
         }
         let address = self.admin.address();
         tracing::info!(kind = "admin", name = "admin", transport = "tcp", %address, "listening");
+        if let Some(ng) = &self.ng {
+            let address = ng.address();
+            tracing::info!(kind = "ng", name = "ng", transport = "udp", %address, "listening");
+        }
         let (backend, reason) = (self.engine.backend, &self.engine.reason);
         tracing::info!(backend, reason, "data path");
         self.node.set_phase(Phase::Ready);
@@ -195,7 +205,8 @@ impl Daemon {
     }
 
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        self.ng = None;
         self.node.set_phase(Phase::Stopping);
         let sip = lock(&self.sip).take();
         if let Some(sip) = sip {
@@ -255,7 +266,7 @@ async fn start_doors(
     groups: Box<dyn Groups + Send>,
     engine: &Started,
     (node, extras): (&Arc<Node>, AdminExtras),
-) -> Result<(SipService, AdminServer), StartFault> {
+) -> Result<(SipService, AdminServer, Option<NgServer>), StartFault> {
     let admin = AdminServer::start(&config.admin, Arc::clone(node), extras)
         .await
         .map_err(|reason| StartFault {
@@ -263,12 +274,17 @@ async fn start_doors(
             reason,
         })?;
     let client = Client::new(engine.engine.clone());
+    let ng = NgServer::start(&config.ng, client.clone());
+    let ng = ng.await.map_err(|reason| StartFault {
+        part: Part::Ng,
+        reason,
+    })?;
     let sip = service::start(sip_config(config), groups, client).await;
     let sip = sip.map_err(|e| StartFault {
         part: Part::Sip,
         reason: e.to_string(),
     })?;
-    Ok((sip, admin))
+    Ok((sip, admin, ng))
 }
 
 async fn end_engine(engine: &Started) {

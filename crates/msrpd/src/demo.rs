@@ -108,7 +108,8 @@ fn explain(fault: &StartFault, addresses: DemoAddresses) -> String {
     let (flag, address) = match fault.part {
         Part::Msrp => ("--msrp", addresses.msrp),
         Part::Sip => ("--sip", addresses.sip),
-        Part::Admin => ("--admin", addresses.admin),
+        // The demo has no door for the ng dialect.
+        Part::Admin | Part::Ng => ("--admin", addresses.admin),
     };
     let ip = address.ip();
     format!("{fault}.\nChoose another address than {address} with: msrpd demo {flag} {ip}:PORT")

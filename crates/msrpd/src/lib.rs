@@ -15,6 +15,7 @@ pub mod demo;
 pub mod groups;
 pub mod http;
 pub mod log;
+pub mod ng;
 pub mod relay_users;
 pub mod reload;
 pub mod sd_notify;

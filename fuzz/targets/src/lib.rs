@@ -20,6 +20,7 @@
 //! | [`sip_stream`] | octets of a SIP connection | the same wherever reads cut; a refusal is one message |
 //! | [`websocket`] | octets of a WebSocket connection | the same wherever reads cut |
 //! | [`config`] | a configuration file | taken, or refused with a place |
+//! | [`ng`] | a datagram of the ng dialect | bencode that is read is written the same; nothing panics |
 //! | [`switch`] | operations on rooms | invariants; nothing to strangers; every copy is settled once |
 #![forbid(unsafe_code)]
 
@@ -33,6 +34,7 @@ mod documents;
 mod input;
 mod multipart;
 pub mod mutation;
+mod ng;
 mod sdp;
 mod sip_stream;
 mod status;
@@ -48,6 +50,7 @@ pub use cpim::cpim;
 pub use decoder::decoder;
 pub use documents::{conference_info, group_document, resource_list};
 pub use multipart::multipart;
+pub use ng::ng;
 pub use sdp::sdp;
 pub use sip_stream::sip_stream;
 pub use status::status;
@@ -102,6 +105,11 @@ pub const TARGETS: &[Target] = &[
         name: "auth",
         run: auth,
         words: auth::WORDS,
+    },
+    Target {
+        name: "ng",
+        run: ng,
+        words: ng::WORDS,
     },
     Target {
         name: "switch",

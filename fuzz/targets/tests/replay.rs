@@ -132,6 +132,11 @@ fn websocket_holds_for_corpus_and_mutations() {
 }
 
 #[test]
+fn ng_holds_for_corpus_and_mutations() {
+    replay("ng", 20_000);
+}
+
+#[test]
 fn switch_holds_for_corpus_and_mutations() {
     replay("switch", 3000);
 }

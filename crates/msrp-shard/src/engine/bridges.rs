@@ -129,7 +129,7 @@ impl ShardEngine {
                 bridge,
                 sdp,
                 config,
-            } => self.create_bridge(bridge, &sdp, config, reply),
+            } => self.create_bridge(&bridge, &sdp, config, reply),
             BridgeCommand::Answer { bridge, sdp } => self.answer_bridge(bridge, sdp, reply),
             BridgeCommand::Reoffer { bridge, from, sdp } => {
                 let offer = self.reoffer_bridge(&bridge, from, &sdp);
@@ -156,7 +156,7 @@ impl ShardEngine {
 
     fn create_bridge(
         &self,
-        id: BridgeId,
+        id: &BridgeId,
         sdp: &str,
         config: BridgeConfig,
         reply: ReplySender,
@@ -184,7 +184,7 @@ impl ShardEngine {
             Ok(()) => {
                 self.bridges.started.fetch_add(1, Ordering::Relaxed);
             }
-            Err(_) => self.bridges.remove(&id),
+            Err(_) => self.bridges.remove(id),
         }
         posted
     }

@@ -65,13 +65,12 @@ impl Advertised {
         certificates: &[Option<Kept>],
         source: &Source,
     ) -> Self {
-        let address = |(index, ((listener, (_, bound)), kept)): (
-            usize,
-            ((&ListenerConfig, &(String, SocketAddr)), &Option<Kept>),
-        )| {
+        let listener = |(index, listener): (usize, &ListenerConfig)| {
+            let (_, bound) = bound.get(index)?;
+            let kept = certificates.get(index)?;
             let own = || (bound.ip().to_string(), 0);
             let (host, port) = listener.advertise.clone().unwrap_or_else(own);
-            Address {
+            Some(Address {
                 index,
                 name: listener.name.clone(),
                 kind_name: listener.transport.as_str(),
@@ -82,16 +81,10 @@ impl Advertised {
                 certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
                 connector: kept.as_ref().map(Kept::connector),
                 source: source.clone(),
-            }
+            })
         };
         Self {
-            addresses: listeners
-                .iter()
-                .zip(bound)
-                .zip(certificates)
-                .enumerate()
-                .map(address)
-                .collect(),
+            addresses: listeners.iter().enumerate().filter_map(listener).collect(),
         }
     }
 

@@ -16,11 +16,13 @@ use msrp_control::{
 use msrp_sdp::Local;
 use msrp_session::Timestamp;
 use msrp_switch::{LegKey, RoomKey};
-use msrp_wire::MsrpUriBuf;
+use msrp_wire::limits::NON_SEND_BODY_OCTETS_MAX;
+use msrp_wire::{ByteRange, ContentTypeBuf, MessageId, MsrpUriBuf, RequestHead, StatusCode};
 use ring_io::{ConnKey, Io};
 
 use super::Shard;
 use super::commands::Answer;
+use super::connection::{ArrivingReport, Inbound};
 use super::session::{Link, Session};
 use super::timers::Timer;
 use crate::engine::no_such_bridge;
@@ -297,6 +299,48 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// A REPORT begins on one side of a bridge. Whether it has a document, which then arrives first.
+    pub(super) fn begin_bridged_report(
+        &mut self,
+        leg: LegKey,
+        head: &RequestHead<'_>,
+        about: (MessageId, Option<ByteRange>, StatusCode),
+    ) -> bool {
+        let content_type = head.content_type.filter(|_| head.has_body);
+        let content_type = content_type.and_then(|value| ContentTypeBuf::parse(value).ok());
+        let conn = self.sessions.get(leg).and_then(Session::bound);
+        let Some((content_type, conn)) = content_type.zip(conn) else {
+            return false;
+        };
+        if !self.switch.is_bridged(leg) {
+            return false;
+        }
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.inbound = Inbound::Report(Box::new(ArrivingReport {
+                leg,
+                about,
+                content_type,
+                body: Vec::new(),
+            }));
+        }
+        true
+    }
+
+    /// A REPORT with a document is whole.
+    pub(super) fn end_bridged_report(&mut self, inbound: Inbound) {
+        if let Inbound::Report(report) = inbound {
+            let ArrivingReport {
+                leg,
+                about,
+                content_type,
+                body,
+            } = *report;
+            let is_whole = body.len() <= NON_SEND_BODY_OCTETS_MAX;
+            let body = is_whole.then(|| (content_type, body.into()));
+            self.switch.handle_bridged_report(leg, about, body);
+        }
+    }
+
     fn bridge_of(&self, leg: LegKey) -> Option<BridgeId> {
         let session = self.sessions.get(leg).filter(|s| s.is_bridged)?;
         BridgeId::new(session.room.as_str()).ok()
@@ -304,6 +348,15 @@ impl<I: Io> Shard<I> {
 
     fn tell_bridge(&self, event: BridgeEvent) {
         self.environment.hub.publish(&Event::Bridge(event));
+    }
+}
+
+impl ArrivingReport {
+    /// Takes octets of the document. One that is longer than it may be passes without it.
+    pub(super) fn push(&mut self, octets: &[u8]) {
+        if self.body.len() <= NON_SEND_BODY_OCTETS_MAX {
+            self.body.extend_from_slice(octets);
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use msrp_relay::HopKey;
 use msrp_session::{RareVec, TimerKey};
 use msrp_switch::LegKey;
-use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
+use msrp_wire::{
+    ByteRange, ContentTypeBuf, Decoder, Limits, MessageId, MsrpPathBuf, StatusCode, TransactionId,
+};
 use ring_io::ConnKey;
 use smallvec::SmallVec;
 
@@ -135,6 +137,17 @@ pub(super) enum Inbound {
         /// Whether it has been answered.
         is_answered: bool,
     },
+    /// A REPORT with a document, for the other side of a bridge.
+    Report(Box<ArrivingReport>),
+}
+
+/// A REPORT of which the document is arriving.
+#[derive(Debug)]
+pub(super) struct ArrivingReport {
+    pub(super) leg: LegKey,
+    pub(super) about: (MessageId, Option<ByteRange>, StatusCode),
+    pub(super) content_type: ContentTypeBuf,
+    pub(super) body: Vec<u8>,
 }
 
 impl Connection {

@@ -368,6 +368,9 @@ impl<I: Io> Shard<I> {
         self.environment
             .counters
             .count(Cell::of_report_received(code));
+        if self.begin_bridged_report(leg, head, (message_id, range, code)) {
+            return;
+        }
         self.switch.handle_report(leg, message_id, range, code);
         // What a side of a bridge reports is for the other side.
         let is_failure = !code.is_success() && !self.switch.is_bridged(leg);
@@ -391,13 +394,19 @@ impl<I: Io> Shard<I> {
     }
 
     fn handle_body(&mut self, conn: ConnKey, data: &Bytes, body: &Body<'_>) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
+        if let Inbound::Report(report) = &mut connection.inbound {
+            return report.push(match body {
+                Body::Input(range) => data.get(range.clone()).unwrap_or_default(),
+                Body::Carried(octets) => octets,
+            });
+        }
         let to = match connection.inbound {
             Inbound::Send { leg, .. } => Some(leg),
             Inbound::Relayed => None,
-            Inbound::Idle | Inbound::Forwarded(_) => return,
+            Inbound::Idle | Inbound::Forwarded(_) | Inbound::Report(_) => return,
         };
         let octets = match body {
             Body::Input(range) => data.slice(range.clone()),
@@ -415,12 +424,16 @@ impl<I: Io> Shard<I> {
     }
 
     fn handle_end(&mut self, conn: ConnKey, flag: ContinuationFlag) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
         match connection.inbound {
             Inbound::Send { leg, .. } => self.switch.handle_end(leg, flag),
             Inbound::Relayed => self.relay_end(conn, flag),
+            Inbound::Report(_) => {
+                let report = std::mem::replace(&mut connection.inbound, Inbound::Idle);
+                self.end_bridged_report(report);
+            }
             Inbound::Idle | Inbound::Forwarded(_) => {}
         }
     }

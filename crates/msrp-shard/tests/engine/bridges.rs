@@ -5,7 +5,7 @@ use msrp_control::{
     LegLink, Side,
 };
 use msrp_shard::EngineConfig;
-use msrp_testkit::{Draft, Flag, Media, Mode, MsrpEndpoint, MsrpPeer};
+use msrp_testkit::{Draft, Flag, Frame, Media, Mode, MsrpEndpoint, MsrpPeer};
 
 use crate::node::{Node, backends, config, listener, node};
 
@@ -94,11 +94,33 @@ async fn bridge_passes_messages_and_reports_both_ways_without_change() {
 }
 
 #[tokio::test]
+async fn bridge_report_with_a_document_passes_whole() {
+    for want in backends() {
+        let (_node, alice, bob) = bridged(config(want, 1)).await;
+        let sent = alice.send_ok(&html("x")).await;
+        bob.expect_message().await;
+        for octets in [5, 10_000, 12_000] {
+            let document = "d".repeat(octets);
+            let mut report = Frame::request("REPORT", "tid12345", bob.remote_path(), bob.uri())
+                .with("Message-ID", &sent.message_id)
+                .with("Byte-Range", "1-1/1")
+                .with("Status", "000 200 OK")
+                .with("Content-Type", "application/x-document");
+            report.body = Some(document.clone().into_bytes());
+            bob.write(&report);
+            let got = alice.expect_report_of(&sent.message_id, 200).await;
+            let expected = (octets <= 10_239).then_some(document.into_bytes());
+            assert_eq!(got.body, expected);
+        }
+    }
+}
+
+#[tokio::test]
 async fn bridge_large_message_is_relayed_before_it_is_complete() {
     for want in backends() {
         let (_node, alice, bob) = bridged(config(want, 1)).await;
-        let body: String = (0..300_000)
-            .map(|n| char::from(b'a' + (n % 23) as u8))
+        let body: String = (0..300_000_u32)
+            .map(|n| char::from(b"abcdefghijklmnopqrstuvw"[n as usize % 23]))
             .collect();
         let draft = html(&body);
         bob.set_mode(Mode::Manual);
@@ -136,7 +158,7 @@ async fn bridge_error_of_one_side_reaches_the_other_by_report() {
     }
 }
 
-// covers: MSRP-6135-4.2.2-05, MSRP-6135-4.2.2-09
+// covers: MSRP-6135-3-01, MSRP-6135-4.2.2-01, MSRP-6135-4.2.2-09
 #[tokio::test]
 async fn bridge_sides_connect_in_every_model() {
     for want in backends() {
@@ -181,6 +203,7 @@ async fn join(endpoint: MsrpEndpoint, remote: &Media, waits: bool) -> MsrpPeer {
     }
 }
 
+// covers: MSRP-6135-4.2.2-05
 #[tokio::test]
 async fn bridge_engine_is_active_where_it_is_wanted_to_be() {
     for want in backends() {
@@ -201,7 +224,7 @@ async fn bridge_engine_is_active_where_it_is_wanted_to_be() {
 }
 
 // covers: MSRP-6714-4.2-01, MSRP-6714-4.2-02, MSRP-6714-4.2-06, MSRP-6714-4.3-04, MSRP-6714-4.3-05
-// covers: MSRP-6714-4.3-07
+// covers: MSRP-6714-4.3-07, MSRP-6714-4.5-01
 #[tokio::test]
 async fn bridge_with_cema_connects_to_the_connection_line_and_keeps_the_path() {
     for want in backends() {
@@ -324,8 +347,8 @@ async fn bridge_deleted_ends_half_a_message_and_both_sides() {
 async fn bridge_without_answer_and_without_life_ends_after_its_bounds() {
     for want in backends() {
         let mut config = config(want, 1);
-        config.limits.bridge_unanswered_ns = 50_000_000;
-        config.limits.bridge_idle_ns = 200_000_000;
+        config.limits.bridge_unanswered_ns = 700_000_000;
+        config.limits.bridge_idle_ns = 1_000_000_000;
         let node = node(config).await;
         let mut events = node.client.subscribe();
         let alice = MsrpEndpoint::bind().await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use msrp_control::{EndReason, Engine as _, Event, EventStream};
+use msrp_control::{BridgeConfig, BridgeEvent, EndReason, Engine as _, Event, EventStream};
 use msrp_testkit::Draft;
 
 use crate::node::{Node, ROOM, backends, config, identity, node};
@@ -101,5 +101,30 @@ async fn shard_that_fails_over_and_over_is_started_again_each_time_and_stops_whe
         assert_eq!(node.metric("msrp_shard_restarts_total", None), 4);
         node.engine.fail_shard(0);
         node.engine.shutdown();
+    }
+}
+
+#[tokio::test]
+async fn bridge_of_a_shard_that_fails_is_told_and_its_id_is_free_again() {
+    for want in backends() {
+        let node = node(config(want, 1)).await;
+        let mut events = node.client.subscribe();
+        let media = msrp_testkit::MsrpEndpoint::bind().await.media();
+        crate::bridges::offer(&node, &media, BridgeConfig::default()).await;
+        node.engine.fail_shard(0);
+        loop {
+            if let Event::Bridge(BridgeEvent::Ended {
+                bridge,
+                reason,
+                state,
+                ..
+            }) = events.recv().await.unwrap()
+            {
+                assert_eq!((bridge.as_str(), reason), ("call", EndReason::ShardFailed));
+                assert_eq!(state, None);
+                break;
+            }
+        }
+        crate::bridges::offer(&node, &media, BridgeConfig::default()).await;
     }
 }

@@ -16,8 +16,9 @@
 //! # Spec
 //! RFC 4975 s.5, s.7.1.3, s.7.1.4, s.7.2.
 
+use bytes::Bytes;
 use msrp_session::answering::is_failure_report_due;
-use msrp_wire::{ByteRange, FailureReport, MessageId, RequestHead, StatusCode};
+use msrp_wire::{ByteRange, ContentTypeBuf, FailureReport, MessageId, RequestHead, StatusCode};
 
 use super::{Output, Switch};
 use crate::acceptance::Acceptance;
@@ -112,13 +113,13 @@ impl Switch {
         Ok(OpenChunk::Of { message, position })
     }
 
-    /// Passes a REPORT on to the other half. `false` when there is none any more.
-    pub(super) fn forward_report(
+    /// A whole REPORT came from one half of a bridge: it is passed on to the other one, with its document. `false`
+    /// when there is no other one any more.
+    pub fn handle_bridged_report(
         &mut self,
         leg: LegKey,
-        message_id: MessageId,
-        byte_range: Option<ByteRange>,
-        status: StatusCode,
+        (message_id, byte_range, status): (MessageId, Option<ByteRange>, StatusCode),
+        body: Option<(ContentTypeBuf, Bytes)>,
     ) -> bool {
         let half = self.legs.get_mut(leg.0);
         let Some(bridged) = half.and_then(|half| half.bridged.as_mut()) else {
@@ -131,7 +132,7 @@ impl Switch {
             message_id,
             byte_range: byte_range.unwrap_or(ByteRange::WHOLE),
             status,
-            body: None,
+            body,
         });
         true
     }

@@ -31,7 +31,7 @@ impl Switch {
         status: StatusCode,
     ) -> bool {
         if self.is_bridged(leg) {
-            return self.forward_report(leg, message_id, byte_range, status);
+            return self.handle_bridged_report(leg, (message_id, byte_range, status), None);
         }
         let awaited = self
             .legs

@@ -577,6 +577,22 @@ pub const KEYS: &[Key] = &[
         limit: "Without it an AUTH on plain TCP is answered 403.",
     },
     Key {
+        path: "ng.bind",
+        kind: "`ADDRESS:PORT`",
+        default: |_| quoted(""),
+        effect: "The UDP address at which SIP proxies drive one-to-one relaying with the ng dialect, see \
+                 [ng.md](ng.md). Empty keeps it closed; port 0 lets the kernel choose. There is no other \
+                 protection than `ng.allowed_peers`.",
+        limit: "An address that is not loopback stops the start, unless `ng.allowed_peers` is written down.",
+    },
+    Key {
+        path: "ng.allowed_peers",
+        kind: "array of networks",
+        default: |c| quoted_list(&c.ng.allowed_peers),
+        effect: "Whose datagrams are answered.",
+        limit: "Those of others are dropped.",
+    },
+    Key {
         path: "limits.adhoc_participants_max",
         kind: "count",
         default: |c| number(c.limits.adhoc_participants_max),

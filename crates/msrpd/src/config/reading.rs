@@ -12,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::item::{Item, Source, Table};
 use super::webhook;
 use super::{
-    Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Pager, Policy,
-    Sip, SipBind, conference_factory, exploder, value,
+    Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Ng, Pager,
+    Policy, Sip, SipBind, conference_factory, exploder, value,
 };
 
 /// Reads the text of a configuration file.
@@ -57,6 +57,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     if let Some(table) = root.table("relay")? {
         config.relay.read(&table)?;
+    }
+    if let Some(table) = root.table("ng")? {
+        read_ng(&table, &mut config.ng)?;
     }
     if let Some(table) = root.table("limits")? {
         read_limits(&table, &mut config.limits)?;
@@ -439,6 +442,26 @@ fn read_pager(table: &Table<'_>, pager: &mut Pager) -> Result<(), ConfigError> {
     }
     if let Some(item) = table.get("block_unanswered") {
         pager.block_unanswered = item.boolean()?;
+    }
+    Ok(())
+}
+
+fn read_ng(table: &Table<'_>, ng: &mut Ng) -> Result<(), ConfigError> {
+    let peers = table.get("allowed_peers");
+    if let Some(item) = &peers {
+        let items = item.list("an array of networks such as \"10.0.0.0/8\"")?;
+        let network = |item: &Item<'_>| item.parsed("a network such as \"10.0.0.0/8\"", value::net);
+        ng.allowed_peers = items.iter().map(network).collect::<Result<_, _>>()?;
+    }
+    if let Some(item) = table.get("bind")
+        && !item.text(ADDRESS)?.is_empty()
+    {
+        let bind = address(&item)?;
+        if !bind.ip().is_loopback() && peers.is_none() {
+            let what = "a loopback address, or allowed_peers beside it";
+            return Err(item.wrong(what));
+        }
+        ng.bind = Some(bind);
     }
     Ok(())
 }

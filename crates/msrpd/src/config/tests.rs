@@ -123,6 +123,8 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.unbound_s, 6);
     assert_eq!(config.limits.websocket_ping_s, 9);
     assert_eq!(config.limits.stall_s, 7);
+    assert_eq!(config.ng.bind, "192.0.2.1:2223".parse().ok());
+    assert_eq!(config.ng.allowed_peers.len(), 1);
     assert_eq!(config.limits.bridges_max, 9);
     assert_eq!(config.limits.bridge_unanswered_s, 10);
     assert_eq!(config.limits.bridge_idle_s, 11);
@@ -222,12 +224,12 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, limits, admin"
+         policy, pager, relay, ng, limits, admin"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, limits, admin"
+         policy, pager, relay, ng, limits, admin"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
@@ -393,6 +395,10 @@ fn config_impossible_value_names_line_key_and_expectation() {
         (
             "relay.allow_addresses = [\"relay.example\"]",
             "1:26: relay.allow_addresses: expected an IP address, found \"relay.example\"",
+        ),
+        (
+            "ng.bind = \"0.0.0.0:2223\"",
+            "1:11: ng.bind: expected a loopback address, or allowed_peers beside it, found \"0.0.0.0:2223\"",
         ),
         (
             "limits.stall_s = 0",
@@ -601,6 +607,9 @@ allow_addresses = ["10.0.0.7", "::1"]
 relays = ["other.example"]
 ca = "/etc/relay/ca.pem"
 allow_plain_auth = true
+[ng]
+bind = "192.0.2.1:2223"
+allowed_peers = ["192.0.2.0/24"]
 [limits]
 adhoc_participants_max = 1
 pager_recipients_max = 2
