@@ -161,7 +161,7 @@ fn document(event: &Event) -> (&'static str, Value) {
 
 /// Every type of event that a consumer may choose. What the stream says of itself comes always:
 /// `gap`, `snapshot`, `snapshot_end`, `progress` and `cut`.
-pub const TYPES: [&str; 9] = [
+pub const TYPES: [&str; 10] = [
     "room_started",
     "room_closed",
     "room_lost",
@@ -170,5 +170,6 @@ pub const TYPES: [&str; 9] = [
     "participant_removed",
     "participant_bound",
     "participant_lost",
+    "participant_too_late",
     "nickname_changed",
 ];
