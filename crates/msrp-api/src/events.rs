@@ -151,7 +151,7 @@ const MESSAGES_LOST: &str = "messages_lost";
 
 /// Every type of event that a consumer may choose. Those of messages come only to who names them.
 /// What the stream says of itself comes always: `gap`, `snapshot`, `snapshot_end`, `progress`, `cut`.
-pub const TYPES: [&str; 20] = [
+pub const TYPES: [&str; 21] = [
     "room_started",
     "room_closed",
     "room_lost",
@@ -160,6 +160,7 @@ pub const TYPES: [&str; 20] = [
     "participant_removed",
     "participant_bound",
     "participant_lost",
+    "participant_too_late",
     "nickname_changed",
     "relay_started",
     "relay_answered",

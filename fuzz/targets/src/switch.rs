@@ -5,7 +5,7 @@ mod world;
 
 use msrp_switch::limits::{FINAL_REPORT_NS, HOLD_NS, SILENCE_NS};
 use msrp_switch::{Outcome, Rules, SwitchConfig};
-use msrp_wire::{ContinuationFlag, FailureReport};
+use msrp_wire::{ContinuationFlag, FailureReport, StatusCode};
 
 use crate::input::Input;
 use world::World;
@@ -77,6 +77,10 @@ fn operate(world: &mut World, input: &mut Input<'_>) {
         13 => {
             let flag = input.pick(&FLAGS);
             world.switch.handle_end(who, flag);
+        }
+        14 => {
+            let status = StatusCode::new(input.short() % 1000).unwrap_or(StatusCode::OK);
+            world.switch.excuse(who, status);
         }
         _ => world.speak(who, input),
     }

@@ -156,3 +156,35 @@ async fn sender_that_is_lost_in_the_middle_ends_what_others_got() {
         carol.assert_nothing_left();
     }
 }
+
+#[tokio::test]
+async fn large_message_reaches_a_room_over_two_shards_and_the_late_one_in_it() {
+    for want in backends() {
+        let node = delivering(want, 100_000, 30_000).await;
+        let alice = node.join("alice").await;
+        let mut peers = Vec::new();
+        for number in 0..40 {
+            let name = format!("p{number}");
+            let offer = node.invite(&name).await;
+            peers.push(accept(&node, &name, &offer).await);
+        }
+        let late = node.invite("late").await;
+        let text = text(1_000_000);
+        let draft = Draft::text(&identity("alice"), ROOM, &text).chunk_octets(100_000);
+        let sent = alice.send(&draft);
+        node.until("msrp_senders_paused_total", None, |times| times > 0)
+            .await;
+        peers.push(accept(&node, "late", &late).await);
+        assert!(node.metric("msrp_routes_opened_total", None) > 0);
+        for peer in &peers {
+            let message = peer.expect_message().await;
+            assert_eq!(message.ended, Flag::Last);
+            assert!(message.cpim().text() == text, "other octets");
+        }
+        alice.expect_all(&sent, 200).await;
+        for name in ["p0", "p39", "late"] {
+            let served = node.client.await_served(node.room.clone(), id(name));
+            served.await.unwrap();
+        }
+    }
+}

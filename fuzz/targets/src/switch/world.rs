@@ -7,8 +7,8 @@ use msrp_session::limits::PIECE_OCTETS_MAX;
 use msrp_session::{PieceBody, PieceFields, Timestamp};
 use msrp_switch::limits::{FINAL_REPORT_NS, HOLD_NS};
 use msrp_switch::{
-    Acceptance, Addressing, LegKey, LegSpec, MessageKey, Outcome, Output, RoomKey, RoomSpec,
-    Switch, SwitchConfig,
+    Acceptance, Addressing, Delivery, LegKey, LegSpec, MessageKey, Outcome, Output, RoomKey,
+    RoomSpec, Switch, SwitchConfig,
 };
 use msrp_wire::{Body, ByteRange, Decoder, Event, Identity, Limits, MessageId, StatusCode};
 
@@ -56,6 +56,15 @@ impl World {
             let room = world
                 .switch
                 .create_room(room_spec(octets_max, settings & 16 == 0));
+            if let Some(room) = room.filter(|_| settings & 32 != 0) {
+                let delivery = Delivery {
+                    late_octets_max: 500,
+                    late_ns: 1_000_000_000,
+                    is_single: settings & 64 != 0,
+                    takes_bare: settings & 128 != 0,
+                };
+                world.switch.set_delivery(room, Some(delivery));
+            }
             world.rooms.extend(room);
         }
         for name in 0..3 {
@@ -68,7 +77,10 @@ impl World {
         let key = self
             .switch
             .add_leg(self.rooms[room], leg_spec(name, acceptance))?;
-        self.switch.join(key);
+        // In a room that delivers, somebody is late.
+        if name == 0 || !self.switch.delivers(self.rooms[room]) {
+            self.switch.join(key);
+        }
         self.participants.push(Participant {
             key,
             room,

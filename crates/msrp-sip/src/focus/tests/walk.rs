@@ -164,6 +164,32 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
             let dialog = known.watching[pick % known.watching.len()];
             world.end(dialog, DialogEnd::Bye);
         }
+        21 => {
+            let tag = "*;+g.oma.sip-im.large-message";
+            let headers = caller(user).with("Accept-Contact", tag);
+            let list = ["sip:dave@example.com", "sip:erin@example.com"];
+            if pick.is_multiple_of(2) {
+                world.invite(FACTORY, headers, list_body(user, &list));
+            } else {
+                world.invite(GROUP, headers, sdp(user));
+            }
+        }
+        22 => {
+            world.engine.serves_nobody = pick.is_multiple_of(2);
+            if pick.is_multiple_of(3) {
+                world.serve_all();
+            }
+        }
+        23 => {
+            let found = world
+                .engine
+                .rooms
+                .iter()
+                .find_map(|(r, p)| p.iter().next().map(|p| (r.clone(), p.clone())));
+            if let Some((room, participant)) = found {
+                world.engine_event(&Event::ParticipantTooLate { room, participant });
+            }
+        }
         _ => {}
     }
     known.look(world);
@@ -173,7 +199,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..21, 0usize..64), 0..60)) {
+    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..24, 0usize..64), 0..60)) {
         let group = ["alice", "bob", "carol"]
             .iter()
             .fold(Group::new(uri(GROUP)), |g, user| g.with_member(uri(&format!("sip:{user}@example.com")), None));
@@ -185,6 +211,7 @@ proptest! {
         world.engine.is_held = false;
         world.engine.fails.clear();
         world.settle();
+        world.serve_all();
         world.focus.begin_shutdown(world.now);
         world.settle();
         known.look(&mut world);

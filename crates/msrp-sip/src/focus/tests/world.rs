@@ -113,6 +113,8 @@ pub(super) struct FakeEngine {
     held: VecDeque<(CommandId, Command)>,
     /// Participants for which something is on its way or kept.
     pub(super) unserved: HashSet<ParticipantId>,
+    /// As if everybody were in it.
+    pub(super) serves_nobody: bool,
     awaiting: Vec<(CommandId, ParticipantId)>,
 }
 
@@ -417,7 +419,7 @@ impl World {
             {
                 is_quiet = false;
                 if let Command::AwaitServed { participant, .. } = &command
-                    && self.engine.unserved.contains(participant)
+                    && (self.engine.serves_nobody || self.engine.unserved.contains(participant))
                 {
                     self.engine.awaiting.push((id, participant.clone()));
                     continue;
@@ -643,6 +645,15 @@ impl World {
             } else {
                 self.engine.awaiting.push((id, waited_for));
             }
+        }
+        self.settle();
+    }
+
+    /// Everybody has everything, or is gone.
+    pub(super) fn serve_all(&mut self) {
+        self.engine.serves_nobody = false;
+        for (id, _) in std::mem::take(&mut self.engine.awaiting) {
+            self.focus.handle_control(self.now, id, Ok(Reply::Done));
         }
         self.settle();
     }
