@@ -67,9 +67,9 @@ impl Node {
         let _ = self.sip.set(samples);
     }
 
-    /// Ends the webhooks of the node.
-    pub fn end_webhooks(&self) {
-        self.api.end_webhooks();
+    /// The API of the node.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     /// Says where in its life the node is.

@@ -178,6 +178,8 @@ pub struct Limits {
     pub stall_s: u32,
     /// Longest wait for the legs of a final report, seconds.
     pub final_report_s: u32,
+    /// How long sessions may go on when the process is told to end, in seconds; 0 ends them at once.
+    pub drain_s: u32,
 }
 
 /// The admin HTTP server.
@@ -329,6 +331,7 @@ impl Default for Limits {
             unbound_s: 30,
             stall_s: 30,
             final_report_s: 30,
+            drain_s: 0,
         }
     }
 }

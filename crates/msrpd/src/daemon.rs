@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use msrp_control::Client;
+use msrp_api::DrainPlan;
+use msrp_control::{Client, Drain};
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, StartError, Started};
 use msrp_sip::focus::PagerPolicy;
 use msrp_sip::groups::Groups;
@@ -148,6 +149,27 @@ impl Daemon {
         }
     }
 
+    /// Waits until a drain with a deadline is over; returns how many take part still.
+    pub async fn drained(&self) -> u64 {
+        self.node.api().drained().await
+    }
+
+    /// Refuses new rooms and participants, and waits until nobody is left, for so long at most.
+    /// Returns how many take part still. It cannot be undone.
+    pub async fn drain(&self, deadline: Duration) -> u64 {
+        let plan = DrainPlan {
+            drain: Drain::Sessions,
+            deadline: Some(deadline),
+            message: None,
+            is_final: true,
+        };
+        match self.node.api().drain(plan).await {
+            Ok(()) => self.drained().await,
+            // An engine that does not answer has nothing to wait for.
+            Err(_) => 0,
+        }
+    }
+
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
     pub async fn stop(self) {
         self.node.set_phase(Phase::Stopping);
@@ -156,6 +178,8 @@ impl Daemon {
             sip.shutdown(SIP_END_MAX).await;
         }
         end_engine(&self.engine).await;
+        self.node.api().flush_webhooks().await;
+        self.node.api().end_webhooks();
     }
 }
 

@@ -1,6 +1,7 @@
 //! `msrpd serve`: from the configuration to the clean end.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::certificates::CertificateSource;
 use crate::config::Config;
@@ -35,17 +36,42 @@ pub async fn serve(config: &Config) -> ExitCode {
     if let Some(explanation) = config.admin.explanation() {
         tracing::info!(explanation, "who may use the admin server");
     }
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        () = groups.follow(&daemon, &mut for_groups) => "none",
-        () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
+    let end = tokio::select! {
+        signal = signals.next() => End::Signal(signal),
+        left = daemon.drained() => End::Drained(left),
+        () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
+        () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
     };
-    tracing::info!(signal, "stopping");
     signals.end_at_next();
+    let left = match end {
+        End::Drained(left) => left,
+        End::Signal(signal) => {
+            tracing::info!(signal, drain_s = config.limits.drain_s, "stopping");
+            match config.limits.drain_s {
+                0 => 0,
+                seconds => daemon.drain(Duration::from_secs(seconds.into())).await,
+            }
+        }
+    };
     daemon.stop().await;
-    tracing::info!("stopped");
-    ExitCode::SUCCESS
+    tracing::info!(participants_cut_off = left, "stopped");
+    if left > 0 {
+        ExitCode::from(CUT_OFF)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
+
+/// Why a node ends.
+enum End {
+    /// A signal told it to.
+    Signal(&'static str),
+    /// A drain is over with so many participants left.
+    Drained(u64),
+}
+
+/// The status of a process whose drain was over before everybody had left.
+const CUT_OFF: u8 = 3;
 
 fn refuse(reason: &str) -> ExitCode {
     tracing::error!(reason, "not started");

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn of(event: &Event) -> (&'static str, Value) {
     let (kind, more) = match event {
         Event::RoomStarted { .. } => ("room_started", json!({})),
+        Event::RoomUpdated { .. } => ("room_updated", json!({})),
         Event::RoomClosed { .. } => ("room_closed", json!({})),
         Event::RoomLost { reason, .. } => ("room_lost", json!({ "reason": reason.as_str() })),
         Event::ParticipantJoined { entity, .. } => {
@@ -51,6 +52,7 @@ pub(super) fn of(event: &Event) -> (&'static str, Value) {
 fn participant(event: &Event) -> Option<Value> {
     match event {
         Event::RoomStarted { .. }
+        | Event::RoomUpdated { .. }
         | Event::RoomClosed { .. }
         | Event::RoomLost { .. }
         | Event::DrainChanged { .. }

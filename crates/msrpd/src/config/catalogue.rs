@@ -536,6 +536,15 @@ pub const KEYS: &[Key] = &[
         limit: "The report is sent with what is known by then.",
     },
     Key {
+        path: "limits.drain_s",
+        kind: "seconds",
+        default: |c| number(c.limits.drain_s),
+        effect: "How long SIGTERM and SIGINT let sessions go on before they end them: new ones are refused \
+                 meanwhile. 0 ends them at once. systemd's `TimeoutStopSec` has to be longer.",
+        limit: "When it is over, those who are left get BYE, and the exit status is 3. A second signal ends \
+                the process at once.",
+    },
+    Key {
         path: "admin.bind",
         kind: "`ADDRESS:PORT`",
         default: |c| quoted(&c.admin.bind.to_string()),

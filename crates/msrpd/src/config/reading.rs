@@ -446,6 +446,9 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
             *value = item.number(1, SECONDS_MAX)?;
         }
     }
+    if let Some(item) = table.get("drain_s") {
+        limits.drain_s = item.number(0, SECONDS_MAX)?;
+    }
     if let Some(item) = table.get("message_octets_max") {
         limits.message_octets_max = item.number(1, OCTETS_MAX)?;
     }

@@ -106,6 +106,7 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.unbound_s, 6);
     assert_eq!(config.limits.stall_s, 7);
     assert_eq!(config.limits.final_report_s, 8);
+    assert_eq!(config.limits.drain_s, 9);
     let admin = Admin {
         bind: "192.0.2.1:8655".parse().unwrap(),
         tokens: Some(config.groups.directory.with_file_name("tokens")),
@@ -558,6 +559,7 @@ session_max_s = 5
 unbound_s = 6
 stall_s = 7
 final_report_s = 8
+drain_s = 9
 [admin]
 bind = "192.0.2.1:8655"
 tokens = "tokens"
