@@ -537,7 +537,9 @@ async fn rules_of_a_room_change_while_it_runs() {
     assert_eq!((status, &room["message_octets_max"]), (200, &json!(200)));
     assert_eq!(room["uris"], json!([ROOM]));
     let long = "x".repeat(300);
-    alice.expect_all(&alice.send(&says(ALICE, &long)), 413).await;
+    alice
+        .expect_all(&alice.send(&says(ALICE, &long)), 413)
+        .await;
     alice.ask_nickname("Al", 403).await;
     let (_, room) = change(json!({ "message_octets_max": 1000, "nicknames": true })).await;
     assert_eq!(room["nicknames"], true);

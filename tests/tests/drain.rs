@@ -1,5 +1,4 @@
 //! The end of a node that drains: what is refused, who is waited for, and what its status says.
-#![expect(clippy::unwrap_used, reason = "test code")]
 
 use msrp_testkit::{Config, Daemon, Invite, MsrpEndpoint, http};
 use msrpd_tests::{ALICE, BOB, CAROL, FRIENDS, WAYS, config_with_friends};

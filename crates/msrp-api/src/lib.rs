@@ -39,7 +39,7 @@ use msrp_control::Client;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-pub use access::{Access, Scope, Tokens, TokensError, guard};
+pub use access::{Access, Scope, TokenStore, Tokens, TokensError, guard};
 pub use drain::DrainPlan;
 use drain::DrainSwitch;
 use events::{EventLog, MessageWatch};

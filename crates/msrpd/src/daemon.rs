@@ -136,16 +136,19 @@ impl Daemon {
         }
     }
 
-    /// What reads the certificates of SIP and of the MSRP listeners anew, for the connections to come. It
+    /// What reads the certificates of SIP, of the MSRP listeners and of the admin address, and its
+    /// tokens, anew, for the connections to come. It
     /// returns which file is wrong, and why; what was read of its kind before stays in force then.
     pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
         let ua = lock(&self.sip).as_ref().map(SipService::ua);
         let engine = Arc::clone(&self.engine.engine);
+        let admin = self.admin.files();
         move || {
             let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
             let msrp = engine.reload_certificates();
             sip.map_err(|error| error.to_string())
                 .and(msrp.map_err(|fault| fault.to_string()))
+                .and(admin())
         }
     }
 

@@ -552,7 +552,7 @@ pub const KEYS: &[Key] = &[
                  kernel choose. On a loopback address without tokens, programs of the machine may do \
                  everything and pages in browsers nothing.",
         limit: "An address that is not loopback stops the start, unless there are `admin.tokens` or \
-                `admin.allow_unauthenticated` is set.",
+                `admin.client_ca`, or `admin.allow_unauthenticated` is set.",
     },
     Key {
         path: "admin.tokens",
@@ -580,6 +580,31 @@ pub const KEYS: &[Key] = &[
         effect: "Whether everybody who reaches the admin address may do everything, also from other \
                  machines. For a network that only operators reach.",
         limit: "Beside `admin.tokens` it stops the start.",
+    },
+    Key {
+        path: "admin.cert",
+        kind: "file",
+        default: none,
+        effect: "The certificate of the admin address, then those of its chain, in PEM: it speaks HTTPS then. \
+                 Read again when a file changes and on SIGHUP, as are `admin.key`, `admin.client_ca` and \
+                 `admin.tokens`. A relative path starts at the directory of the configuration file.",
+        limit: "A file that cannot be used stops the start; later, what was read last stays in force.",
+    },
+    Key {
+        path: "admin.key",
+        kind: "file",
+        default: none,
+        effect: "The private key of `admin.cert`.",
+        limit: "Without `admin.cert` it stops the start.",
+    },
+    Key {
+        path: "admin.client_ca",
+        kind: "file",
+        default: none,
+        effect: "The authorities of clients, in PEM. A client without a certificate of theirs does not get \
+                 through the handshake. With `admin.tokens` both are asked for; without, the certificate \
+                 opens everything.",
+        limit: "Without `admin.cert` it stops the start.",
     },
     Key {
         path: "admin.webhook.name",
