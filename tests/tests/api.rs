@@ -523,3 +523,46 @@ async fn local_socket_serves_the_own_user_without_a_token() {
     assert!(daemon.terminate().await.success());
     assert!(!path.exists());
 }
+
+#[tokio::test]
+async fn rules_of_a_room_change_while_it_runs() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let (alice, bob) = (api.join("alice", ALICE).await, api.join("bob", BOB).await);
+    let change = async |body: Value| api.json("PATCH", "/v1/rooms/lunch", body).await;
+    alice.send_ok(&says(ALICE, "a text of some length")).await;
+    bob.expect_text(ALICE, "a text of some length").await;
+    let short = json!({ "message_octets_max": 200, "nicknames": false });
+    let (status, room) = change(short).await;
+    assert_eq!((status, &room["message_octets_max"]), (200, &json!(200)));
+    assert_eq!(room["uris"], json!([ROOM]));
+    let long = "x".repeat(300);
+    alice
+        .expect_all(&alice.send(&says(ALICE, &long)), 413)
+        .await;
+    alice.ask_nickname("Al", 403).await;
+    let (_, room) = change(json!({ "message_octets_max": 1000, "nicknames": true })).await;
+    assert_eq!(room["nicknames"], true);
+    alice.send_ok(&says(ALICE, &long)).await;
+    bob.expect_text(ALICE, &long).await;
+    alice.ask_nickname("Al", 200).await;
+    let elsewhere = "sip:brunch@localhost";
+    change(json!({ "uris": [elsewhere] })).await;
+    alice
+        .send_ok(&Draft::text(ALICE, elsewhere, "here now"))
+        .await;
+    bob.expect_text(ALICE, "here now").await;
+    for (body, code) in [
+        (json!({ "uris": [] }), "malformed_address"),
+        (
+            json!({ "uris": ["nothing of the kind"] }),
+            "malformed_address",
+        ),
+        (json!({ "colour": "red" }), "malformed_json"),
+    ] {
+        let refusal = api.refusal("PATCH", "/v1/rooms/lunch", body).await;
+        assert_eq!(refusal, (400, code.to_owned(), 400));
+    }
+    let nowhere = api.refusal("PATCH", "/v1/rooms/nowhere", json!({})).await;
+    assert_eq!(nowhere, (404, "no_such_room".to_owned(), 404));
+}

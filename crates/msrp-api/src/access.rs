@@ -5,7 +5,7 @@
 //! constant time, so that neither the time nor the file tells a token.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -28,7 +28,7 @@ pub enum Access {
     /// origin, or with a name that resolves to loopback.
     Loopback,
     /// Who shows a token.
-    Tokens(Arc<Tokens>),
+    Tokens(Arc<TokenStore>),
 }
 
 /// What a token lets its holder do.
@@ -85,6 +85,23 @@ fn is_trace(path: &str) -> bool {
 /// The tokens of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens(Vec<Token>);
+
+/// The tokens in force. They may be exchanged while requests are checked.
+#[derive(Debug)]
+pub struct TokenStore(RwLock<Tokens>);
+
+impl TokenStore {
+    /// With these tokens in force.
+    #[must_use]
+    pub fn new(tokens: Tokens) -> Self {
+        Self(RwLock::new(tokens))
+    }
+
+    /// Has these in force from the next request on.
+    pub fn replace(&self, tokens: Tokens) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Token {
@@ -199,7 +216,10 @@ async fn check(State(access): State<Access>, request: Request, next: Next) -> Re
     let checked = match &access {
         Access::Everyone => Ok(()),
         Access::Loopback => check_loopback(request.headers()),
-        Access::Tokens(tokens) => check_token(tokens, &request),
+        Access::Tokens(store) => {
+            let tokens = store.0.read().unwrap_or_else(PoisonError::into_inner);
+            check_token(&tokens, &request)
+        }
     };
     match checked {
         Ok(()) => next.run(request).await,

@@ -34,6 +34,7 @@ use serde_json::json;
 use crate::extract::Query;
 use crate::{Api, Problem, limits};
 pub(crate) use consumer::{Consumer, Filter, Frame, Start};
+pub(crate) use document::drain_word;
 pub(crate) use log::{Cursor, EventLog};
 pub(crate) use watch::MessageWatch;
 
@@ -151,8 +152,9 @@ const MESSAGES_LOST: &str = "messages_lost";
 
 /// Every type of event that a consumer may choose. Those of messages come only to who names them.
 /// What the stream says of itself comes always: `gap`, `snapshot`, `snapshot_end`, `progress`, `cut`.
-pub const TYPES: [&str; 21] = [
+pub const TYPES: [&str; 22] = [
     "room_started",
+    "room_updated",
     "room_closed",
     "room_lost",
     "participant_joined",

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod drain;
 pub mod events;
 mod extract;
 mod idempotency;
@@ -41,7 +42,9 @@ use msrp_control::Client;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-pub use access::{Access, Scope, Tokens, TokensError, guard};
+pub use access::{Access, Scope, TokenStore, Tokens, TokensError, guard};
+pub use drain::DrainPlan;
+use drain::DrainSwitch;
 use events::{EventLog, MessageWatch};
 use idempotency::Remembered;
 pub use problem::{Problem, method_not_allowed, not_found};
@@ -74,6 +77,7 @@ pub struct Api {
     watch: Arc<MessageWatch>,
     consumers: Arc<Semaphore>,
     webhooks: Webhooks,
+    draining: DrainSwitch,
     feed: JoinHandle<()>,
     reload: OnceLock<Reload>,
 }
@@ -102,6 +106,7 @@ impl Api {
             watch,
             consumers: Arc::new(Semaphore::new(limits::CONSUMERS_MAX)),
             webhooks: Webhooks::default(),
+            draining: DrainSwitch::default(),
             feed: tokio::spawn(feed),
             reload: OnceLock::new(),
         })
@@ -139,7 +144,10 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
         ("/v1/rooms", get(room::list)),
         (
             "/v1/rooms/{room}",
-            put(room::put).get(room::show).delete(room::close),
+            put(room::put)
+                .get(room::show)
+                .patch(room::change)
+                .delete(room::close),
         ),
         (
             "/v1/rooms/{room}/participants",

@@ -60,6 +60,21 @@ pub const CONSUMER_STALL_MAX: Duration = Duration::from_secs(30);
 /// come back. One that comes later is told that some are missing.
 pub const MESSAGES_LINGER: Duration = Duration::from_secs(60);
 
+/// Longest time that a drain may take, seconds: a day. A longer one is 400.
+pub const DRAIN_S_MAX: u64 = 86_400;
+
+/// Longest message with which a drain is told to rooms, octets. A longer one is 400.
+pub const DRAIN_MESSAGE_OCTETS_MAX: usize = 4096;
+
+/// How often a draining node looks whether anybody is left.
+pub const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long the events of the end may take to be delivered to webhooks.
+pub const WEBHOOK_FLUSH_MAX: Duration = Duration::from_secs(2);
+
+/// How often a webhook that gets no events notes how far it is.
+pub const WEBHOOK_PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
 /// Webhooks of a node. One more is 503, or stops the start.
 pub const WEBHOOKS_MAX: usize = 64;
 

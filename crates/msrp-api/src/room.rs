@@ -98,8 +98,7 @@ pub(crate) async fn put(
             api.client.status().await?.message_octets_max,
         )
     {
-        let detail = "The room runs with other rules, which stay as long as it runs; GET shows \
-                      them. Close it first, or choose another id.";
+        let detail = "The room runs with other rules; GET shows them, and PATCH changes them.";
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "room_differs",
@@ -120,6 +119,24 @@ pub(crate) async fn put(
     Ok(response)
 }
 
+/// Changes the rules of a room that runs: what is not named stays.
+pub(crate) async fn change(
+    State(api): State<Arc<Api>>,
+    named: Named,
+    content: Content,
+) -> Result<Json<RoomBody>, Problem> {
+    let change: RulesChange = content.json()?;
+    let room = named.room;
+    let _one_at_a_time = api.changes.lock().await;
+    let config = api.client.room(room.clone()).await?.config;
+    let wanted = change.applied_to(config.clone())?;
+    if wanted != config {
+        api.client.update_room(room.clone(), wanted).await?;
+    }
+    let state = api.client.room(room.clone()).await?;
+    Ok(Json(RoomBody::new(&room, state)))
+}
+
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
     named: Named,
@@ -136,6 +153,43 @@ pub(crate) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A change of rules.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RulesChange {
+    uris: Option<Vec<String>>,
+    message_octets_max: Option<u64>,
+    private_messages: Option<bool>,
+    nicknames: Option<bool>,
+    addressing: Option<NamedAddressing>,
+}
+
+impl RulesChange {
+    fn applied_to(self, mut config: RoomConfig) -> Result<RoomConfig, Problem> {
+        if self.uris.as_ref().is_some_and(Vec::is_empty) {
+            let detail = "uris is empty; give the addresses that mean the room, or leave it out.";
+            return Err(Problem::bad("malformed_address", detail));
+        }
+        config.uris = self.uris.unwrap_or(config.uris);
+        config.message_octets_max = self.message_octets_max.or(config.message_octets_max);
+        config.private_messages = self.private_messages.unwrap_or(config.private_messages);
+        config.nicknames = self.nicknames.unwrap_or(config.nicknames);
+        if let Some(addressing) = self.addressing {
+            config.addressing = addressing.into();
+        }
+        Ok(config)
+    }
+}
+
+impl From<NamedAddressing> for Addressing {
+    fn from(named: NamedAddressing) -> Self {
+        match named {
+            NamedAddressing::Oma => Self::Oma,
+            NamedAddressing::Rfc7701 => Self::Rfc7701,
+        }
+    }
+}
+
 impl Rules {
     fn config(self, room: &RoomId, domain: &str) -> RoomConfig {
         let mut uris = self.uris;
@@ -147,10 +201,7 @@ impl Rules {
             message_octets_max: self.message_octets_max,
             private_messages: self.private_messages.unwrap_or(true),
             nicknames: self.nicknames.unwrap_or(true),
-            addressing: match self.addressing {
-                NamedAddressing::Oma => Addressing::Oma,
-                NamedAddressing::Rfc7701 => Addressing::Rfc7701,
-            },
+            addressing: self.addressing.into(),
         }
     }
 }

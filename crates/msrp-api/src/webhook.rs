@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::events::{self, Cursor, Filter};
 use crate::extract::{Content, WebhookName};
-use crate::limits::{RETRY_AFTER_LIMIT_S, WEBHOOKS_MAX};
+use crate::limits::{RESUBSCRIBE_DELAY, RETRY_AFTER_LIMIT_S, WEBHOOK_FLUSH_MAX, WEBHOOKS_MAX};
 use crate::{Api, Problem};
 pub use delivery::Patience;
 pub use post::Target;
@@ -147,6 +147,23 @@ impl Api {
     pub fn add_webhook(self: &Arc<Self>, webhook: Webhook) -> Result<(), String> {
         let started = self.start_webhook(webhook, true);
         started.map(drop).map_err(|problem| problem.detail)
+    }
+
+    /// Waits until the webhooks whose targets answer have what has happened so far, for a short time.
+    pub async fn flush_webhooks(&self) {
+        let end = self.log.end();
+        let is_behind = |running: &Running| {
+            let cursor = running.state.cursor.lock();
+            let cursor = *cursor.unwrap_or_else(PoisonError::into_inner);
+            let fails = running.state.failures.load(Ordering::Relaxed) > 0;
+            !fails && cursor.is_none_or(|cursor| cursor.seq < end.seq)
+        };
+        let delivered = async {
+            while self.webhooks.lock().values().any(is_behind) {
+                tokio::time::sleep(RESUBSCRIBE_DELAY).await;
+            }
+        };
+        let _ = tokio::time::timeout(WEBHOOK_FLUSH_MAX, delivered).await;
     }
 
     /// Ends the webhooks. What was not delivered is lost; a node that starts anew tells its state.

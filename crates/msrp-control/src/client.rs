@@ -93,6 +93,14 @@ impl Client {
         done(&self.execute(Command::CreateRoom { room, config }).await?)
     }
 
+    /// [`Command::UpdateRoom`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::MalformedAddress`].
+    pub async fn update_room(&self, room: RoomId, config: RoomConfig) -> Result<(), ControlError> {
+        done(&self.execute(Command::UpdateRoom { room, config }).await?)
+    }
+
     /// [`Command::CloseRoom`].
     ///
     /// # Errors

@@ -13,6 +13,15 @@ pub enum Command {
         /// Its rules.
         config: RoomConfig,
     },
+    /// Changes the rules of a room that runs, all of them. Messages of which the wrapper was read keep
+    /// what was decided for them, and nicknames stay with those who have them. Session descriptions
+    /// that were given are not changed. Answered with [`Reply::Done`].
+    UpdateRoom {
+        /// The room.
+        room: RoomId,
+        /// What takes the place of its rules.
+        config: RoomConfig,
+    },
     /// Ends a room with all its sessions. Answered with [`Reply::Done`] when the room is gone.
     CloseRoom {
         /// The room to end.

@@ -15,6 +15,11 @@ pub enum Event {
         /// The room.
         room: RoomId,
     },
+    /// A controller changed the rules of the room.
+    RoomUpdated {
+        /// The room.
+        room: RoomId,
+    },
     /// A controller closed the room, or the node goes down. Its participants are gone with it; no
     /// event follows for them.
     RoomClosed {
@@ -149,6 +154,7 @@ impl Event {
             | Self::ShardLost { .. }
             | Self::LimitReached { .. } => None,
             Self::RoomStarted { room }
+            | Self::RoomUpdated { room }
             | Self::RoomClosed { room }
             | Self::ParticipantJoined { room, .. }
             | Self::ParticipantUpdated { room, .. }

@@ -359,6 +359,29 @@ impl ShardEngine {
         })
     }
 
+    fn update_room(
+        &self,
+        room: RoomId,
+        config: &RoomConfig,
+        reply: ReplySender,
+    ) -> Result<(), (ReplySender, ControlError)> {
+        let spec = match self.rules_of(config) {
+            Ok(spec) => spec,
+            Err(error) => return Err((reply, error)),
+        };
+        let key = room.clone();
+        self.post_to(&key, reply, |reply| ShardMessage::UpdateRoom {
+            room,
+            spec,
+            reply,
+        })?;
+        // What descriptions to come declare.
+        if let Some(mut residence) = self.rooms.get_mut(&key) {
+            residence.chat = ChatFunctions::of(config);
+        }
+        Ok(())
+    }
+
     fn room_spec(&self, config: &RoomConfig) -> Result<RoomSpec, ControlError> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(ControlError::new(
@@ -380,6 +403,11 @@ impl ShardEngine {
             );
             return Err(ControlError::new(ErrorCode::Limit, detail));
         }
+        self.rules_of(config)
+    }
+
+    /// The rules of a room as the switch knows them.
+    fn rules_of(&self, config: &RoomConfig) -> Result<RoomSpec, ControlError> {
         let own = self.limits.message_octets_max;
         Ok(RoomSpec {
             uri: config.uris.first().cloned().unwrap_or_default(),
@@ -459,6 +487,7 @@ impl ShardEngine {
         let error = ControlError::new(ErrorCode::Unavailable, "the shard of this room is too busy");
         match refused {
             ShardMessage::CreateRoom { reply, .. }
+            | ShardMessage::UpdateRoom { reply, .. }
             | ShardMessage::CloseRoom { reply, .. }
             | ShardMessage::SetPeer { reply, .. }
             | ShardMessage::UpdateParticipant { reply, .. }
@@ -566,6 +595,7 @@ impl ShardEngine {
     ) -> Result<(), (ReplySender, ControlError)> {
         match command {
             Command::CreateRoom { room, config } => self.create_room(&room, &config, reply),
+            Command::UpdateRoom { room, config } => self.update_room(room, &config, reply),
             Command::CloseRoom { room } => {
                 let key = room.clone();
                 self.post_to(&key, reply, |reply| ShardMessage::CloseRoom { room, reply })

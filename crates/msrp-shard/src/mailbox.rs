@@ -26,6 +26,12 @@ pub(crate) enum ShardMessage {
         spec: RoomSpec,
         reply: ReplySender,
     },
+    /// See [`Command::UpdateRoom`](msrp_control::Command::UpdateRoom).
+    UpdateRoom {
+        room: RoomId,
+        spec: RoomSpec,
+        reply: ReplySender,
+    },
     /// End a room and its sessions.
     CloseRoom { room: RoomId, reply: ReplySender },
     /// Put a session into a room.

@@ -265,6 +265,7 @@ impl Focus {
             }
             // What it asked for itself, or what concerns the media alone.
             Event::RoomStarted { .. }
+            | Event::RoomUpdated { .. }
             | Event::ParticipantJoined { .. }
             | Event::ParticipantUpdated { .. }
             | Event::ParticipantBound { .. }

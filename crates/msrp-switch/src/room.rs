@@ -88,6 +88,15 @@ impl Room {
     }
 
     /// Its rules at present.
+    pub(crate) fn update(&mut self, spec: RoomSpec) {
+        self.uri = spec.uri.into();
+        self.addresses = spec.addresses.into();
+        self.message_octets_max = spec.message_octets_max;
+        self.private_messages = spec.private_messages;
+        self.addressing = spec.addressing;
+        self.has_nicknames = spec.nicknames;
+    }
+
     pub(crate) fn spec(&self) -> RoomSpec {
         RoomSpec {
             uri: self.uri.as_ref().to_owned(),

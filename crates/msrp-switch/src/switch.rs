@@ -459,6 +459,14 @@ impl Switch {
         self.legs.get(leg.0).map(Leg::participant)
     }
 
+    /// A room has other rules from now on. Messages of which the wrapper was read keep what was decided
+    /// for them, and nicknames stay with those who have them.
+    pub fn update_room(&mut self, room: RoomKey, spec: RoomSpec) {
+        if let Some(room) = self.rooms.get_mut(room.0) {
+            room.update(spec);
+        }
+    }
+
     /// The rules of a room. Copies; for controllers, not for chunks.
     #[must_use]
     pub fn room_spec(&self, room: RoomKey) -> Option<RoomSpec> {

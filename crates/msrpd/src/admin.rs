@@ -7,6 +7,7 @@ mod exposition;
 mod local_socket;
 pub mod metric;
 mod phase;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -18,10 +19,11 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use local_socket::{LocalSocket, SocketFile};
-use msrp_api::{Access, Api, ApiConfig, Reload, guard};
+use msrp_api::{Access, Api, ApiConfig, Reload, TokenStore, guard};
 use msrp_control::Client;
 use msrp_control::metrics::Sample;
 pub use phase::Phase;
+use tls::{TlsListener, TlsStore};
 
 use crate::config::Admin;
 use tokio::net::TcpListener;
@@ -78,9 +80,9 @@ impl Node {
         self.client.engine().is_alive()
     }
 
-    /// Ends the webhooks of the node.
-    pub fn end_webhooks(&self) {
-        self.api.end_webhooks();
+    /// The API of the node.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     /// Says where in its life the node is.
@@ -105,6 +107,9 @@ impl Node {
 /// A running admin server. It ends when this is dropped.
 pub struct AdminServer {
     address: SocketAddr,
+    config: Admin,
+    tokens: Option<Arc<TokenStore>>,
+    tls: Option<Arc<TlsStore>>,
     tasks: Vec<JoinHandle<()>>,
     _socket: Option<SocketFile>,
 }
@@ -129,7 +134,11 @@ impl AdminServer {
         node: Arc<Node>,
         extras: AdminExtras,
     ) -> Result<Self, String> {
-        let access = access(config)?;
+        let tokens = config.read_tokens()?;
+        let tokens = tokens.map(|tokens| Arc::new(TokenStore::new(tokens)));
+        let access = access(config, tokens.clone());
+        let tls = config.read_tls()?;
+        let tls = tls.map(|tls| Arc::new(TlsStore::new(tls)));
         for webhook in &config.webhooks {
             node.api.add_webhook(webhook.read()?)?;
         }
@@ -150,15 +159,39 @@ impl AdminServer {
             }));
         }
         let guarded = guard(router, access);
+        let secured = tls.clone();
         tasks.push(tokio::spawn(async move {
             // Ends with the task only: accept errors are retried inside.
-            let _ = axum::serve(listener, guarded).await;
+            let _ = match secured {
+                None => axum::serve(listener, guarded).await,
+                Some(tls) => axum::serve(TlsListener::new(listener, address, tls), guarded).await,
+            };
         }));
         Ok(Self {
             address,
+            config: config.clone(),
+            tokens,
+            tls,
             tasks,
             _socket: file,
         })
+    }
+
+    /// What reads the tokens and the certificates anew, for requests and connections to come. It
+    /// returns which file is wrong, and why; everything stays in force then.
+    pub fn files(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
+        let config = self.config.clone();
+        let (store, secured) = (self.tokens.clone(), self.tls.clone());
+        move || {
+            let (tokens, tls) = (config.read_tokens()?, config.read_tls()?);
+            if let (Some(store), Some(tokens)) = (&store, tokens) {
+                store.replace(tokens);
+            }
+            if let (Some(secured), Some(tls)) = (&secured, tls) {
+                secured.replace(tls);
+            }
+            Ok(())
+        }
     }
 
     /// The address that was bound.
@@ -187,11 +220,12 @@ fn listen(bind: SocketAddr, bound: Option<std::net::TcpListener>) -> Result<TcpL
 }
 
 /// Who may use the address.
-fn access(config: &Admin) -> Result<Access, String> {
-    match config.read_tokens()? {
-        Some(tokens) => Ok(Access::Tokens(Arc::new(tokens))),
-        None if config.allow_unauthenticated => Ok(Access::Everyone),
-        None => Ok(Access::Loopback),
+fn access(config: &Admin, tokens: Option<Arc<TokenStore>>) -> Access {
+    match tokens {
+        Some(tokens) => Access::Tokens(tokens),
+        // Who got through the handshake showed a certificate.
+        None if config.client_ca.is_some() || config.allow_unauthenticated => Access::Everyone,
+        None => Access::Loopback,
     }
 }
 

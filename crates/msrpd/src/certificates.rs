@@ -1,4 +1,4 @@
-//! The certificates of SIP and MSRP over TLS: read at the start, again when a file changes, again on SIGHUP.
+//! The certificates of SIP and MSRP over TLS, and what the admin address asks of its clients: read at the start, again when a file changes, again on SIGHUP.
 //!
 //! The files are looked at every [`LOOK_EVERY`]. A certificate and its key are two files, so a look
 //! may find one of them new and the other not yet: what was read last stays in force, and the next
@@ -37,7 +37,8 @@ impl CertificateSource {
         let files = own
             .chain(&sip.roots)
             .chain(&sip.client_roots)
-            .chain(listeners.flat_map(TlsFiles::paths));
+            .chain(listeners.flat_map(TlsFiles::paths))
+            .chain(config.admin.files());
         Self::new(files.cloned().collect())
     }
 

@@ -14,6 +14,7 @@ mod webhook;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::ConfigError;
 use ipnet::IpNet;
@@ -24,6 +25,7 @@ use msrp_sip::ua_rsipstack::TlsFiles;
 pub use relay::Relay;
 pub(crate) use relay::read_users;
 use ring_io::Want;
+use tokio_rustls::rustls::ServerConfig;
 pub(crate) use value::is_user_uri;
 pub use value::{Advertise, SipBind, SipTransport};
 pub use webhook::WebhookEntry;
@@ -186,6 +188,8 @@ pub struct Limits {
     pub bridge_unanswered_s: u32,
     /// Longest time in which neither side of a bridge is heard, seconds.
     pub bridge_idle_s: u32,
+    /// How long sessions may go on when the process is told to end, in seconds; 0 ends them at once.
+    pub drain_s: u32,
 }
 
 /// The door for SIP proxies that speak the ng dialect.
@@ -219,6 +223,10 @@ pub struct Admin {
     pub socket: Option<PathBuf>,
     /// Whether everybody who reaches the address may do everything.
     pub allow_unauthenticated: bool,
+    /// Its certificate, then those of its chain, and its key; without them it speaks plain HTTP.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The authorities whose clients alone may connect.
+    pub client_ca: Option<PathBuf>,
     /// Who gets events.
     pub webhooks: Vec<WebhookEntry>,
 }
@@ -232,6 +240,8 @@ impl Admin {
             tokens: None,
             socket: None,
             allow_unauthenticated: false,
+            certificate: None,
+            client_ca: None,
             webhooks: Vec::new(),
         }
     }
@@ -250,6 +260,23 @@ impl Admin {
         Ok(Some(tokens))
     }
 
+    /// What TLS needs, when it is asked for.
+    ///
+    /// # Errors
+    /// A sentence with the file: the operator's fault.
+    pub fn read_tls(&self) -> Result<Option<Arc<ServerConfig>>, String> {
+        let Some((cert, key)) = &self.certificate else {
+            return Ok(None);
+        };
+        crate::admin::tls::read(cert, key, self.client_ca.as_deref()).map(Some)
+    }
+
+    /// The files that are read again when they change.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let pair = self.certificate.iter().flat_map(|(cert, key)| [cert, key]);
+        pair.chain(&self.client_ca).chain(&self.tokens)
+    }
+
     /// What an operator should know about who may use the admin server; `None` when it is as by
     /// default.
     #[must_use]
@@ -257,6 +284,9 @@ impl Admin {
         let bind = self.bind;
         if self.tokens.is_some() {
             return Some(format!("admin: {bind} asks for a token"));
+        }
+        if self.client_ca.is_some() {
+            return Some(format!("admin: {bind} asks for a certificate"));
         }
         let open = "serves everybody who reaches it, without authentication";
         self.allow_unauthenticated
@@ -360,6 +390,7 @@ impl Default for Limits {
             bridges_max: 100_000,
             bridge_unanswered_s: 300,
             bridge_idle_s: 86_400,
+            drain_s: 0,
         }
     }
 }
@@ -388,6 +419,10 @@ impl Config {
         }
         if let Err(fault) = config.admin.read_tokens() {
             let path = ["admin", "tokens"];
+            return Err(reading::locate(file, &text, &path, &fault));
+        }
+        if let Err(fault) = config.admin.read_tls() {
+            let path = ["admin", "cert"];
             return Err(reading::locate(file, &text, &path, &fault));
         }
         for webhook in &config.admin.webhooks {

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use msrp_api::Reloaded;
-use msrp_control::Client;
+use msrp_api::{DrainPlan, Reloaded};
+use msrp_control::{Client, Drain};
 use msrp_shard::{
     EngineConfig, EngineLimits, ListenerConfig, RelayOptions, RelayUsers, Rules, StartError,
     Started,
@@ -166,16 +166,40 @@ impl Daemon {
         }
     }
 
-    /// What reads the certificates of SIP and of the MSRP listeners anew, for the connections to come. It
+    /// What reads the certificates of SIP, of the MSRP listeners and of the admin address, and its
+    /// tokens, anew, for the connections to come. It
     /// returns which file is wrong, and why; what was read of its kind before stays in force then.
     pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
         let ua = lock(&self.sip).as_ref().map(SipService::ua);
         let engine = Arc::clone(&self.engine.engine);
+        let admin = self.admin.files();
         move || {
             let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
             let msrp = engine.reload_certificates();
             sip.map_err(|error| error.to_string())
                 .and(msrp.map_err(|fault| fault.to_string()))
+                .and(admin())
+        }
+    }
+
+    /// Waits until a drain with a deadline is over; returns how many take part still.
+    pub async fn drained(&self) -> u64 {
+        self.node.api().drained().await
+    }
+
+    /// Refuses new rooms and participants, and waits until nobody is left, for so long at most.
+    /// Returns how many take part still. It cannot be undone.
+    pub async fn drain(&self, deadline: Duration) -> u64 {
+        let plan = DrainPlan {
+            drain: Drain::Sessions,
+            deadline: Some(deadline),
+            message: None,
+            is_final: true,
+        };
+        match self.node.api().drain(plan).await {
+            Ok(()) => self.drained().await,
+            // An engine that does not answer has nothing to wait for.
+            Err(_) => 0,
         }
     }
 
@@ -213,6 +237,8 @@ impl Daemon {
             sip.shutdown(SIP_END_MAX).await;
         }
         end_engine(&self.engine).await;
+        self.node.api().flush_webhooks().await;
+        self.node.api().end_webhooks();
     }
 }
 

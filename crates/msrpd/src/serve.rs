@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::certificates::CertificateSource;
 use crate::config::Config;
@@ -56,21 +57,46 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     if let Some(explanation) = config.admin.explanation() {
         tracing::info!(explanation, "who may use the admin server");
     }
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        () = reloading => "none",
-        () = daemon.watch_over() => "none",
-        () = groups.follow(&daemon, &mut for_groups) => "none",
-        () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
-        () = RelayUserSource::follow(users, &mut for_users) => "none",
+    let end = tokio::select! {
+        signal = signals.next() => End::Signal(signal),
+        left = daemon.drained() => End::Drained(left),
+        () = reloading => End::Signal("none"),
+        () = daemon.watch_over() => End::Signal("none"),
+        () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
+        () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
+        () = RelayUserSource::follow(users, &mut for_users) => End::Signal("none"),
     };
-    tracing::info!(signal, "stopping");
     sd_notify::stopping();
     signals.end_at_next();
+    let left = match end {
+        End::Drained(left) => left,
+        End::Signal(signal) => {
+            tracing::info!(signal, drain_s = config.limits.drain_s, "stopping");
+            match config.limits.drain_s {
+                0 => 0,
+                seconds => daemon.drain(Duration::from_secs(seconds.into())).await,
+            }
+        }
+    };
     daemon.stop().await;
-    tracing::info!("stopped");
-    ExitCode::SUCCESS
+    tracing::info!(participants_cut_off = left, "stopped");
+    if left > 0 {
+        ExitCode::from(CUT_OFF)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
+
+/// Why a node ends.
+enum End {
+    /// A signal told it to.
+    Signal(&'static str),
+    /// A drain is over with so many participants left.
+    Drained(u64),
+}
+
+/// The status of a process whose drain was over before everybody had left.
+const CUT_OFF: u8 = 3;
 
 fn refuse(reason: &str) -> ExitCode {
     tracing::error!(reason, "not started");

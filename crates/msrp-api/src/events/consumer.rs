@@ -13,7 +13,7 @@ use super::watch::WantsMessages;
 use super::{MESSAGES_LOST, is_of_message, snapshot};
 use crate::limits::{
     CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, MESSAGES_LINGER, PROGRESS_EVERY,
-    READ_EVENTS_MAX,
+    READ_EVENTS_MAX, WEBHOOK_PROGRESS_EVERY,
 };
 use crate::{Api, Problem, limits};
 
@@ -231,7 +231,11 @@ impl Reader {
         at: Cursor,
         news: &mut tokio::sync::watch::Receiver<u64>,
     ) -> Result<(), Ended> {
-        let progress_at = Instant::now() + PROGRESS_EVERY;
+        // A webhook's progress costs no request.
+        let every = self
+            .stall_max
+            .map_or(WEBHOOK_PROGRESS_EVERY, |_| PROGRESS_EVERY);
+        let progress_at = Instant::now() + every;
         loop {
             if *news.borrow_and_update() > at.seq {
                 return Ok(());

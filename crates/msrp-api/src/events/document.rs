@@ -10,6 +10,7 @@ pub(super) fn of(event: &Event) -> (&'static str, Value) {
     let (kind, more) = match event {
         Event::Bridge(event) => return relay::event(event),
         Event::RoomStarted { .. } => ("room_started", json!({})),
+        Event::RoomUpdated { .. } => ("room_updated", json!({})),
         Event::RoomClosed { .. } => ("room_closed", json!({})),
         Event::RoomLost { reason, .. } => ("room_lost", json!({ "reason": reason.as_str() })),
         Event::ParticipantJoined { entity, .. } => {
@@ -55,6 +56,7 @@ pub(super) fn of(event: &Event) -> (&'static str, Value) {
 fn participant(event: &Event) -> Option<Value> {
     match event {
         Event::RoomStarted { .. }
+        | Event::RoomUpdated { .. }
         | Event::RoomClosed { .. }
         | Event::RoomLost { .. }
         | Event::Bridge(_)

@@ -214,14 +214,15 @@ async fn webhook_whose_target_fails_hangs_and_dies_misses_nothing_and_keeps_the_
     }
     churning.await.unwrap();
     until(|| target.known().consumer.has_seen_the_end()).await;
-    let known = target.known();
-    let first = known.consumer.seqs[0];
-    let count = known.consumer.seqs.len() as u64;
-    assert!(known.consumer.seqs.iter().copied().eq(first..first + count));
-    assert_eq!(known.consumer.gaps, 1, "the one at the start");
-    assert!(known.repeated > 0, "no request came twice");
-    let rooms = known.consumer.rooms.clone();
-    drop(known);
+    let rooms = {
+        let known = target.known();
+        let first = known.consumer.seqs[0];
+        let count = known.consumer.seqs.len() as u64;
+        assert!(known.consumer.seqs.iter().copied().eq(first..first + count));
+        assert_eq!(known.consumer.gaps, 1, "the one at the start");
+        assert!(known.repeated > 0, "no request came twice");
+        known.consumer.rooms.clone()
+    };
     assert_eq!(rooms, node.state().await);
 }
 

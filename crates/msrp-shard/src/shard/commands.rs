@@ -19,6 +19,9 @@ impl<I: Io> Shard<I> {
             ShardMessage::CreateRoom { room, spec, reply } => {
                 let _ = reply.send(self.create_room(now, room, spec));
             }
+            ShardMessage::UpdateRoom { room, spec, reply } => {
+                let _ = reply.send(self.update_room(&room, spec));
+            }
             ShardMessage::CloseRoom { room, reply } => {
                 let _ = reply.send(self.close_room(now, &room));
             }
@@ -137,6 +140,14 @@ impl<I: Io> Shard<I> {
         };
         self.rooms.insert(room.clone(), running);
         self.environment.hub.publish(&Event::RoomStarted { room });
+        Ok(Reply::Done)
+    }
+
+    fn update_room(&mut self, room: &RoomId, spec: RoomSpec) -> Answer {
+        let key = self.rooms.get(room).ok_or_else(no_such_room)?.key;
+        self.switch.update_room(key, spec);
+        let room = room.clone();
+        self.environment.hub.publish(&Event::RoomUpdated { room });
         Ok(Reply::Done)
     }
 

@@ -219,7 +219,11 @@ impl Refusal {
             Self::IntervalTooBrief => headers.push("Min-Expires", SUBSCRIPTION_S_MIN.to_string()),
             Self::NothingToRead => headers.push("Accept", CONFERENCE_INFO),
             Self::UnsupportedEncoding => headers.push("Accept-Encoding", "identity"),
-            Self::Overloaded => headers.push("Retry-After", RETRY_AFTER_S.to_string()),
+            Self::Overloaded
+            | Self::Draining
+            | Self::Engine(ErrorCode::Limit | ErrorCode::Draining) => {
+                headers.push("Retry-After", RETRY_AFTER_S.to_string())
+            }
             Self::NotAcceptable(_) => body = Some(media::supported(policy)),
             _ => {}
         }

@@ -678,6 +678,15 @@ pub const KEYS: &[Key] = &[
         limit: "The bridge ends, at most a quarter of this time later; an event says so.",
     },
     Key {
+        path: "limits.drain_s",
+        kind: "seconds",
+        default: |c| number(c.limits.drain_s),
+        effect: "How long SIGTERM and SIGINT let sessions go on before they end them: new ones are refused \
+                 meanwhile. 0 ends them at once. systemd's `TimeoutStopSec` has to be longer.",
+        limit: "When it is over, those who are left get BYE, and the exit status is 3. A second signal ends \
+                the process at once.",
+    },
+    Key {
         path: "admin.bind",
         kind: "`ADDRESS:PORT`",
         default: |c| quoted(&c.admin.bind.to_string()),
@@ -685,7 +694,7 @@ pub const KEYS: &[Key] = &[
                  kernel choose. On a loopback address without tokens, programs of the machine may do \
                  everything and pages in browsers nothing.",
         limit: "An address that is not loopback stops the start, unless there are `admin.tokens` or \
-                `admin.allow_unauthenticated` is set.",
+                `admin.client_ca`, or `admin.allow_unauthenticated` is set.",
     },
     Key {
         path: "admin.tokens",
@@ -713,6 +722,31 @@ pub const KEYS: &[Key] = &[
         effect: "Whether everybody who reaches the admin address may do everything, also from other \
                  machines. For a network that only operators reach.",
         limit: "Beside `admin.tokens` it stops the start.",
+    },
+    Key {
+        path: "admin.cert",
+        kind: "file",
+        default: none,
+        effect: "The certificate of the admin address, then those of its chain, in PEM: it speaks HTTPS then. \
+                 Read again when a file changes and on SIGHUP, as are `admin.key`, `admin.client_ca` and \
+                 `admin.tokens`. A relative path starts at the directory of the configuration file.",
+        limit: "A file that cannot be used stops the start; later, what was read last stays in force.",
+    },
+    Key {
+        path: "admin.key",
+        kind: "file",
+        default: none,
+        effect: "The private key of `admin.cert`.",
+        limit: "Without `admin.cert` it stops the start.",
+    },
+    Key {
+        path: "admin.client_ca",
+        kind: "file",
+        default: none,
+        effect: "The authorities of clients, in PEM. A client without a certificate of theirs does not get \
+                 through the handshake. With `admin.tokens` both are asked for; without, the certificate \
+                 opens everything.",
+        limit: "Without `admin.cert` it stops the start.",
     },
     Key {
         path: "admin.webhook.name",

@@ -82,8 +82,13 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
             .certificate
             .iter_mut()
             .flat_map(|(cert, key)| [cert, key]);
-        let admin = [&mut config.admin.tokens, &mut config.admin.socket];
-        for file in admin.into_iter().flatten() {
+        let admin = &mut config.admin;
+        let pair = admin
+            .certificate
+            .iter_mut()
+            .flat_map(|(cert, key)| [cert, key]);
+        let others = [&mut admin.tokens, &mut admin.socket, &mut admin.client_ca];
+        for file in pair.chain(others.into_iter().flatten()) {
             *file = parent.join(&file);
         }
         for webhook in &mut config.admin.webhooks {
@@ -492,6 +497,9 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
             *value = item.number(1, SECONDS_MAX)?;
         }
     }
+    if let Some(item) = table.get("drain_s") {
+        limits.drain_s = item.number(0, SECONDS_MAX)?;
+    }
     if let Some(item) = table.get("message_octets_max") {
         limits.message_octets_max = item.number(1, OCTETS_MAX)?;
     }
@@ -505,10 +513,24 @@ fn read_admin(table: &Table<'_>, admin: &mut Admin) -> Result<(), ConfigError> {
     };
     admin.tokens = file("tokens", "the path of a file")?;
     admin.socket = file("socket", "the path of a socket")?;
+    let cert = file("cert", "the path of a file")?;
+    let key = file("key", "the path of a file")?;
+    admin.client_ca = file("client_ca", "the path of a file")?;
+    admin.certificate = cert.zip(key);
+    if admin.certificate.is_none() {
+        for name in ["cert", "key", "client_ca"] {
+            if let Some(item) = table.get(name) {
+                return Err(item.refuse("a certificate needs both cert and key"));
+            }
+        }
+    }
     if let Some(item) = table.get("allow_unauthenticated") {
         admin.allow_unauthenticated = item.boolean()?;
         if admin.allow_unauthenticated && admin.tokens.is_some() {
             return Err(item.refuse("tokens are asked for; leave one of the two out"));
+        }
+        if admin.allow_unauthenticated && admin.client_ca.is_some() {
+            return Err(item.refuse("certificates are asked for; leave one of the two out"));
         }
     }
     if let Some(item) = table.get("webhook") {
@@ -516,9 +538,10 @@ fn read_admin(table: &Table<'_>, admin: &mut Admin) -> Result<(), ConfigError> {
     }
     if let Some(item) = table.get("bind") {
         admin.bind = address(&item)?;
-        let is_guarded = admin.tokens.is_some() || admin.allow_unauthenticated;
+        let is_guarded =
+            admin.tokens.is_some() || admin.client_ca.is_some() || admin.allow_unauthenticated;
         if !admin.bind.ip().is_loopback() && !is_guarded {
-            let what = "a loopback address, or tokens = \"FILE\" beside it, or \
+            let what = "a loopback address, or tokens = \"FILE\" or client_ca = \"FILE\" beside it, or \
                         allow_unauthenticated = true to serve everybody who reaches it";
             return Err(item.wrong(what));
         }

@@ -129,11 +129,17 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.bridge_unanswered_s, 10);
     assert_eq!(config.limits.bridge_idle_s, 11);
     assert_eq!(config.limits.final_report_s, 8);
+    assert_eq!(config.limits.drain_s, 9);
     let admin = Admin {
         bind: "192.0.2.1:8655".parse().unwrap(),
         tokens: Some(config.groups.directory.with_file_name("tokens")),
         socket: Some("/run/msrpd/admin.sock".into()),
         allow_unauthenticated: false,
+        certificate: Some((
+            config.groups.directory.with_file_name("admin.pem"),
+            config.groups.directory.with_file_name("admin.key"),
+        )),
+        client_ca: Some(config.groups.directory.with_file_name("operators.pem")),
         webhooks: vec![WebhookEntry {
             name: "billing".to_owned(),
             target: Target::parse("https://hooks.example/msrp").unwrap(),
@@ -415,8 +421,12 @@ fn config_impossible_value_names_line_key_and_expectation() {
         ),
         (
             "admin.bind = \"0.0.0.0:8655\"",
-            "1:14: admin.bind: expected a loopback address, or tokens = \"FILE\" beside it, or \
-             allow_unauthenticated = true to serve everybody who reaches it, found \"0.0.0.0:8655\"",
+            "1:14: admin.bind: expected a loopback address, or tokens = \"FILE\" or \
+             client_ca = \"FILE\" beside it, or allow_unauthenticated = true to serve everybody who reaches it, found \"0.0.0.0:8655\"",
+        ),
+        (
+            "[admin]\ncert = \"c\"",
+            "2:8: admin.cert: a certificate needs both cert and key",
         ),
         (
             "[[admin.webhook]]\nname = \"a\"\nurl = \"ftp://x\"\nsecret = \"s\"",
@@ -623,11 +633,15 @@ final_report_s = 8
 bridges_max = 9
 bridge_unanswered_s = 10
 bridge_idle_s = 11
+drain_s = 9
 [admin]
 bind = "192.0.2.1:8655"
 tokens = "tokens"
 socket = "/run/msrpd/admin.sock"
 allow_unauthenticated = false
+cert = "admin.pem"
+key = "admin.key"
+client_ca = "operators.pem"
 [[admin.webhook]]
 name = "billing"
 url = "https://hooks.example/msrp"
