@@ -158,21 +158,24 @@ impl Daemon {
         self.node.set_reload(Box::new(reload));
     }
 
-    /// Tells the service manager that the node lives, as often as it wants to hear it and only while
-    /// every shard goes round its loop. Never ends by itself.
-    pub async fn watch_over(&self) {
+    /// From now on the service manager is told that the node lives, as often as it wants to hear it:
+    /// while every shard goes round its loop, and while the node ends.
+    pub fn watch_over(&self) {
         let Some(every) = sd_notify::watchdog() else {
-            return std::future::pending().await;
+            return;
         };
-        let mut ticks = tokio::time::interval(every);
-        loop {
-            ticks.tick().await;
-            if self.node.is_alive() {
-                sd_notify::alive();
-            } else {
-                tracing::error!("a shard has not gone round its loop; the watchdog is not fed");
+        let node = Arc::clone(&self.node);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(every);
+            loop {
+                ticks.tick().await;
+                if node.is_alive() || node.is_stopping() {
+                    sd_notify::alive();
+                } else {
+                    tracing::error!("a shard has not gone round its loop; the watchdog is not fed");
+                }
             }
-        }
+        });
     }
 
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.

@@ -40,6 +40,9 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
         Ok(reloading) => reloading,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
+    // Both go on until the process ends.
+    tokio::spawn(reloading);
+    daemon.watch_over();
     daemon.set_reload(move || reloader.reload());
     daemon.announce();
     sd_notify::ready();
@@ -48,8 +51,6 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = reloading => "none",
-        () = daemon.watch_over() => "none",
         () = groups.follow(&daemon, &mut for_groups) => "none",
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
     };

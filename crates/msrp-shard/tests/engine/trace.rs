@@ -1,10 +1,12 @@
 //! What a trace shows, and what it does not.
 
 use msrp_control::{Direction, ErrorCode, ParticipantId, TraceStream};
+use msrp_shard::Origins;
 use msrp_testkit::Draft;
 
 use crate::crossing::{Town, town};
 use crate::node::{ROOM, backends, config, identity, node};
+use crate::websocket;
 
 /// The next frame: whose it is, which way it went, and its octets.
 async fn frame(stream: &mut TraceStream) -> (String, Direction, String) {
@@ -76,6 +78,30 @@ async fn trace_of_a_room_shows_who_comes_later_from_the_first_request_on() {
         expect(&mut trace, "alice", Direction::Out, "200", "To-Path").await;
         node.client.close_room(node.room.clone()).await.unwrap();
         assert_eq!(trace.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn trace_of_a_websocket_session_shows_msrp_and_no_frames_of_websocket() {
+    for want in backends() {
+        let node = websocket::served(want, 1, Origins::any()).await;
+        let alice = node.join("alice").await;
+        let bob = websocket::join(&node, "bob").await;
+        let participant = Some(ParticipantId::new("bob").unwrap());
+        let mut trace = node
+            .client
+            .trace(node.room.clone(), participant)
+            .await
+            .unwrap();
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "to bob"))
+            .await;
+        bob.expect_text(&identity("alice"), "to bob").await;
+        bob.send_ok(&Draft::text(&identity("bob"), ROOM, "from bob"))
+            .await;
+        expect(&mut trace, "bob", Direction::Out, "SEND", "to bob").await;
+        expect(&mut trace, "bob", Direction::In, "SEND", "from bob").await;
+        expect(&mut trace, "bob", Direction::Out, "200", "MSRP ").await;
     }
 }
 
