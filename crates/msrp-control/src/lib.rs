@@ -23,5 +23,6 @@ pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
 pub use trace::{
-    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceStream, Tracer, tracer,
+    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceScope, TraceStream, Tracer,
+    tracer,
 };

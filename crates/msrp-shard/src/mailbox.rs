@@ -4,7 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, Tracer};
+use msrp_control::{
+    ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope, Tracer,
+};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
@@ -69,10 +71,9 @@ pub(crate) enum ShardMessage {
         /// The time of its DateTime.
         reply: ReplySender,
     },
-    /// Show what passes between sessions of a room and their peers.
+    /// Show what passes between sessions of this shard and their peers.
     StartTrace {
-        room: RoomId,
-        participant: Option<ParticipantId>,
+        scope: TraceScope,
         tracer: Tracer,
         reply: ReplySender,
     },

@@ -46,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// The admin HTTP server.
     pub admin: Admin,
+    /// What passes, for a collector.
+    pub trace: Trace,
 }
 
 /// The kernel interface.
@@ -178,6 +180,15 @@ pub struct Limits {
     pub final_report_s: u32,
 }
 
+/// What passes, for a collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Where HEP goes.
+    pub hep: Option<SocketAddr>,
+    /// Whether bodies go along.
+    pub hep_bodies: bool,
+}
+
 /// The admin HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -270,6 +281,7 @@ impl Default for Config {
             },
             limits: Limits::default(),
             admin: Admin::on(loopback(8655)),
+            trace: Trace::default(),
         }
     }
 }

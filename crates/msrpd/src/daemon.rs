@@ -15,6 +15,8 @@ use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminServer, Node, Phase};
+use crate::capture::export::export;
+use crate::capture::hep::Collector;
 use crate::config::{Config, Limits, SipTransport};
 use crate::sd_notify;
 
@@ -156,6 +158,13 @@ impl Daemon {
         reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
     ) {
         self.node.set_reload(Box::new(reload));
+    }
+
+    /// Sends every frame to a collector from now on.
+    pub fn export(&self, collector: Collector, with_bodies: bool) {
+        let client = Client::new(self.engine.engine.clone());
+        tracing::info!(with_bodies, "frames go to a collector");
+        tokio::spawn(export(client, collector, with_bodies));
     }
 
     /// From now on the service manager is told that the node lives, as often as it wants to hear it:

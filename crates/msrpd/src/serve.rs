@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::capture::hep::Collector;
 use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
@@ -40,6 +41,12 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
         Ok(reloading) => reloading,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
+    if let Some(to) = config.trace.hep {
+        match Collector::new(to) {
+            Ok(collector) => daemon.export(collector, config.trace.hep_bodies),
+            Err(error) => return refuse(&format!("the collector {to} has no way there: {error}")),
+        }
+    }
     // Both go on until the process ends.
     tokio::spawn(reloading);
     daemon.watch_over();

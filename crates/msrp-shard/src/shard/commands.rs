@@ -64,12 +64,11 @@ impl<I: Io> Shard<I> {
                 let _ = reply.send(self.send_message(now, &room, *message));
             }
             ShardMessage::StartTrace {
-                room,
-                participant,
+                scope,
                 tracer,
                 reply,
             } => {
-                let _ = reply.send(self.start_trace(&room, participant.as_ref(), tracer));
+                let _ = reply.send(self.start_trace(scope, tracer));
             }
             ShardMessage::Connection {
                 stream,
