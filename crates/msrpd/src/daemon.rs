@@ -161,10 +161,10 @@ impl Daemon {
     }
 
     /// Sends every frame to a collector from now on.
-    pub fn export(&self, collector: Collector, with_bodies: bool) {
+    pub async fn export(&self, collector: Collector, with_bodies: bool) {
         let client = Client::new(self.engine.engine.clone());
         tracing::info!(with_bodies, "frames go to a collector");
-        tokio::spawn(export(client, collector, with_bodies));
+        tokio::spawn(export(client, collector, with_bodies).await);
     }
 
     /// From now on the service manager is told that the node lives, as often as it wants to hear it:

@@ -43,7 +43,7 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     };
     if let Some(to) = config.trace.hep {
         match Collector::new(to) {
-            Ok(collector) => daemon.export(collector, config.trace.hep_bodies),
+            Ok(collector) => daemon.export(collector, config.trace.hep_bodies).await,
             Err(error) => return refuse(&format!("the collector {to} has no way there: {error}")),
         }
     }

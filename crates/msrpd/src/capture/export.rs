@@ -9,17 +9,31 @@
 
 use std::time::Duration;
 
-use msrp_control::{Client, TraceRecord, TraceScope};
+use msrp_control::{Client, ControlError, TraceRecord, TraceScope, TraceStream};
 use tokio::time::{Instant, timeout};
 
 use super::hep::Collector;
 use super::{Frames, head_of};
 
-/// Sends what passes as long as the node runs. Never ends by itself.
-pub async fn export(client: Client, mut collector: Collector, with_bodies: bool) {
+/// Begins to capture, and gives what sends it on as long as the node runs: that never ends by itself.
+pub async fn export(
+    client: Client,
+    collector: Collector,
+    with_bodies: bool,
+) -> impl Future<Output = ()> {
+    let restarts = restarts(&client);
+    let first = client.trace(TraceScope::Node).await;
+    send_on(client, collector, with_bodies, (first, restarts))
+}
+
+async fn send_on(
+    client: Client,
+    mut collector: Collector,
+    with_bodies: bool,
+    (mut traced, mut restarts): (Result<TraceStream, ControlError>, u64),
+) {
     loop {
-        let restarts = restarts(&client);
-        match client.trace(TraceScope::Node).await {
+        match traced {
             Ok(mut stream) => {
                 let mut frames = Frames::default();
                 let mut tally = Tally::default();
@@ -51,6 +65,8 @@ pub async fn export(client: Client, mut collector: Collector, with_bodies: bool)
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
+        restarts = self::restarts(&client);
+        traced = client.trace(TraceScope::Node).await;
     }
 }
 
@@ -147,7 +163,7 @@ mod tests {
             let collector = Collector::new(socket.local_addr().unwrap()).unwrap();
             let (sender, mut tracers) = mpsc::unbounded_channel();
             let client = Client::new(Arc::new(Traced(sender)));
-            let task = tokio::spawn(export(client, collector, with_bodies));
+            let task = tokio::spawn(export(client, collector, with_bodies).await);
             let tracer = tracers.recv().await.unwrap();
             assert!(tracer.give(TraceRecord {
                 time_ns: 1,
