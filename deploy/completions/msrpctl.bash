@@ -295,13 +295,17 @@ _msrpctl() {
             return 0
             ;;
         msrpctl__subcmd__drain)
-            opts="-h -V --deadline --wait --log --json --admin --socket --token-file --help --version"
+            opts="-h -V --deadline --sessions --message --wait --log --json --admin --socket --token-file --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

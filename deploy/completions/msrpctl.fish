@@ -142,12 +142,14 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l headers -d 'Sh
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -s V -l version -d 'Print version'
-complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l deadline -d 'Seconds after which msrpd ends what is left; without it nothing is ended' -r
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l deadline -d 'Seconds after which msrpd ends what is left, and itself; it ends sooner when nobody is left. Without it nothing is ended' -r
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l message -d 'What every room is told, as a message of the room' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l log -d 'What to log, for example "info,msrp_sip=debug"' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
-complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l wait -d 'Wait until no room is left; the status is 1 when some are left after the deadline'
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l sessions -d 'Refuse new participants as well'
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l wait -d 'Wait until nobody takes part any more; the status is 1 when the deadline cut somebody off'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -s V -l version -d 'Print version'

@@ -89,3 +89,31 @@ async fn trace_file_is_dissected_frame_by_frame() {
     }
     std::fs::remove_file(file).unwrap();
 }
+
+#[tokio::test]
+async fn collector_of_the_configuration_gets_header_sections_and_no_bodies() {
+    let collector = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let to = collector.local_addr().unwrap().to_string();
+    let config = Config::new().set("trace", "hep", to.as_str());
+    let daemon = Daemon::start(config).await;
+    let made = http::send(daemon.admin_addr(), "PUT", "/v1/rooms/lunch", &[], None).await;
+    assert_eq!(made.status, 201);
+    let alice = join(&daemon, "alice", ALICE).await;
+    let bob = join(&daemon, "bob", BOB).await;
+    alice.send_ok(&Draft::text(ALICE, ROOM, "private")).await;
+    bob.expect_text(ALICE, "private").await;
+    let mut buffer = vec![0; 65_536];
+    // The copy for bob comes last.
+    loop {
+        let octets = collector.recv(&mut buffer).await.unwrap();
+        let frame = String::from_utf8_lossy(&buffer[..octets]);
+        assert!(
+            frame.starts_with("HEP3") && !frame.contains("private"),
+            "{frame}"
+        );
+        if frame.contains("Failure-Report: partial") {
+            assert!(frame.contains("Content-Type: message/cpim"), "{frame}");
+            return;
+        }
+    }
+}

@@ -12,7 +12,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use msrp_control::{TraceRecord, TraceStream};
+use msrp_control::{TraceRecord, TraceScope, TraceStream};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ pub(crate) async fn of_room(
     named: Named,
 ) -> Result<Response, Problem> {
     let room = named.room;
-    let stream = api.client.trace(room.clone(), None).await?;
+    let stream = api.client.trace(TraceScope::Room(room.clone())).await?;
     tracing::info!(%room, "a room is traced");
     Ok(respond(stream))
 }
@@ -37,10 +37,8 @@ pub(crate) async fn of_participant(
     named: Named,
 ) -> Result<Response, Problem> {
     let (room, participant) = named.both()?;
-    let stream = api
-        .client
-        .trace(room.clone(), Some(participant.clone()))
-        .await?;
+    let scope = TraceScope::Participant(room.clone(), participant.clone());
+    let stream = api.client.trace(scope).await?;
     tracing::info!(%room, %participant, "a session is traced");
     Ok(respond(stream))
 }
@@ -67,6 +65,7 @@ fn line(record: &TraceRecord) -> String {
     let (own, peer) = record.addresses.unzip();
     let document = json!({
         "time_ns": record.time_ns,
+        "room": record.room.as_str(),
         "participant": record.participant.as_str(),
         "direction": record.direction.as_str(),
         "own": own.map(|address| address.to_string()),
@@ -80,7 +79,7 @@ fn line(record: &TraceRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use msrp_control::{Direction, ParticipantId};
+    use msrp_control::{Direction, ParticipantId, RoomId};
 
     use super::*;
 
@@ -88,6 +87,7 @@ mod tests {
     fn record_is_one_line_with_its_octets_in_base64() {
         let record = TraceRecord {
             time_ns: 7,
+            room: RoomId::new("lunch").unwrap(),
             participant: ParticipantId::new("alice").unwrap(),
             direction: Direction::In,
             addresses: Some((
@@ -98,7 +98,7 @@ mod tests {
             octets: b"MSRP\n".to_vec(),
             dropped: 2,
         };
-        let expected = r#"{"direction":"in","dropped":2,"ends_frame":true,"octets":"TVNSUAo=","own":"127.0.0.1:2855","participant":"alice","peer":"[::1]:9","time_ns":7}"#;
+        let expected = r#"{"direction":"in","dropped":2,"ends_frame":true,"octets":"TVNSUAo=","own":"127.0.0.1:2855","participant":"alice","peer":"[::1]:9","room":"lunch","time_ns":7}"#;
         assert_eq!(line(&record), format!("{expected}\n"));
     }
 }

@@ -8,7 +8,7 @@ use crate::metrics::Sample;
 use crate::{
     Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, Load, LocalMedia, Media,
     NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
-    RoomId, RoomState, RoomSummary, Subscription, TraceStream, tracer,
+    RoomId, RoomState, RoomSummary, Subscription, TraceScope, TraceStream, tracer,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -291,17 +291,9 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`], [`ErrorCode::Limit`].
-    pub async fn trace(
-        &self,
-        room: RoomId,
-        participant: Option<ParticipantId>,
-    ) -> Result<TraceStream, ControlError> {
+    pub async fn trace(&self, scope: TraceScope) -> Result<TraceStream, ControlError> {
         let (tracer, stream) = tracer();
-        let command = Command::StartTrace {
-            room,
-            participant,
-            tracer,
-        };
+        let command = Command::StartTrace { scope, tracer };
         done(&self.execute(command).await?)?;
         Ok(stream)
     }

@@ -1,6 +1,8 @@
 //! What a controller can ask of the engine.
 
-use crate::{BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId, Tracer};
+use crate::{
+    BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId, TraceScope, Tracer,
+};
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
 /// [`ControlError`](crate::ControlError).
@@ -180,14 +182,12 @@ pub enum Command {
         /// engine ends nothing by itself.
         deadline_s: Option<u64>,
     },
-    /// Shows what passes on the connections of a room's sessions, octet for octet, from now on.
+    /// Shows what passes on the connections of sessions, octet for octet, from now on.
     /// Answered with [`Reply::Done`]; the trace runs until its stream is dropped, or what it shows is
     /// over. Bodies are private: who may ask is for the controller to decide.
     StartTrace {
-        /// The room.
-        room: RoomId,
-        /// The participant; `None` for all of them, those that come later included.
-        participant: Option<ParticipantId>,
+        /// Which sessions.
+        scope: TraceScope,
         /// Where it is shown.
         tracer: Tracer,
     },

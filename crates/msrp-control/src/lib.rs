@@ -36,5 +36,6 @@ pub use load::Load;
 pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
 pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};
 pub use trace::{
-    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceStream, Tracer, tracer,
+    Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceScope, TraceStream, Tracer,
+    tracer,
 };

@@ -13,7 +13,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use futures_channel::mpsc;
 
-use crate::ParticipantId;
+use crate::{ParticipantId, RoomId};
+
+/// What a trace shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TraceScope {
+    /// Every session of the node, as long as its shards run.
+    Node,
+    /// The sessions of a room, those that come later included.
+    Room(RoomId),
+    /// One session.
+    Participant(RoomId, ParticipantId),
+}
 
 /// Which way octets went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +51,8 @@ impl Direction {
 pub struct TraceRecord {
     /// When they were read, or queued to be written; nanoseconds since 1970.
     pub time_ns: u64,
+    /// The room of the session.
+    pub room: RoomId,
     /// Whose session it is.
     pub participant: ParticipantId,
     /// Which way they went.
@@ -143,6 +156,7 @@ mod tests {
     fn record(octets: usize) -> TraceRecord {
         TraceRecord {
             time_ns: 1,
+            room: RoomId::new("lunch").unwrap(),
             participant: ParticipantId::new("alice").unwrap(),
             direction: Direction::In,
             addresses: None,

@@ -28,7 +28,7 @@ use msrp_control::{
     Addressing, Command, ControlError, Drain, Engine, ErrorCode, Event, EventStream,
     IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
     ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
-    Subscription,
+    Subscription, TraceScope, Tracer,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -511,6 +511,32 @@ impl ShardEngine {
         }
     }
 
+    /// Starts a trace where its sessions are. One of the node starts on every shard, and the first one
+    /// answers.
+    fn start_trace(
+        &self,
+        scope: TraceScope,
+        tracer: &Tracer,
+        reply: ReplySender,
+    ) -> Result<(), (ReplySender, ControlError)> {
+        let message = |scope, reply| ShardMessage::StartTrace {
+            scope,
+            tracer: tracer.clone(),
+            reply,
+        };
+        let (TraceScope::Room(room) | TraceScope::Participant(room, _)) = &scope else {
+            for shard in 1..self.shards.len() {
+                let (unheard, _) = futures_channel::oneshot::channel();
+                if let Err((_, error)) = self.post(shard, message(TraceScope::Node, unheard)) {
+                    return Err((reply, error));
+                }
+            }
+            return self.post(0, message(TraceScope::Node, reply));
+        };
+        let room = room.clone();
+        self.post_to(&room, reply, |reply| message(scope, reply))
+    }
+
     fn reoffer(
         &self,
         room: RoomId,
@@ -750,19 +776,7 @@ impl ShardEngine {
             Command::DescribeParticipant { room, participant } => {
                 self.describe(room, Described::Participant(participant), reply)
             }
-            Command::StartTrace {
-                room,
-                participant,
-                tracer,
-            } => {
-                let key = room.clone();
-                self.post_to(&key, reply, |reply| ShardMessage::StartTrace {
-                    room,
-                    participant,
-                    tracer,
-                    reply,
-                })
-            }
+            Command::StartTrace { scope, tracer } => self.start_trace(scope, &tracer, reply),
             Command::SetDraining { drain, deadline_s } => {
                 self.drain.store(drain as u8, Ordering::Relaxed);
                 self.hub.publish(&Event::DrainChanged { drain, deadline_s });

@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_control::{
-    BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, Tracer,
+    BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope, Tracer,
 };
 use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
@@ -99,10 +99,9 @@ pub(crate) enum ShardMessage {
     },
     /// Something about a bridge.
     Bridge(Box<BridgeMessage>),
-    /// Show what passes between sessions of a room and their peers.
+    /// Show what passes between sessions of this shard and their peers.
     StartTrace {
-        room: RoomId,
-        participant: Option<ParticipantId>,
+        scope: TraceScope,
         tracer: Tracer,
         reply: ReplySender,
     },

@@ -90,6 +90,12 @@ impl Node {
         *self.phase.lock().unwrap_or_else(|e| e.into_inner()) = phase;
     }
 
+    /// Whether its end has begun.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.phase(), Phase::Stopping)
+    }
+
     fn phase(&self) -> Phase {
         *self.phase.lock().unwrap_or_else(|e| e.into_inner())
     }

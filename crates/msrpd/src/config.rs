@@ -55,6 +55,8 @@ pub struct Config {
     pub limits: Limits,
     /// The admin HTTP server.
     pub admin: Admin,
+    /// What passes, for a collector.
+    pub trace: Trace,
 }
 
 /// The kernel interface.
@@ -211,6 +213,15 @@ impl Default for Ng {
     }
 }
 
+/// What passes, for a collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Where HEP goes.
+    pub hep: Option<SocketAddr>,
+    /// Whether bodies go along.
+    pub hep_bodies: bool,
+}
+
 /// The admin HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -332,6 +343,7 @@ impl Default for Config {
             ng: Ng::default(),
             limits: Limits::default(),
             admin: Admin::on(loopback(8655)),
+            trace: Trace::default(),
         }
     }
 }

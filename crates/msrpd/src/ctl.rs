@@ -179,7 +179,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 identity,
                 display,
             };
-            crate::cli::block_on(chat::run(&config))
+            crate::cli::block_on(chat::run(&config, cli.json))
         }
         Command::Check { config } => node::check(&config, cli.json),
         Command::Completions { shell } => {
@@ -200,7 +200,7 @@ async fn ask(command: Command, reach: &Reach, is_json: bool) -> Result<ExitCode,
     let server = &Server::new(reach)?;
     match command {
         Command::Status => return node::status(server, is_json).await,
-        Command::Drain(arguments) => return node::drain(server, arguments, is_json).await,
+        Command::Drain(arguments) => return node::drain(server, &arguments, is_json).await,
         Command::Top(arguments) => top::run(server, arguments, is_json).await?,
         Command::Rooms => rooms::list(server, is_json).await?,
         Command::Room { room } => rooms::show(server, &room, is_json).await?,

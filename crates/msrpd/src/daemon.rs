@@ -18,6 +18,8 @@ use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminExtras, AdminServer, Node, Phase};
+use crate::capture::export::export;
+use crate::capture::hep::Collector;
 use crate::config::{Config, Limits, Relay, SipTransport};
 use crate::ng::NgServer;
 use crate::sd_notify;
@@ -211,21 +213,31 @@ impl Daemon {
         self.node.set_reload(Box::new(reload));
     }
 
-    /// Tells the service manager that the node lives, as often as it wants to hear it and only while
-    /// every shard goes round its loop. Never ends by itself.
-    pub async fn watch_over(&self) {
+    /// Sends every frame to a collector from now on.
+    pub async fn export(&self, collector: Collector, with_bodies: bool) {
+        let client = Client::new(self.engine.engine.clone());
+        tracing::info!(with_bodies, "frames go to a collector");
+        tokio::spawn(export(client, collector, with_bodies).await);
+    }
+
+    /// From now on the service manager is told that the node lives, as often as it wants to hear it:
+    /// while every shard goes round its loop, and while the node ends.
+    pub fn watch_over(&self) {
         let Some(every) = sd_notify::watchdog() else {
-            return std::future::pending().await;
+            return;
         };
-        let mut ticks = tokio::time::interval(every);
-        loop {
-            ticks.tick().await;
-            if self.node.is_alive() {
-                sd_notify::alive();
-            } else {
-                tracing::error!("a shard has not gone round its loop; the watchdog is not fed");
+        let node = Arc::clone(&self.node);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(every);
+            loop {
+                ticks.tick().await;
+                if node.is_alive() || node.is_stopping() {
+                    sd_notify::alive();
+                } else {
+                    tracing::error!("a shard has not gone round its loop; the watchdog is not fed");
+                }
             }
-        }
+        });
     }
 
     /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.

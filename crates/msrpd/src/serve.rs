@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::capture::hep::Collector;
 use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
@@ -51,6 +52,15 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
         Ok(reloading) => reloading,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
+    if let Some(to) = config.trace.hep {
+        match Collector::new(to) {
+            Ok(collector) => daemon.export(collector, config.trace.hep_bodies).await,
+            Err(error) => return refuse(&format!("the collector {to} has no way there: {error}")),
+        }
+    }
+    // Both go on until the process ends.
+    tokio::spawn(reloading);
+    daemon.watch_over();
     daemon.set_reload(move || reloader.reload());
     daemon.announce();
     sd_notify::ready();
@@ -60,8 +70,6 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     let end = tokio::select! {
         signal = signals.next() => End::Signal(signal),
         left = daemon.drained() => End::Drained(left),
-        () = reloading => End::Signal("none"),
-        () = daemon.watch_over() => End::Signal("none"),
         () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
         () = RelayUserSource::follow(users, &mut for_users) => End::Signal("none"),

@@ -184,6 +184,9 @@ fn token_is_asked_for_and_its_scope_is_kept() {
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4));
     assert!(error.contains("lacks the scope control"), "{error}");
+    let output = ctl(&[&with_token[..], &["trace", "lunch"]].concat());
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stderr).contains("lacks the scope trace"));
     let gone = [&admin[..], &["--token-file", "/nowhere", "rooms"]].concat();
     let output = ctl(&gone);
     assert_eq!(output.status.code(), Some(1));

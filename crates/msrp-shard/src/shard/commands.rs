@@ -90,12 +90,11 @@ impl<I: Io> Shard<I> {
             }
             ShardMessage::Bridge(message) => self.handle_bridge(now, *message),
             ShardMessage::StartTrace {
-                room,
-                participant,
+                scope,
                 tracer,
                 reply,
             } => {
-                let _ = reply.send(self.start_trace(&room, participant.as_ref(), tracer));
+                let _ = reply.send(self.start_trace(scope, tracer));
             }
             ShardMessage::Connection {
                 stream,

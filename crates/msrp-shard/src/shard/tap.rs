@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use memchr::memmem;
 use msrp_control::{
-    ControlError, Direction, ErrorCode, ParticipantId, Reply, RoomId, TraceRecord, Tracer,
+    ControlError, Direction, ErrorCode, ParticipantId, Reply, RoomId, TraceRecord, TraceScope,
+    Tracer,
 };
 use msrp_switch::LegKey;
 use msrp_wire::{StatusCode, TransactionId, encode};
@@ -24,9 +25,7 @@ use crate::limits::TRACES_MAX;
 /// What somebody asked to see.
 #[derive(Debug)]
 pub(super) struct Trace {
-    room: RoomId,
-    /// `None` for all participants.
-    participant: Option<ParticipantId>,
+    scope: TraceScope,
     tracer: Tracer,
 }
 
@@ -45,6 +44,7 @@ pub(super) struct Tap {
 struct Look {
     leg: LegKey,
     session_id: Box<[u8]>,
+    room: RoomId,
     participant: ParticipantId,
     tracer: Tracer,
     /// Whether the frame that arrives is of this session.
@@ -113,6 +113,7 @@ impl Look {
     ) -> bool {
         self.tracer.give(TraceRecord {
             time_ns: time_ns(),
+            room: self.room.clone(),
             participant: self.participant.clone(),
             direction,
             addresses,
@@ -125,30 +126,26 @@ impl Look {
 
 impl<I: Io> Shard<I> {
     /// Somebody wants to see what sessions of a room say.
-    pub(super) fn start_trace(
-        &mut self,
-        room: &RoomId,
-        participant: Option<&ParticipantId>,
-        tracer: Tracer,
-    ) -> Answer {
+    pub(super) fn start_trace(&mut self, scope: TraceScope, tracer: Tracer) -> Answer {
         self.traces.retain(|trace| !trace.tracer.is_closed());
         if self.traces.len() >= TRACES_MAX {
             let detail = format!("{TRACES_MAX} traces run on this shard, the most it may; end one");
             return Err(ControlError::new(ErrorCode::Limit, detail));
         }
-        let legs = match participant {
-            Some(participant) => vec![self.find(room, participant)?],
-            None => {
+        let legs: Vec<_> = match &scope {
+            TraceScope::Participant(room, participant) => vec![self.find(room, participant)?],
+            TraceScope::Room(room) => {
                 let running = self.rooms.get(room).ok_or_else(no_such_room)?;
                 running.participants.values().copied().collect()
             }
+            TraceScope::Node => {
+                let rooms = self.rooms.values();
+                let legs = rooms.flat_map(|room| room.participants.values().copied());
+                legs.collect()
+            }
         };
-        tracing::info!(%room, participant = participant.map(ParticipantId::as_str), "trace started");
-        self.traces.push(Trace {
-            room: room.clone(),
-            participant: participant.cloned(),
-            tracer,
-        });
+        tracing::info!(?scope, shard = self.environment.index, "trace started");
+        self.traces.push(Trace { scope, tracer });
         let newest = self.traces.len() - 1;
         for leg in legs {
             self.tap(leg, newest);
@@ -168,11 +165,13 @@ impl<I: Io> Shard<I> {
         let (Some(trace), Some(session)) = (self.traces.get(trace), self.sessions.get(leg)) else {
             return;
         };
-        let is_wanted = trace.room == session.room
-            && trace
-                .participant
-                .as_ref()
-                .is_none_or(|p| *p == session.participant);
+        let is_wanted = match &trace.scope {
+            TraceScope::Node => true,
+            TraceScope::Room(room) => *room == session.room,
+            TraceScope::Participant(room, participant) => {
+                *room == session.room && *participant == session.participant
+            }
+        };
         let Some(conn) = session.bound().filter(|_| is_wanted) else {
             return;
         };
@@ -192,6 +191,7 @@ impl<I: Io> Shard<I> {
         tap.looks.push(Look {
             leg,
             session_id: session.session_id().into(),
+            room: session.room.clone(),
             participant: session.participant.clone(),
             tracer: trace.tracer.clone(),
             is_in_own_frame: false,
@@ -259,8 +259,13 @@ impl<I: Io> Shard<I> {
     /// A session has ended; a trace of it alone is over.
     pub(super) fn end_traces_of(&mut self, room: &RoomId, participant: Option<&ParticipantId>) {
         self.traces.retain(|trace| {
-            let is_over = trace.room == *room
-                && (participant.is_none() || trace.participant.as_ref() == participant);
+            let is_over = match &trace.scope {
+                TraceScope::Node => false,
+                TraceScope::Room(of) => of == room && participant.is_none(),
+                TraceScope::Participant(of, traced) => {
+                    of == room && participant.is_none_or(|ended| ended == traced)
+                }
+            };
             !is_over
         });
     }
@@ -291,6 +296,7 @@ mod tests {
         let look = Look {
             leg: legs()[0],
             session_id: session_id.into(),
+            room: RoomId::new("lunch").unwrap(),
             participant: ParticipantId::new("alice").unwrap(),
             tracer,
             is_in_own_frame: false,

@@ -1,10 +1,12 @@
 //! What a trace shows, and what it does not.
 
-use msrp_control::{Direction, ErrorCode, ParticipantId, TraceStream};
+use msrp_control::{Direction, ErrorCode, ParticipantId, TraceScope, TraceStream};
+use msrp_shard::Origins;
 use msrp_testkit::Draft;
 
 use crate::crossing::{Town, town};
 use crate::node::{ROOM, backends, config, identity, node};
+use crate::websocket;
 
 /// The next frame: whose it is, which way it went, and its octets.
 async fn frame(stream: &mut TraceStream) -> (String, Direction, String) {
@@ -39,12 +41,8 @@ async fn trace_of_one_session_shows_both_ways_and_nobody_else() {
         let alice = node.join("alice").await;
         let bob = node.join("bob").await;
         let carol = node.join("carol").await;
-        let participant = Some(ParticipantId::new("bob").unwrap());
-        let mut trace = node
-            .client
-            .trace(node.room.clone(), participant)
-            .await
-            .unwrap();
+        let bobs = TraceScope::Participant(node.room.clone(), ParticipantId::new("bob").unwrap());
+        let mut trace = node.client.trace(bobs).await.unwrap();
         carol
             .send_ok(&Draft::text(&identity("carol"), ROOM, "from carol"))
             .await;
@@ -65,7 +63,11 @@ async fn trace_of_one_session_shows_both_ways_and_nobody_else() {
 async fn trace_of_a_room_shows_who_comes_later_from_the_first_request_on() {
     for want in backends() {
         let node = node(config(want, 2)).await;
-        let mut trace = node.client.trace(node.room.clone(), None).await.unwrap();
+        let mut trace = node
+            .client
+            .trace(TraceScope::Room(node.room.clone()))
+            .await
+            .unwrap();
         let _alice = node.join("alice").await;
         let (who, way, text) = frame(&mut trace).await;
         assert_eq!((who.as_str(), way), ("alice", Direction::In));
@@ -80,6 +82,46 @@ async fn trace_of_a_room_shows_who_comes_later_from_the_first_request_on() {
 }
 
 #[tokio::test]
+async fn trace_of_a_websocket_session_shows_msrp_and_no_frames_of_websocket() {
+    for want in backends() {
+        let node = websocket::served(want, 1, Origins::any()).await;
+        let alice = node.join("alice").await;
+        let bob = websocket::join(&node, "bob").await;
+        let bobs = TraceScope::Participant(node.room.clone(), ParticipantId::new("bob").unwrap());
+        let mut trace = node.client.trace(bobs).await.unwrap();
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "to bob"))
+            .await;
+        bob.expect_text(&identity("alice"), "to bob").await;
+        bob.send_ok(&Draft::text(&identity("bob"), ROOM, "from bob"))
+            .await;
+        expect(&mut trace, "bob", Direction::Out, "SEND", "to bob").await;
+        expect(&mut trace, "bob", Direction::In, "SEND", "from bob").await;
+        expect(&mut trace, "bob", Direction::Out, "200", "MSRP ").await;
+    }
+}
+
+#[tokio::test]
+async fn trace_of_the_node_shows_rooms_of_every_shard() {
+    for want in backends() {
+        let here = node(config(want, 2)).await;
+        let there = here.another("there").await;
+        let mut trace = here.client.trace(TraceScope::Node).await.unwrap();
+        let _alice = here.join("alice").await;
+        let _bob = there.join("bob").await;
+        let mut seen = std::collections::BTreeSet::new();
+        while seen.len() < 4 {
+            let record = trace.next().await.unwrap();
+            let who = format!("{} {}", record.room, record.participant);
+            seen.insert((who, record.direction.as_str()));
+        }
+        let expected =
+            ["room alice", "there bob"].map(|who| ["in", "out"].map(|way| (who.to_owned(), way)));
+        assert_eq!(seen, expected.concat().into_iter().collect());
+    }
+}
+
+#[tokio::test]
 async fn trace_leaves_out_the_other_sessions_of_a_connection() {
     for want in backends() {
         let Town {
@@ -90,8 +132,16 @@ async fn trace_leaves_out_the_other_sessions_of_a_connection() {
             alice,
             bob,
         } = town(want).await;
-        let mut in_there = there.client.trace(there.room.clone(), None).await.unwrap();
-        let mut in_here = here.client.trace(here.room.clone(), None).await.unwrap();
+        let mut in_there = there
+            .client
+            .trace(TraceScope::Room(there.room.clone()))
+            .await
+            .unwrap();
+        let mut in_here = here
+            .client
+            .trace(TraceScope::Room(here.room.clone()))
+            .await
+            .unwrap();
         alice
             .send_ok(&Draft::text(&identity("alice"), ROOM, "here"))
             .await;
@@ -123,15 +173,24 @@ async fn trace_leaves_out_the_other_sessions_of_a_connection() {
 #[tokio::test]
 async fn trace_of_nobody_and_one_too_many_are_refused() {
     let node = node(config(ring_io::Want::Epoll, 1)).await;
-    let nobody = Some(ParticipantId::new("nobody").unwrap());
-    let refused = node.client.trace(node.room.clone(), nobody).await;
+    let nobody = ParticipantId::new("nobody").unwrap();
+    let nobody = TraceScope::Participant(node.room.clone(), nobody);
+    let refused = node.client.trace(nobody).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::NoSuchParticipant);
     let mut traces = Vec::new();
     for _ in 0..msrp_shard::limits::TRACES_MAX {
-        traces.push(node.client.trace(node.room.clone(), None).await.unwrap());
+        traces.push(
+            node.client
+                .trace(TraceScope::Room(node.room.clone()))
+                .await
+                .unwrap(),
+        );
     }
-    let refused = node.client.trace(node.room.clone(), None).await;
+    let refused = node.client.trace(TraceScope::Room(node.room.clone())).await;
     assert_eq!(refused.unwrap_err().code, ErrorCode::Limit);
     traces.pop();
-    node.client.trace(node.room.clone(), None).await.unwrap();
+    node.client
+        .trace(TraceScope::Room(node.room.clone()))
+        .await
+        .unwrap();
 }

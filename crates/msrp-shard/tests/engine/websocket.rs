@@ -13,7 +13,7 @@ use tungstenite::{Bytes, Message};
 use crate::gateway::{assert_one_chunk, over_websocket, websocket};
 use crate::node::{Node, ROOM, backends, config, expect_lost, identity, listener, node};
 
-async fn served(want: ring_io::Want, shards: usize, origins: Origins) -> Node {
+pub(crate) async fn served(want: ring_io::Want, shards: usize, origins: Origins) -> Node {
     let mut config = config(want, shards);
     let transport = ListenerTransport::Ws(origins);
     config.listeners.push(listener("ws", transport));
@@ -29,7 +29,7 @@ async fn offer(node: &Node, name: &str) -> (MsrpEndpoint, Media) {
     (endpoint, answer)
 }
 
-async fn join(node: &Node, name: &str) -> MsrpPeer {
+pub(crate) async fn join(node: &Node, name: &str) -> MsrpPeer {
     let (endpoint, answer) = offer(node, name).await;
     let gateway = over_websocket(answer.address());
     let peer = endpoint.connect_to(gateway, &answer.path.join(" ")).await;

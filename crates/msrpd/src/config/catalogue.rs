@@ -786,4 +786,20 @@ pub const KEYS: &[Key] = &[
         effect: "The rooms whose events it gets. Without it: all.",
         limit: "",
     },
+    Key {
+        path: "trace.hep",
+        kind: "`ADDRESS:PORT`",
+        default: none,
+        effect: "A collector that is sent every MSRP frame of the node, in clear, by HEP version 3 over UDP. \
+                 Frames go as logs (type 100), correlated by the participant's id.",
+        limit: "Nothing waits for the collector; frames that do not reach it are counted in the log.",
+    },
+    Key {
+        path: "trace.hep_bodies",
+        kind: "boolean",
+        default: |c| number(c.trace.hep_bodies),
+        effect: "Whether the bodies of frames go to the collector, or their header sections alone. Bodies are \
+                 what people write.",
+        limit: "A frame of more than 60,000 octets is cut off.",
+    },
 ];

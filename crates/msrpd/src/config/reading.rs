@@ -13,7 +13,7 @@ use super::item::{Item, Source, Table};
 use super::webhook;
 use super::{
     Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Ng, Pager,
-    Policy, Sip, SipBind, conference_factory, exploder, value,
+    Policy, Sip, SipBind, Trace, conference_factory, exploder, value,
 };
 
 /// Reads the text of a configuration file.
@@ -66,6 +66,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     if let Some(table) = root.table("admin")? {
         read_admin(&table, &mut config.admin)?;
+    }
+    if let Some(table) = root.table("trace")? {
+        read_trace(&table, &mut config.trace)?;
     }
     if let Some(parent) = file.parent() {
         for listener in &mut config.msrp_listeners {
@@ -545,6 +548,16 @@ fn read_admin(table: &Table<'_>, admin: &mut Admin) -> Result<(), ConfigError> {
                         allow_unauthenticated = true to serve everybody who reaches it";
             return Err(item.wrong(what));
         }
+    }
+    Ok(())
+}
+
+fn read_trace(table: &Table<'_>, trace: &mut Trace) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("hep") {
+        trace.hep = Some(address(&item)?);
+    }
+    if let Some(item) = table.get("hep_bodies") {
+        trace.hep_bodies = item.boolean()?;
     }
     Ok(())
 }

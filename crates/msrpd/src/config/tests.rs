@@ -149,6 +149,11 @@ fn config_all_keys_are_read() {
         }],
     };
     assert_eq!(config.admin, admin);
+    let trace = Trace {
+        hep: Some("192.0.2.5:9060".parse().unwrap()),
+        hep_bodies: true,
+    };
+    assert_eq!(config.trace, trace);
 }
 
 #[test]
@@ -230,12 +235,12 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, ng, limits, admin"
+         policy, pager, relay, ng, limits, admin, trace"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, ng, limits, admin"
+         policy, pager, relay, ng, limits, admin, trace"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
@@ -648,4 +653,7 @@ url = "https://hooks.example/msrp"
 secret = "billing.secret"
 types = ["session_ended"]
 rooms = ["lunch"]
+[trace]
+hep = "192.0.2.5:9060"
+hep_bodies = true
 "#;

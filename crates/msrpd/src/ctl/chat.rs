@@ -5,17 +5,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use msrp_sip::conference_view::{Change, Presence};
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::nickname;
+use super::output::say;
 use crate::client::{Chat, ChatConfig, ChatEvent, JoinError, Refusal};
 use crate::signal::Signals;
 use crate::text::{printable, short_name};
 
 /// Joins, talks until one side ends it, and leaves.
-pub(super) async fn run(config: &ChatConfig) -> ExitCode {
+pub(super) async fn run(config: &ChatConfig, is_json: bool) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
@@ -28,22 +30,31 @@ pub(super) async fn run(config: &ChatConfig) -> ExitCode {
         Ok(chat) => chat,
         Err(error) => return refuse(&error.to_string()),
     };
-    println!("joined {}", printable(&config.room));
+    if is_json {
+        say(&json!({ "type": "joined", "room": config.room }).to_string());
+    } else {
+        say(&format!("joined {}", printable(&config.room)));
+    }
     chat.watch();
-    if std::io::stdin().is_terminal() {
-        println!("Type a line and press Enter. /nick NAME asks for a nickname. Ctrl-D leaves.");
+    if std::io::stdin().is_terminal() && !is_json {
+        say("Type a line and press Enter. /nick NAME asks for a nickname. Ctrl-D leaves.");
     }
     let mut terminal = Terminal {
         chat,
         lines: BufReader::new(stdin()).lines(),
         is_open: true,
         sending: JoinSet::new(),
+        is_json,
     };
     match terminal.talk(&mut signals).await {
         End::Left => {
             signals.end_at_next();
             terminal.chat.leave().await;
-            println!("left");
+            say(if is_json {
+                "{\"type\":\"left\"}"
+            } else {
+                "left"
+            });
             ExitCode::SUCCESS
         }
         End::Ended(reason) => refuse(&format!("the chat ended: {}", printable(&reason))),
@@ -69,6 +80,8 @@ struct Terminal {
     is_open: bool,
     /// What waits for its answer; gives what to say about it.
     sending: JoinSet<Option<String>>,
+    /// Whether what happens is shown as one JSON object a line.
+    is_json: bool,
 }
 
 /// How a chat ended.
@@ -89,16 +102,26 @@ impl Terminal {
                 },
                 event = self.chat.next() => match event {
                     ChatEvent::Ended { reason } => return End::Ended(reason),
+                    event if self.is_json => say(&document(&event).to_string()),
                     event => show(&event),
                 },
                 Some(sent) = self.sending.join_next() => {
                     if let Ok(Some(sentence)) = sent {
-                        println!("{sentence}");
+                        self.note(&sentence);
                     }
                 }
             }
         }
         End::Left
+    }
+
+    /// Shows what became of a line that was typed.
+    fn note(&self, sentence: &str) {
+        if self.is_json {
+            say(&json!({ "type": "note", "text": sentence }).to_string());
+        } else {
+            say(sentence);
+        }
     }
 
     fn send(&mut self, line: String) {
@@ -127,16 +150,41 @@ fn show(event: &ChatEvent) {
             text,
         } => {
             let name = display.as_deref().unwrap_or_else(|| short_name(from));
-            println!("{}: {}", printable(name), printable(text));
+            say(&format!("{}: {}", printable(name), printable(text)));
         }
         ChatEvent::Refused(refusal) => {
-            println!(
+            say(&format!(
                 "{}: a message did not reach everybody",
                 printable(&refusal.to_string())
-            );
+            ));
         }
-        ChatEvent::Presence(presence) => println!("{}", presence_sentence(presence)),
+        ChatEvent::Presence(presence) => say(&presence_sentence(presence)),
         ChatEvent::Ended { .. } => {}
+    }
+}
+
+/// The same for programs; texts are as they came.
+fn document(event: &ChatEvent) -> Value {
+    match event {
+        ChatEvent::Message {
+            from,
+            display,
+            text,
+        } => json!({ "type": "message", "from": from, "display": display, "text": text }),
+        ChatEvent::Refused(refusal) => {
+            json!({ "type": "refused", "reason": refusal.to_string() })
+        }
+        ChatEvent::Presence(presence) => {
+            let change = match presence.change {
+                Change::Present => "present",
+                Change::Joined => "joined",
+                Change::Left => "left",
+                Change::Renamed => "renamed",
+            };
+            json!({ "type": "presence", "entity": presence.entity, "name": presence.name,
+                    "change": change })
+        }
+        ChatEvent::Ended { reason } => json!({ "type": "ended", "reason": reason }),
     }
 }
 
@@ -202,6 +250,19 @@ mod tests {
         assert_eq!(sentence(dopey, Change::Left), "* bob (Dopey ) left");
         let renamed = "* bob is called Dopey  now";
         assert_eq!(sentence(dopey, Change::Renamed), renamed);
+    }
+
+    #[test]
+    fn document_keeps_texts_as_they_came() {
+        let message = ChatEvent::Message {
+            from: "sip:bob@localhost".to_owned(),
+            display: None,
+            text: "one\u{1b}[2J".to_owned(),
+        };
+        let line = document(&message).to_string();
+        let expected =
+            r#"{"display":null,"from":"sip:bob@localhost","text":"one\u001b[2J","type":"message"}"#;
+        assert_eq!(line, expected);
     }
 
     #[test]

@@ -46,43 +46,93 @@ pub(super) async fn status(server: &Server, is_json: bool) -> Result<ExitCode, F
 }
 
 /// How a drain is asked for.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct DrainArguments {
-    /// Seconds after which msrpd ends what is left; without it nothing is ended.
+    /// Seconds after which msrpd ends what is left, and itself; it ends sooner when nobody is left.
+    /// Without it nothing is ended.
     #[arg(long, value_name = "SECONDS")]
     pub deadline: Option<u32>,
-    /// Wait until no room is left; the status is 1 when some are left after the deadline.
+    /// Refuse new participants as well.
+    #[arg(long)]
+    pub sessions: bool,
+    /// What every room is told, as a message of the room.
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Wait until nobody takes part any more; the status is 1 when the deadline cut somebody off.
     #[arg(long)]
     pub wait: bool,
+}
+
+impl DrainArguments {
+    /// What the API is asked; nothing where everything is as usual.
+    fn body(&self) -> Option<Value> {
+        let mut body = json!({});
+        if let Some(seconds) = self.deadline {
+            body["deadline_s"] = seconds.into();
+        }
+        if self.sessions {
+            body["refuse"] = "sessions".into();
+        }
+        if let Some(message) = &self.message {
+            body["message"] = message.as_str().into();
+        }
+        body.as_object()
+            .is_some_and(|body| !body.is_empty())
+            .then_some(body)
+    }
 }
 
 /// `msrpctl drain`.
 pub(super) async fn drain(
     server: &Server,
-    arguments: DrainArguments,
+    arguments: &DrainArguments,
     is_json: bool,
 ) -> Result<ExitCode, Fault> {
-    let body = arguments
-        .deadline
-        .map(|seconds| json!({ "deadline_s": seconds }));
-    let mut node = server.send(Method::POST, "/v1/node:drain", body).await?;
+    let body = arguments.body();
+    let node = server.send(Method::POST, "/v1/node:drain", body).await?;
+    if arguments.deadline.is_some() && node.get("ends_in_s").is_none() {
+        return Err(Fault::Local(
+            "msrpd drains, but this version of it knows no deadline: nothing will be ended. \
+             msrpctl undrain takes it back."
+                .to_owned(),
+        ));
+    }
     if !arguments.wait {
         tell_drained(&node, is_json);
         return Ok(ExitCode::SUCCESS);
     }
+    let deadline = arguments.deadline.map(u64::from).map(Duration::from_secs);
+    wait_until_drained(server, node, deadline, is_json).await
+}
+
+/// Looks until nobody is left, or the node has ended itself.
+async fn wait_until_drained(
+    server: &Server,
+    mut node: Value,
+    deadline: Option<Duration>,
+    is_json: bool,
+) -> Result<ExitCode, Fault> {
     let began = tokio::time::Instant::now();
-    let left = |node: &Value| node.get("rooms_count").and_then(Value::as_u64).unwrap_or(0);
-    let patience = arguments
-        .deadline
-        .map(|seconds| Duration::from_secs(u64::from(seconds)) + DEADLINE_GRACE);
+    let left = |node: &Value| {
+        let count = node.get("participants_count").and_then(Value::as_u64);
+        count.unwrap_or(0)
+    };
     let mut told = None;
-    while left(&node) > 0 && patience.is_none_or(|patience| began.elapsed() < patience) {
+    while left(&node) > 0 {
         if told != Some(left(&node)) && !is_json {
             tell_drained(&node, false);
         }
         told = Some(left(&node));
         tokio::time::sleep(LOOK_EVERY).await;
-        node = server.get("/v1/node").await?;
+        node = match server.get("/v1/node").await {
+            Ok(node) => node,
+            // It has ended: because nobody was left, unless its time was over.
+            Err(Fault::Unreachable { .. }) if deadline.is_some() => {
+                let is_over = deadline.is_some_and(|deadline| began.elapsed() >= deadline);
+                return Ok(tell_ended(left(&node), is_over, is_json));
+            }
+            Err(fault) => return Err(fault),
+        };
         if node.get("draining") == Some(&Value::Bool(false)) {
             return Err(Fault::Local(
                 "somebody undid the drain; msrpd takes new rooms".to_owned(),
@@ -90,7 +140,22 @@ pub(super) async fn drain(
         }
     }
     tell_drained(&node, is_json);
-    Ok(ExitCode::from(if left(&node) == 0 { 0 } else { FAILED }))
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says how a node has ended that had so many participants when it was looked at last.
+fn tell_ended(left: u64, is_over: bool, is_json: bool) -> ExitCode {
+    let cut_off = if is_over { left } else { 0 };
+    if is_json {
+        say(&json!({ "ended": true, "participants_cut_off": cut_off }).to_string());
+    } else if cut_off == 0 {
+        say("msrpd has ended; nobody was left");
+    } else {
+        say(&format!(
+            "msrpd has ended at the deadline; up to {cut_off} participants were cut off"
+        ));
+    }
+    ExitCode::from(if cut_off == 0 { 0 } else { FAILED })
 }
 
 /// `msrpctl undrain`.
@@ -171,12 +236,26 @@ const SHOWN: &[(&str, &str)] = &[
 ];
 /// How often a drain is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long what is ended at the deadline may take to be gone.
-const DEADLINE_GRACE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drain_asks_for_what_was_said_alone() {
+        let mut arguments = DrainArguments {
+            deadline: None,
+            sessions: false,
+            message: None,
+            wait: true,
+        };
+        assert_eq!(arguments.body(), None);
+        arguments.deadline = Some(600);
+        arguments.sessions = true;
+        arguments.message = Some("closing".to_owned());
+        let expected = json!({ "deadline_s": 600, "refuse": "sessions", "message": "closing" });
+        assert_eq!(arguments.body(), Some(expected));
+    }
 
     #[test]
     fn status_shown_metrics_exist() {

@@ -1,8 +1,7 @@
 //! `msrpctl trace`: the MSRP of a session or a room as it passes, on the screen, into a file for
 //! Wireshark, or to a collector.
 
-mod frame;
-mod hep;
+mod line;
 mod pcapng;
 
 use std::fs::File;
@@ -12,16 +11,16 @@ use std::path::PathBuf;
 
 use axum::body::Body;
 use futures_util::StreamExt as _;
-use msrp_control::{ParticipantId, RoomId};
+use msrp_control::{ParticipantId, RoomId, TraceRecord};
 
 use super::fault::Fault;
 use super::lines::Lines;
 use super::output::say;
 use super::rooms::{participant_id, room_id};
 use super::server::Server;
+use crate::capture::Frames;
+use crate::capture::hep::Collector;
 use crate::signal::Signals;
-use frame::{Frame, Frames};
-use hep::Collector;
 use pcapng::Pcapng;
 
 /// What is traced, and where it goes.
@@ -88,7 +87,7 @@ async fn follow(
         let part = part.map_err(|error| server.broken(&error))?;
         lines.push(&part);
         while let Some(line) = lines.next() {
-            if let Some(frame) = frames.push(&line) {
+            if let Some(frame) = line::record(&line).and_then(|record| frames.add(record)) {
                 sink.take(&frame, &line)?;
             }
             if count.is_some_and(|count| sink.frames >= count) {
@@ -141,7 +140,7 @@ impl Sink {
     }
 
     /// Takes a frame; `line` is what it came with last.
-    fn take(&mut self, frame: &Frame, line: &str) -> Result<(), Fault> {
+    fn take(&mut self, frame: &TraceRecord, line: &str) -> Result<(), Fault> {
         self.frames += 1;
         self.dropped += frame.dropped;
         if let Some((path, file)) = &mut self.file {
@@ -155,7 +154,7 @@ impl Sink {
         if self.is_json {
             say(line);
         } else if self.file.is_none() && self.collector.is_none() {
-            say(&frame.text(self.headers_only));
+            say(&line::shown(frame, self.headers_only));
         }
         Ok(())
     }

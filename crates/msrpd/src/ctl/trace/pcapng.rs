@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::frame::Frame;
+use msrp_control::{Direction, TraceRecord};
 
 /// A file that is being written.
 pub(super) struct Pcapng<W> {
@@ -55,9 +55,9 @@ impl<W: Write> Pcapng<W> {
     }
 
     /// Writes a frame, in several packets when it is long.
-    pub(super) fn write(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(super) fn write(&mut self, frame: &TraceRecord) -> io::Result<()> {
         let count = self.flows.len();
-        let known = self.flows.entry(frame.participant.clone());
+        let known = self.flows.entry(frame.participant.to_string());
         let flow = known.or_insert_with(|| Flow::new(frame.addresses, count));
         if let Some((own, peer)) = frame.addresses.filter(|(_, peer)| *peer != flow.peer) {
             // Another connection of the same participant.
@@ -67,8 +67,8 @@ impl<W: Write> Pcapng<W> {
         let segments = frame.octets.chunks(SEGMENT_OCTETS_MAX);
         let last = segments.len().saturating_sub(1);
         for (index, octets) in segments.enumerate() {
-            let packet = flow.packet(frame.is_in, octets, index == last);
-            let mut comment = frame.participant.clone();
+            let packet = flow.packet(frame.direction == Direction::In, octets, index == last);
+            let mut comment = frame.participant.to_string();
             if frame.dropped > 0 && index == 0 {
                 comment.push_str(&format!(
                     "; {} parts are missing before this",
@@ -237,13 +237,17 @@ const SEGMENT_OCTETS_MAX: usize = 60_000;
 
 #[cfg(test)]
 mod tests {
+    use msrp_control::{ParticipantId, RoomId};
+
     use super::*;
 
-    fn frame(is_in: bool, octets: &[u8]) -> Frame {
-        Frame {
+    fn frame(direction: Direction, octets: &[u8]) -> TraceRecord {
+        TraceRecord {
             time_ns: 0x1_0000_0002,
-            participant: "alice".to_owned(),
-            is_in,
+            room: RoomId::new("lunch").unwrap(),
+            participant: ParticipantId::new("alice").unwrap(),
+            direction,
+            ends_frame: true,
             addresses: Some((
                 "127.0.0.1:2855".parse().unwrap(),
                 "127.0.0.1:4000".parse().unwrap(),
@@ -271,8 +275,12 @@ mod tests {
     fn file_has_packets_whose_sums_and_numbers_fit() {
         let mut file = Vec::new();
         let mut pcapng = Pcapng::new(&mut file).unwrap();
-        pcapng.write(&frame(true, &[b'x'; 70_000])).unwrap();
-        pcapng.write(&frame(false, b"MSRP a 200 OK\r\n")).unwrap();
+        pcapng
+            .write(&frame(Direction::In, &[b'x'; 70_000]))
+            .unwrap();
+        pcapng
+            .write(&frame(Direction::Out, b"MSRP a 200 OK\r\n"))
+            .unwrap();
         let blocks = blocks(&file);
         let kinds: Vec<_> = blocks.iter().map(|(kind, _)| *kind).collect();
         assert_eq!(kinds, [SECTION_HEADER, INTERFACE_DESCRIPTION, 6, 6, 6]);
@@ -308,9 +316,9 @@ mod tests {
     fn flow_without_addresses_gets_made_up_ones_and_keeps_them() {
         let mut file = Vec::new();
         let mut pcapng = Pcapng::new(&mut file).unwrap();
-        let unknown = Frame {
+        let unknown = TraceRecord {
             addresses: None,
-            ..frame(true, b"x")
+            ..frame(Direction::In, b"x")
         };
         pcapng.write(&unknown).unwrap();
         pcapng.write(&unknown).unwrap();

@@ -5,16 +5,16 @@
 //! ```
 //!
 //! There is no protocol number for MSRP, so frames go as logs (100): collectors show them as text,
-//! together with the SIP of the session when they are correlated by the participant's name.
+//! and correlate them by the participant's id.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use super::frame::Frame;
+use msrp_control::{Direction, TraceRecord};
 
 /// Where frames are collected.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub struct Collector {
     socket: UdpSocket,
     to: SocketAddr,
     sent: u64,
@@ -22,7 +22,11 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(to: SocketAddr) -> io::Result<Self> {
+    /// For a collector at this address.
+    ///
+    /// # Errors
+    /// The operating system's, when there is no way there.
+    pub fn new(to: SocketAddr) -> io::Result<Self> {
         let any: SocketAddr = if to.is_ipv4() {
             ([0, 0, 0, 0], 0).into()
         } else {
@@ -30,6 +34,8 @@ impl Collector {
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(to)?;
+        // A full socket drops rather than holds anybody up.
+        socket.set_nonblocking(true)?;
         Ok(Self {
             socket,
             to,
@@ -38,16 +44,20 @@ impl Collector {
         })
     }
 
-    /// Sends a frame. What the network does not take is counted.
-    pub(super) fn send(&mut self, frame: &Frame) {
-        match self.socket.send(&datagram(frame)) {
-            Ok(_) => self.sent += 1,
-            Err(_) => self.failed += 1,
-        }
+    /// Sends a frame. What the network does not take is counted, and `false`.
+    pub fn send(&mut self, frame: &TraceRecord) -> bool {
+        let is_sent = self.socket.send(&datagram(frame)).is_ok();
+        *if is_sent {
+            &mut self.sent
+        } else {
+            &mut self.failed
+        } += 1;
+        is_sent
     }
 
     /// What became of the frames.
-    pub(super) fn summary(&self) -> String {
+    #[must_use]
+    pub fn summary(&self) -> String {
         let (sent, failed, to) = (self.sent, self.failed, self.to);
         if failed == 0 {
             format!("{sent} frames sent to {to}")
@@ -57,12 +67,12 @@ impl Collector {
     }
 }
 
-fn datagram(frame: &Frame) -> Vec<u8> {
+fn datagram(frame: &TraceRecord) -> Vec<u8> {
     let (own, peer) = frame.addresses.unwrap_or_else(|| {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         (nowhere, nowhere)
     });
-    let (from, to) = if frame.is_in {
+    let (from, to) = if frame.direction == Direction::In {
         (peer, own)
     } else {
         (own, peer)
@@ -89,7 +99,7 @@ fn datagram(frame: &Frame) -> Vec<u8> {
     chunk(&mut chunks, 10, &micros.to_be_bytes());
     chunk(&mut chunks, 11, &[PROTOCOL_LOG]);
     chunk(&mut chunks, 12, &AGENT.to_be_bytes());
-    chunk(&mut chunks, 17, frame.participant.as_bytes());
+    chunk(&mut chunks, 17, frame.participant.as_str().as_bytes());
     let end = frame.octets.len().min(PAYLOAD_OCTETS_MAX);
     chunk(&mut chunks, 15, &frame.octets[..end]);
     let length = u16::try_from(chunks.len() + 6).unwrap_or(u16::MAX);
@@ -121,23 +131,27 @@ const PAYLOAD_OCTETS_MAX: usize = 60_000;
 mod tests {
     use std::collections::BTreeMap;
 
+    use msrp_control::{ParticipantId, RoomId};
+
     use super::*;
 
     #[test]
     fn datagram_arrives_whole_with_addresses_time_and_octets() {
         let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut sender = Collector::new(collector.local_addr().unwrap()).unwrap();
-        sender.send(&Frame {
+        assert!(sender.send(&TraceRecord {
             time_ns: 7_000_123_000,
-            participant: "alice".to_owned(),
-            is_in: true,
+            room: RoomId::new("lunch").unwrap(),
+            participant: ParticipantId::new("alice").unwrap(),
+            direction: Direction::In,
+            ends_frame: true,
             addresses: Some((
                 "192.0.2.1:2855".parse().unwrap(),
                 "192.0.2.9:4000".parse().unwrap(),
             )),
             octets: b"MSRP a 200 OK\r\n".to_vec(),
             dropped: 0,
-        });
+        }));
         let mut buffer = [0; 1500];
         let octets = collector.recv(&mut buffer).unwrap();
         let datagram = &buffer[..octets];
