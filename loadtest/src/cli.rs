@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use msrp_wire::{Scheme, Transport};
 
 use crate::mix::Mix;
 use crate::part::Part;
@@ -22,6 +23,10 @@ pub struct Cli {
     /// How SIP gets there.
     #[arg(long, value_enum, default_value = "udp")]
     pub transport: SipTransport,
+    /// What MSRP runs on for participants who join by SIP. Certificates are not looked at. Sessions of a list say it in their
+    /// URIs.
+    #[arg(long, value_enum, default_value = "tcp")]
+    pub msrp_transport: MsrpTransport,
     /// The room.
     #[arg(long, value_name = "URI", default_value = "sip:demo@localhost")]
     pub room: String,
@@ -151,6 +156,32 @@ pub enum SipTransport {
     Udp,
     /// Connections.
     Tcp,
+}
+
+/// What MSRP runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MsrpTransport {
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+impl MsrpTransport {
+    /// The scheme and the transport of URIs.
+    #[must_use]
+    pub fn names(self) -> (Scheme, Transport<'static>) {
+        match self {
+            Self::Tcp => (Scheme::Msrp, Transport::Tcp),
+            Self::Tls => (Scheme::Msrps, Transport::Tcp),
+            Self::Ws => (Scheme::Msrp, Transport::Ws),
+            Self::Wss => (Scheme::Msrps, Transport::Ws),
+        }
+    }
 }
 
 /// A choice.

@@ -7,6 +7,7 @@
 mod connection;
 mod desk;
 mod inbox;
+mod layer;
 mod leg;
 mod outbox;
 mod worker;

@@ -25,6 +25,18 @@ pub fn own_address(peer: SocketAddr) -> std::io::Result<IpAddr> {
 /// # Errors
 /// A sentence: the operating system gave no random octets.
 pub fn draw(address: IpAddr) -> Result<MsrpUriBuf, String> {
+    draw_over(address, Scheme::Msrp, Transport::Tcp)
+}
+
+/// The same, for a session over TLS (`msrps`) or WebSocket.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_over(
+    address: IpAddr,
+    scheme: Scheme,
+    transport: Transport<'_>,
+) -> Result<MsrpUriBuf, String> {
     let mut octets = [0; 16];
     OsRng
         .try_fill_bytes(&mut octets)
@@ -35,7 +47,7 @@ pub fn draw(address: IpAddr) -> Result<MsrpUriBuf, String> {
         IpAddr::V6(v6) => Host::V6(v6),
     };
     let (port, id) = (Some(DISCARD_PORT), Some(session.as_str()));
-    let uri = MsrpUriBuf::compose(Scheme::Msrp, host, port, id, Transport::Tcp);
+    let uri = MsrpUriBuf::compose(scheme, host, port, id, transport);
     uri.map_err(|e| e.to_string())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use msrp_sip::ua::Transport;
 use ring_io::Want;
 
-use crate::cli::{Backend, Cli, SipTransport, YesNo};
+use crate::cli::{Backend, Cli, MsrpTransport, SipTransport, YesNo};
 use crate::content::SIZE_MIN;
 use crate::limits::{PARTICIPANTS_MAX, SIZE_MAX};
 use crate::mix::Mix;
@@ -57,6 +57,8 @@ pub struct SipEntrance {
     pub server: SocketAddr,
     /// How SIP gets there.
     pub transport: Transport,
+    /// What MSRP runs on.
+    pub media: MsrpTransport,
     /// Joins a second.
     pub ramp: f64,
 }
@@ -242,6 +244,7 @@ fn by_sip(cli: &Cli) -> Result<(Entrance, Vec<Room>), String> {
             SipTransport::Udp => Transport::Udp,
             SipTransport::Tcp => Transport::Tcp,
         },
+        media: cli.msrp_transport,
         ramp: more_than("--ramp", cli.ramp, 0.0)?,
     };
     let mut rooms = Vec::new();

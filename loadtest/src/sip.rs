@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cli::MsrpTransport;
 use crate::limits::{JOINING_MAX, LEAVE_TIME_MAX};
 use crate::local_uri;
 use crate::plan::{Room, SipEntrance};
@@ -112,6 +113,7 @@ struct Agent {
     ua_events: tokio::sync::mpsc::Receiver<UaEvent>,
     address: SocketAddr,
     transport: Transport,
+    media: MsrpTransport,
     gap: Duration,
     rooms: Arc<Vec<Room>>,
     events: mpsc::Sender<SipEvent>,
@@ -140,6 +142,7 @@ impl Agent {
             ua_events: ua.events,
             address,
             transport: entrance.transport,
+            media: entrance.media,
             gap: Duration::from_secs_f64((1.0 / entrance.ramp).min(GAP_MAX_S)),
             rooms: Arc::clone(rooms),
             events,
@@ -181,7 +184,7 @@ impl Agent {
     fn invite(&mut self, room: &Room, place: usize) {
         let number = room.first + u32::try_from(place).unwrap_or(0);
         let (identity, room) = (room.identities[place].as_str(), room.uri.as_str());
-        let media = match own_media(self.address.ip()) {
+        let media = match own_media(self.address.ip(), self.media) {
             Ok(media) => media,
             Err(reason) => return self.tell(SipEvent::Failed(number, reason)),
         };
@@ -289,8 +292,9 @@ impl Agent {
 }
 
 /// The media of a participant that opens the connection itself, with a session URI of its own.
-fn own_media(address: IpAddr) -> Result<Local, String> {
-    let path = local_uri::draw(address)?;
+fn own_media(address: IpAddr, media: MsrpTransport) -> Result<Local, String> {
+    let (scheme, transport) = media.names();
+    let path = local_uri::draw_over(address, scheme, transport)?;
     let number = OsRng.try_next_u32().map_err(|e| e.to_string())?;
     let number = u64::from(number);
     let mut local = Local::new((address.to_string(), local_uri::DISCARD_PORT), path, number);
@@ -307,9 +311,6 @@ async fn read_answer(response: &Response, local: MsrpUriBuf) -> Result<Session, 
     let text = String::from_utf8_lossy(&body.octets);
     let answer = Description::parse(&text).map_err(|e| e.to_string())?;
     let media = answer.message_media().map_err(|e| e.to_string())?;
-    if media.protocol != msrp_sdp::Protocol::TcpMsrp {
-        return Err("the media runs over TLS, which is not generated".to_owned());
-    }
     if !offerer_connects(media.setup) {
         return Err("the server wants to open the connection, but was not offered to".to_owned());
     }

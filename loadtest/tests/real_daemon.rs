@@ -60,6 +60,47 @@ fn number(summary: &Value, path: &str) -> u64 {
 }
 
 #[tokio::test]
+async fn texts_over_tls_and_websocket_arrive_once_at_everybody_else() {
+    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = "cert = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let listener = |transport: &str, rest: &str| {
+        format!(
+            "name = \"{transport}\"\nbind = \"127.0.0.1:0\"\ntransport = \"{transport}\"\n{rest}"
+        )
+    };
+    let listeners = [
+        listener("tcp", ""),
+        listener("tls", certificate),
+        listener("ws", ""),
+        listener("wss", certificate),
+    ];
+    let config = Config::new()
+        .group("load", GROUP)
+        .listeners(&listeners.each_ref().map(String::as_str))
+        .file("cert.pem", &key.cert.pem())
+        .file("key.pem", &key.signing_key.serialize_pem());
+    let daemon = Daemon::start(config).await;
+    for transport in ["tls", "ws", "wss"] {
+        let transport_argument = format!("--msrp-transport={transport}");
+        let arguments = [
+            transport_argument.as_str(),
+            "--participants=4",
+            "--warmup=0.2",
+            "--duration=0.5",
+            "--rate=50",
+            "--size=3000",
+        ];
+        let (ok, summary) = load(&daemon, &arguments).await;
+        assert!(ok, "{summary:#}");
+        let sent = number(&summary, "/account/messages/sent");
+        assert!(sent > 30, "{summary:#}");
+        assert_eq!(number(&summary, "/account/copies/received"), 3 * sent);
+        let counted = format!("msrp_handshakes_total{{transport=\"{transport}\"}}");
+        daemon.wait_metric(&counted, |count| count == 4.0).await;
+    }
+}
+
+#[tokio::test]
 async fn texts_of_an_open_loop_arrive_once_at_everybody_else() {
     let daemon = daemon().await;
     let arguments = [

@@ -25,6 +25,7 @@ fn join(browser: &mut Browser, page: &str, name: &str) {
     browser.wait("document.querySelector('#state').textContent.startsWith('Joined')");
 }
 
+// covers: MSRP-7977-4.1-01
 #[tokio::test]
 #[ignore = "needs Chromium: tests/browser/run"]
 async fn page_joins_the_room_by_keyboard_and_is_answered() {

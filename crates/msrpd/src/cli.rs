@@ -53,7 +53,7 @@ pub struct DemoAddresses {
     /// The MSRP address.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:2855")]
     pub msrp: SocketAddr,
-    /// The address of MSRP over WebSocket, for the page; a free port beside the MSRP address by default.
+    /// The address of MSRP over WebSocket, for the page; a free port of 127.0.0.1 by default.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub ws: Option<SocketAddr>,
     /// The address of the admin HTTP server.

@@ -5,7 +5,7 @@ mod page;
 mod script;
 mod slow_reader;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use msrp_shard::{ListenerTransport, Origins};
@@ -83,7 +83,7 @@ fn config(addresses: DemoAddresses) -> Config {
         transport,
     };
     let ws = addresses.ws;
-    let ws = ws.unwrap_or_else(|| SocketAddr::new(addresses.msrp.ip(), 0));
+    let ws = ws.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
     let origins = Origins::only(page::origins(addresses.admin));
     let bind = [SipTransport::Udp, SipTransport::Tcp].map(|transport| SipBind {
         transport,

@@ -12,6 +12,7 @@ use msrp_wire::{Decoder, Event, Limits, Malformed, Path, ResponseHead};
 use ring_io::ConnKey;
 
 use super::desk::Desk;
+use super::layer::Layer;
 use super::leg::{Change, Leg};
 use crate::limits::OUT_OCTETS_SOFT;
 
@@ -19,9 +20,13 @@ use crate::limits::OUT_OCTETS_SOFT;
 pub(super) struct Connection {
     pub(super) key: ConnKey,
     pub(super) out: Out,
+    /// What lies between its socket and MSRP; on plain TCP nothing.
+    pub(super) layer: Option<Box<Layer>>,
     /// The legs whose sessions use it, in the order in which they came.
     pub(super) legs: Vec<usize>,
-    /// Whether it is open.
+    /// Whether its socket is connected.
+    pub(super) is_connected: bool,
+    /// Whether MSRP may be written: the handshakes of its layer are over, too.
     pub(super) is_open: bool,
     /// Whether it is over.
     pub(super) is_lost: bool,
@@ -47,11 +52,13 @@ pub(super) struct Out {
 }
 
 impl Connection {
-    pub(super) fn new(key: ConnKey) -> Self {
+    pub(super) fn new(key: ConnKey, layer: Option<Layer>) -> Self {
         Self {
             key,
             out: Out::default(),
+            layer: layer.map(Box::new),
             legs: Vec::new(),
+            is_connected: false,
             is_open: false,
             is_lost: false,
             is_blocked: false,
@@ -80,7 +87,37 @@ impl Connection {
 
     /// Whether there is something to send, or somebody who may have.
     pub(super) fn has_work(&self) -> bool {
-        !self.out.waiting().is_empty() || !self.turn.is_empty()
+        !self.out.waiting().is_empty() || !self.to_send().is_empty() || !self.turn.is_empty()
+    }
+
+    /// What goes into the socket next.
+    pub(super) fn to_send(&self) -> &[u8] {
+        match &self.layer {
+            Some(layer) => layer.waiting(),
+            None => self.out.waiting(),
+        }
+    }
+
+    /// The socket took this many octets of it. `true` when it took all.
+    pub(super) fn advance(&mut self, octets: usize) -> bool {
+        match &mut self.layer {
+            Some(layer) => layer.wire().advance(octets),
+            None => self.out.advance(octets),
+        }
+    }
+
+    /// Gives what was written to the layer, when there is one that takes it.
+    ///
+    /// # Errors
+    /// A sentence: the layer takes nothing.
+    pub(super) fn encode(&mut self) -> Result<(), String> {
+        let Some(layer) = self.layer.as_mut().filter(|_| self.is_open) else {
+            return Ok(());
+        };
+        let octets = self.out.waiting().len();
+        layer.write(self.out.waiting())?;
+        self.out.advance(octets);
+        Ok(())
     }
 
     /// Takes octets of the peer. What changed in a session is put to `changes`, with its leg.

@@ -20,6 +20,7 @@ use ring_io::{Config, ConnKey, Io, Kind, Read, SendOp, SendOutcome, Waker};
 
 use super::connection::Connection;
 use super::desk::Desk;
+use super::layer::Layer;
 use super::leg::{Change, Leg, State};
 use super::{Command, Event, Finish, Progress, Seat};
 use crate::authorization::Grant;
@@ -154,15 +155,12 @@ impl Worker {
         match event {
             ring_io::Event::Connected { conn } => {
                 if let Some(at) = self.connection_of(conn) {
-                    self.connections[at].is_open = true;
-                    for index in self.connections[at].legs.clone() {
-                        self.bind(index);
-                    }
+                    self.on_connected(at);
                 }
             }
             ring_io::Event::Received { conn, data } => {
                 if let Some(at) = self.connection_of(conn) {
-                    self.on_data(at, &data);
+                    self.on_octets(at, &data);
                 }
             }
             ring_io::Event::Writable { conn } => {
@@ -187,6 +185,48 @@ impl Worker {
             ring_io::Event::Accepted { .. } | ring_io::Event::AcceptFailed { .. } => {}
         }
         true
+    }
+
+    /// The socket is connected: the handshakes of the layer begin, or its sessions are bound.
+    fn on_connected(&mut self, at: usize) {
+        let connection = &mut self.connections[at];
+        connection.is_connected = true;
+        if let Some(layer) = &mut connection.layer {
+            let key = connection.key;
+            match layer.begin() {
+                Ok(()) => self.mark(at),
+                Err(reason) => self.lose_connection(key, &reason),
+            }
+        } else {
+            self.on_open(at);
+        }
+    }
+
+    fn on_open(&mut self, at: usize) {
+        self.connections[at].is_open = true;
+        for index in self.connections[at].legs.clone() {
+            self.bind(index);
+        }
+    }
+
+    /// Octets of a socket, which are MSRP when no layer lies between.
+    fn on_octets(&mut self, at: usize, octets: &[u8]) {
+        let connection = &mut self.connections[at];
+        let Some(layer) = &mut connection.layer else {
+            return self.on_data(at, octets);
+        };
+        let mut plain = Vec::with_capacity(octets.len());
+        let read = layer.receive(octets, &mut plain);
+        let is_new = layer.is_open() && !connection.is_open;
+        if let Err(reason) = read {
+            let key = connection.key;
+            return self.lose_connection(key, &reason);
+        }
+        self.mark(at);
+        if is_new {
+            self.on_open(at);
+        }
+        self.on_data(at, &plain);
     }
 
     fn on_command(&mut self, command: Command) -> bool {
@@ -236,7 +276,7 @@ impl Worker {
             Role::Slow | Role::Stalled => false,
         };
         if !is_sharing {
-            return self.connect(seat.session.connect);
+            return self.connect(seat);
         }
         let next_hop = (seat.session.connect, seat.session.next_hop().into());
         if let Some(at) = self.shared.get(&next_hop).copied() {
@@ -245,15 +285,16 @@ impl Worker {
                 return Ok(at);
             }
         }
-        let at = self.connect(seat.session.connect)?;
+        let at = self.connect(seat)?;
         self.shared.insert(next_hop, at);
         Ok(at)
     }
 
-    fn connect(&mut self, address: SocketAddr) -> std::io::Result<usize> {
-        let key = self.io.connect(address)?;
+    fn connect(&mut self, seat: &Seat) -> std::io::Result<usize> {
+        let layer = Layer::of(&seat.session).map_err(std::io::Error::other)?;
+        let key = self.io.connect(seat.session.connect)?;
         let at = self.connections.len();
-        self.connections.push(Connection::new(key));
+        self.connections.push(Connection::new(key, layer));
         if self.by_key.len() <= key.index() {
             self.by_key.resize(key.index() + 1, usize::MAX);
         }
@@ -434,14 +475,18 @@ impl Worker {
             connection.is_dirty = false;
             if !connection.is_blocked {
                 connection.fill(&mut self.legs, &mut self.desk);
+                if let Err(reason) = connection.encode() {
+                    let key = connection.key;
+                    self.lose_connection(key, &reason);
+                }
             }
         }
-        let is_ready = |c: &Connection| c.is_open && !c.is_blocked && !c.out.waiting().is_empty();
+        let is_ready = |c: &Connection| c.is_connected && !c.is_blocked && !c.to_send().is_empty();
         dirty.retain(|at| is_ready(&self.connections[*at]));
         let connections = &self.connections;
         let slices: Vec<IoSlice<'_>> = dirty
             .iter()
-            .map(|at| IoSlice::new(connections[*at].out.waiting()))
+            .map(|at| IoSlice::new(connections[*at].to_send()))
             .collect();
         let mut ops: Vec<SendOp> = (0_u32..)
             .zip(&dirty)
@@ -472,7 +517,7 @@ impl Worker {
                 return;
             }
         };
-        if !connection.out.advance(octets) {
+        if !connection.advance(octets) {
             connection.is_blocked = true;
             self.io.want_writable(connection.key);
             return;

@@ -37,7 +37,7 @@ pub(crate) async fn join(node: &Node, name: &str) -> MsrpPeer {
     peer
 }
 
-// covers: MSRP-7977-4.1-03, MSRP-7977-5.1-03, MSRP-7977-6-03
+// covers: MSRP-7977-4.1-03, MSRP-7977-5.1-01, MSRP-7977-5.1-03, MSRP-7977-6-03
 #[tokio::test]
 async fn room_of_tcp_and_websocket_members_exchanges_messages_in_all_directions() {
     for want in backends() {

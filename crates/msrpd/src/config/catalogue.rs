@@ -239,6 +239,13 @@ pub const KEYS: &[Key] = &[
         limit: "A page of another origin is answered with 403.",
     },
     Key {
+        path: "msrp.listener.unprotected",
+        kind: "boolean",
+        default: |_| Some("false".to_owned()),
+        effect: "Whether a `ws` listener may have an address beyond loopback: a proxy in front of it speaks TLS.",
+        limit: "Without it such a listener stops the start: WebSockets have to be protected (RFC 7977 s.5.1).",
+    },
+    Key {
         path: "sip.bind",
         kind: "array of `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT` and `tls:ADDRESS:PORT`",
         default: |c| quoted_list(&c.sip.bind),

@@ -173,10 +173,36 @@ fn read_listener(table: &Table<'_>, others: &[Listener]) -> Result<Listener, Con
     if listener.bind.port() != 0 && others.iter().any(|other| other.bind == listener.bind) {
         return Err(bind.wrong("an address that no other listener has"));
     }
+    check_protected(table, &listener)?;
     if listener.bind.ip().is_unspecified() && listener.advertise.is_none() {
         return Err(bind.wrong("an address that peers can reach, or advertise = \"HOST:PORT\""));
     }
     Ok(listener)
+}
+
+/// WebSockets have to be protected. On loopback nobody listens in; elsewhere the operator has to say that somebody
+/// else protects them.
+///
+/// # Spec
+/// RFC 7977 s.5.1.
+fn check_protected(table: &Table<'_>, listener: &Listener) -> Result<(), ConfigError> {
+    let is_bare = matches!(listener.transport, ListenerTransport::Ws(_));
+    let unprotected = table.get("unprotected");
+    if let Some(item) = &unprotected
+        && item.boolean()?
+        && !is_bare
+    {
+        return Err(item.refuse("belongs to ws"));
+    }
+    let is_agreed = unprotected.map_or(Ok(false), |item| item.boolean())?;
+    let is_alone = listener.bind.ip().is_loopback();
+    if is_bare && !is_alone && !is_agreed {
+        let what = "wss: beyond a loopback address WebSockets have to be protected. With a proxy in \
+                    front that speaks TLS, put unprotected = true beside it";
+        let item = table.need("transport", TRANSPORT)?;
+        return Err(item.wrong(what));
+    }
+    Ok(())
 }
 
 fn read_transport(table: &Table<'_>) -> Result<ListenerTransport, ConfigError> {

@@ -29,7 +29,7 @@ fn config_all_keys_are_read() {
             pin_shards: true
         }
     );
-    assert_eq!(config.msrp_listeners.len(), 2);
+    assert_eq!(config.msrp_listeners.len(), 3);
     assert_eq!(config.msrp_listeners[0].name, "core");
     let advertise = config.msrp_listeners[0].advertise.clone().unwrap();
     assert_eq!(
@@ -245,7 +245,7 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
         "msrpd.toml:4:1: msrp.listener.port: unknown key, expected one of: name, bind, advertise, \
-         transport, cert, key, client_ca, origins"
+         transport, cert, key, client_ca, origins, unprotected"
     );
 }
 
@@ -262,6 +262,28 @@ fn config_listener_of_several_certificates_keeps_each_with_its_key() {
     let expected =
         "msrpd.toml:6:7: msrp.listener.key: needs as many files as cert, in the same order";
     assert_eq!(refused, expected);
+}
+
+// covers: MSRP-7977-5.1-02
+#[test]
+fn config_websocket_beyond_loopback_is_protected_or_agreed_to() {
+    let listener = |bind: &str, rest: &str| {
+        let text = format!("[[msrp.listener]]\nname = \"a\"\nbind = \"{bind}:1\"\n{rest}\n");
+        parse(&text).map_err(|error| error.to_string())
+    };
+    assert!(listener("127.0.0.1", "transport = \"ws\"").is_ok());
+    assert!(listener("192.0.2.1", "transport = \"ws\"\nunprotected = true").is_ok());
+    for rest in ["", "\nunprotected = false"] {
+        let refused = listener("192.0.2.1", &format!("transport = \"ws\"{rest}")).unwrap_err();
+        let start =
+            "msrpd.toml:4:13: msrp.listener.transport: expected wss: beyond a loopback address";
+        assert!(refused.starts_with(start), "{refused}");
+    }
+    let refused = listener("127.0.0.1", "transport = \"tcp\"\nunprotected = true").unwrap_err();
+    assert_eq!(
+        refused,
+        "msrpd.toml:5:15: msrp.listener.unprotected: belongs to ws"
+    );
 }
 
 #[test]
@@ -574,6 +596,11 @@ cert = "msrp/cert.pem"
 key = "/etc/msrp/key.pem"
 client_ca = "msrp/clients.pem"
 origins = ["https://chat.example.com"]
+[[msrp.listener]]
+name = "behind"
+bind = "192.0.2.1:0"
+transport = "ws"
+unprotected = true
 [sip]
 bind = ["tcp:192.0.2.1:5060"]
 outbound_proxy = "sip:192.0.2.9:5060;lr"
