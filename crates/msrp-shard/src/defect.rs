@@ -65,7 +65,7 @@ defects! {
     ReportToStranger,
     /// A final report says that everybody has the message.
     ReportRosy,
-    /// A participant is not told what it missed.
+    /// A message of the room itself is lost, such as the one that tells a participant what it missed.
     NoticeForgotten,
     /// What a send did not take is forgotten.
     ShortSendForgotten,

@@ -148,8 +148,13 @@ impl Kernel {
     }
 
     fn note(&mut self, octets: &[u8]) {
-        for octet in octets {
-            self.trace = (self.trace ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+        for part in octets.chunks(8) {
+            let number = part
+                .iter()
+                .fold(0, |all, octet| (all << 8) | u64::from(*octet));
+            self.trace = (self.trace ^ number)
+                .wrapping_mul(0x0100_0000_01b3)
+                .rotate_left(23);
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `controller` | the application server, on `msrp-control` |
 //! | `oracle` | what must be so: privacy, order, ledger, progress, bounds |
 //! | `world` | all of them together, moment by moment |
+//! | `smuggling` | trials to end a frame from inside its body |
 #![forbid(unsafe_code)]
 #![expect(
     clippy::indexing_slicing,
@@ -24,9 +25,11 @@ mod message;
 mod oracle;
 mod peer;
 mod plan;
+mod smuggling;
 mod temper;
 mod world;
 
+pub use smuggling::{Trials, smuggle};
 pub use temper::Temper;
 pub use world::{Outcome, Wish, run};
 

@@ -14,8 +14,11 @@ use msrp_sim::{Outcome, Temper, Wish};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// One seed, or a range of them: 17 or 0..20000.
-    #[arg(long, value_parser = parse_seeds)]
+    #[arg(long, value_parser = parse_seeds, default_value = "0..100")]
     seeds: Range<u64>,
+    /// Instead of worlds: so many trials to end a frame from inside its body.
+    #[arg(long)]
+    smuggle: Option<u64>,
     /// Half of the participants are of this temper.
     #[arg(long)]
     temper: Option<Temper>,
@@ -71,6 +74,9 @@ impl Sum {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(trials) = arguments.smuggle {
+        return smuggle(arguments.seeds.start, trials);
+    }
     let wish = Wish {
         temper: arguments.temper,
         is_verbose: arguments.verbose,
@@ -109,6 +115,31 @@ fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+fn smuggle(seed: u64, trials: u64) -> ExitCode {
+    let start = Instant::now();
+    let shown = match msrp_sim::smuggle(seed, trials) {
+        Ok(shown) => shown,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!(
+        "{} end lines in {} messages, {} of them with the id of a piece of their own message, {:.1} s",
+        shown.trials,
+        shown.messages,
+        shown.of_own_message,
+        start.elapsed().as_secs_f64()
+    );
+    match shown.fault {
+        Some(fault) => {
+            println!("{fault}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
     }
 }
 

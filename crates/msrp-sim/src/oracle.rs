@@ -43,6 +43,10 @@ pub(crate) struct Witness {
     pub(crate) gone_ns: Option<u64>,
     /// Whether something was done to it that may cost it its session.
     pub(crate) is_hurt: bool,
+    /// Whether its connection broke, so that its session has to end by itself.
+    is_to_be_lost: bool,
+    /// Whether the controller took it out, or was told that its session ended.
+    is_out: bool,
     /// Whether it may be told that it must not send.
     pub(crate) is_muted: bool,
     /// What it got, by the Message-ID that it was shown.
@@ -50,6 +54,11 @@ pub(crate) struct Witness {
     pub(crate) copies: BTreeMap<Number, Copy>,
     /// The messages in the order in which they began.
     pub(crate) starts: Vec<Number>,
+    /// Whether it has a connection that names its session.
+    pub(crate) is_bound: bool,
+    /// Messages of the room itself that it got, and those that it has to get.
+    pub(crate) own_seen: usize,
+    pub(crate) own_due: usize,
     /// How many messages it was told to have missed.
     pub(crate) missed_told: usize,
     /// Requests that wait for an answer.
@@ -113,10 +122,15 @@ impl Oracle {
             surely_from_ns: None,
             gone_ns: None,
             is_hurt: false,
+            is_to_be_lost: false,
+            is_out: false,
             is_muted: false,
             inbox: BTreeMap::new(),
             copies: BTreeMap::new(),
             starts: Vec::new(),
+            is_bound: false,
+            own_seen: 0,
+            own_due: 0,
             missed_told: 0,
             waiting: BTreeMap::new(),
             answered: BTreeSet::new(),
@@ -143,10 +157,43 @@ impl Oracle {
         witness.gone_ns.get_or_insert(now_ns);
     }
 
+    /// A room is about to say something itself.
+    pub(crate) fn expect_own_message(&mut self, room: usize) {
+        for witness in &mut self.witnesses {
+            let is_here = witness.surely_from_ns.is_some() && witness.is_bound;
+            witness.own_due += usize::from(is_here && witness.room == room);
+        }
+    }
+
+    /// The controller takes a participant out.
+    pub(crate) fn remove(&mut self, peer: PeerId, now_ns: u64) {
+        self.hurt(peer, now_ns);
+        self.witnesses[peer].is_out = true;
+    }
+
+    /// A participant's connection broke: its session has to end.
+    pub(crate) fn expect_loss(&mut self, peer: PeerId) {
+        self.witnesses[peer].is_to_be_lost = true;
+    }
+
+    /// Sessions whose connection broke have ended by now.
+    pub(crate) fn check_losses(&self) -> Verdict {
+        let kept = self.witnesses.iter().enumerate().find(|(_, witness)| {
+            witness.is_to_be_lost && !witness.is_out && witness.maybe_from_ns.is_some()
+        });
+        match kept {
+            Some((peer, _)) => Err(format!(
+                "the connection of peer {peer} broke, and its session lives"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// A participant's session ended.
     pub(crate) fn lost(&mut self, peer: PeerId, now_ns: u64, reason: &str) -> Verdict {
         let witness = &mut self.witnesses[peer];
         let is_expected = witness.is_hurt || !witness.temper.is_honest();
+        witness.is_out = true;
         witness.gone_ns.get_or_insert(now_ns);
         if is_expected {
             Ok(())
@@ -402,6 +449,7 @@ impl Oracle {
             return Ok(());
         }
         if content.starts_with("own message") {
+            self.witnesses[peer].own_seen += 1;
             self.see("own message");
             return Ok(());
         }

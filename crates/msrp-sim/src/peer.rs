@@ -24,6 +24,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) is_healed: bool,
     /// Octets that participants may still send as texts.
     pub(crate) budget: &'a mut usize,
+    pub(crate) is_pressing: bool,
     pub(crate) is_verbose: bool,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct Peer {
     pub(crate) link: Option<LinkId>,
     /// Whether it was told that its session is over.
     pub(crate) is_over: bool,
+    /// Whether it reads on, and answers nothing any more.
+    pub(crate) is_deaf: bool,
     parser: FrameParser,
     out: Speech,
     chance: Chance,
@@ -88,6 +91,7 @@ impl Peer {
             node_uri: None,
             link: None,
             is_over: false,
+            is_deaf: false,
             parser: FrameParser::default(),
             out: Speech::default(),
             chance,
@@ -214,9 +218,19 @@ impl Peer {
 
     fn die(&mut self, scene: &mut Scene<'_>, link: LinkId) {
         self.dies_ns = None;
-        self.is_over = true;
         scene.oracle.hurt(self.id, scene.now_ns);
-        match self.chance.within(0..=4) {
+        if self.out.is_empty() && self.chance.one_in(3) {
+            scene.oracle.see("death by deafness");
+            self.is_deaf = true;
+            self.says_ns.clear();
+            return;
+        }
+        self.is_over = true;
+        let way = self.chance.within(0..=4);
+        if way < 4 {
+            scene.oracle.expect_loss(self.id);
+        }
+        match way {
             0 => {
                 scene.oracle.see("death by FIN");
                 scene.kernel.peer_close(link);

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) commands: usize,
     /// Octets of texts of all participants together.
     pub(crate) budget: usize,
+    /// Participants send more than slow ones can take.
+    pub(crate) is_pressing: bool,
 }
 
 /// One participant to be.
@@ -55,6 +57,7 @@ impl Plan {
         let talk_ns = chance.within(2..=30) * SECOND_NS;
         let rooms = if count > 4 { chance.octets(1..=3) } else { 1 };
         let is_peaceful = chance.one_in(4);
+        let is_pressing = count < 16 && chance.one_in(12);
         let guests = (0..count)
             .map(|_| Guest::draw(chance, (rooms, talk_ns, count), temper, is_peaceful))
             .collect();
@@ -75,7 +78,8 @@ impl Plan {
             clog_ns_max: chance.within(1..=20) * SECOND_NS,
             troubles: if is_peaceful { 0 } else { chance.octets(0..=6) },
             commands: chance.octets(0..=5),
-            budget: 3_000_000 / count,
+            budget: if is_pressing { 6_000_000 } else { 3_000_000 } / count,
+            is_pressing,
         }
     }
 
@@ -102,6 +106,19 @@ impl Plan {
 }
 
 impl Guest {
+    /// One who offers, connects and says nothing of its own.
+    pub(crate) fn plain(temper: Temper) -> Self {
+        Self {
+            temper,
+            room: 0,
+            is_hidden: false,
+            is_invited: false,
+            is_passive: false,
+            joins_ns: 0,
+            says: 0,
+        }
+    }
+
     fn draw(
         chance: &mut Chance,
         (rooms, talk_ns, count): (usize, u64, usize),

@@ -259,6 +259,7 @@ impl World {
             rumours: &mut self.rumours,
             is_healed: self.is_healed,
             budget: &mut self.budget,
+            is_pressing: self.plan.is_pressing,
             is_verbose: self.wish.is_verbose,
         };
         let peer = self.peers.get_mut(peer)?;
@@ -277,6 +278,14 @@ pub(crate) fn address(peer: PeerId) -> SocketAddr {
     let (high, low) = (peer / 250, peer % 250 + 1);
     let octet = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
     SocketAddr::from(([10, 0, octet(high), octet(low)], 7000))
+}
+
+/// A node with one shard and nothing out of the ordinary.
+pub(crate) fn plain_config() -> EngineConfig {
+    let mut plan = Plan::draw(&mut Chance::new(0), None);
+    plan.shards = 1;
+    plan.ask_recipients = false;
+    config(&plan)
 }
 
 fn config(plan: &Plan) -> EngineConfig {

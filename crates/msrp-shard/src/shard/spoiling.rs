@@ -61,7 +61,7 @@ impl<I: Io> Shard<I> {
             }
             Output::Piece { .. } => self.spoil_piece(output),
             Output::Report { .. } => self.spoil_report(output),
-            Output::OwnMessage { .. } => !self.strikes(Defect::NoticeForgotten),
+            Output::OwnMessage { .. } => true,
         }
     }
 
@@ -78,6 +78,9 @@ impl<I: Io> Shard<I> {
         else {
             return true;
         };
+        if sender.is_none() && self.strikes(Defect::NoticeForgotten) {
+            return false;
+        }
         let octets: usize = body.iter().map(Bytes::len).sum();
         match fields.flag {
             ContinuationFlag::Abort if self.strikes(Defect::AbortAsLast) => {

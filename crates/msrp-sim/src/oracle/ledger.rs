@@ -83,9 +83,12 @@ impl Oracle {
             }
         }
         for (peer, (witness, missing)) in self.witnesses.iter().zip(missing).enumerate() {
-            if missing.len() > witness.missed_told {
+            let lives = witness.gone_ns.is_none() && witness.temper.is_honest();
+            let own_missing = witness.own_due.saturating_sub(witness.own_seen);
+            let own_missing = if lives { own_missing } else { 0 };
+            if missing.len() + own_missing > witness.missed_told {
                 return Err(format!(
-                    "peer {peer} ({}) never got messages {missing:?}, and was told of {} only",
+                    "peer {peer} ({}) never got messages {missing:?} and {own_missing} of the room itself, and was told of {} only",
                     witness.temper, witness.missed_told
                 ));
             }

@@ -75,6 +75,9 @@ impl Peer {
         let number = frame
             .message_id()
             .and_then(|id| scene.oracle.number_under(self.id, id));
+        if self.is_deaf {
+            return Ok(());
+        }
         let status = self.choose_status(scene);
         if frame.wants_response() {
             if let Some(status) = status {

@@ -148,6 +148,7 @@ impl Peer {
 
     fn choose_size(&mut self, scene: &mut Scene<'_>) -> usize {
         let octets = match self.chance.within(0..=39) {
+            0..=9 if scene.is_pressing => self.chance.octets(50_000..=400_000),
             0 => self.chance.octets(20_000..=300_000),
             1..=3 => self.chance.octets(3_000..=20_000),
             4..=12 => self.chance.octets(500..=3_000),
@@ -221,7 +222,7 @@ impl Peer {
         let secret = if self.is_hidden { SECRET } else { "m" };
         // A client may use an id again when its message is through: it is its own business.
         let may_share = fate == Fate::Accepted && !asks_for_report && !self.is_hidden;
-        let id = if self.chance.one_in(30) && may_share {
+        let id = if self.chance.one_in(10) && may_share {
             "shared1".to_owned()
         } else {
             format!("{secret}{}x.{}", self.id, number)

@@ -185,6 +185,12 @@ impl World {
                 Some(peer) => self.oracle.lost(peer, self.now_ns, reason.as_str()),
                 None => Ok(()),
             },
+            Event::ParticipantBound { participant, .. } => {
+                if let Some(peer) = peer_of(participant) {
+                    self.oracle.witnesses[peer].is_bound = true;
+                }
+                Ok(())
+            }
             Event::RoomLost { room, reason } => Err(format!("room {room} was lost: {reason}")),
             _ => Ok(()),
         }
@@ -271,7 +277,7 @@ impl World {
         match self.chance.within(0..=9) {
             0 | 1 if is_here => {
                 self.oracle.see("removal");
-                self.oracle.hurt(peer, self.now_ns);
+                self.oracle.remove(peer, self.now_ns);
                 self.controller.remove(room, peer);
             }
             2 | 3 if is_here => {
@@ -286,7 +292,11 @@ impl World {
                 self.controller.mute(who, is_muted);
             }
             6 if self.closed.len() > 1 => self.close_room(room),
-            _ => self.controller.say(room),
+            _ if self.closed[room] => {}
+            _ => {
+                self.oracle.expect_own_message(room);
+                self.controller.say(room);
+            }
         }
     }
 
@@ -295,7 +305,7 @@ impl World {
         self.closed[room] = true;
         for peer in 0..self.peers.len() {
             if self.peers[peer].room == room {
-                self.oracle.hurt(peer, self.now_ns);
+                self.oracle.remove(peer, self.now_ns);
             }
         }
         self.controller.close_room(room);

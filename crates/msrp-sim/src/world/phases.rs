@@ -40,12 +40,13 @@ impl World {
         self.kernel.borrow_mut().heal();
         self.wake_everybody();
         self.go_on(self.now_ns + SUSPENSE_NS, |_| false)?;
+        self.oracle.check_losses()?;
         for peer in 0..self.peers.len() {
             let witness = &self.oracle.witnesses[peer];
             let is_here = witness.maybe_from_ns.is_some() && !self.closed[witness.room];
-            if is_here && !witness.temper.is_honest() {
+            if is_here && !witness.temper.is_honest() && !self.peers[peer].is_deaf {
                 let room = witness.room;
-                self.oracle.hurt(peer, self.now_ns);
+                self.oracle.remove(peer, self.now_ns);
                 self.controller.remove(room, peer);
             }
         }

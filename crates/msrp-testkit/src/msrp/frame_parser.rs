@@ -257,11 +257,14 @@ fn check_report(frame: &Frame) -> Result<(), String> {
 }
 
 fn find(octets: &[u8], pattern: &[u8], from: usize) -> Option<usize> {
-    octets
-        .get(from..)?
-        .windows(pattern.len())
-        .position(|window| window == pattern)
-        .map(|at| from + at)
+    let (first, mut at) = (*pattern.first()?, from);
+    loop {
+        at += octets.get(at..)?.iter().position(|octet| *octet == first)?;
+        if octets.get(at..)?.starts_with(pattern) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
 
 #[cfg(test)]
