@@ -1,6 +1,6 @@
 //! Who gets a URI, for how long, and what wrong credentials lead to.
 
-use msrp_testkit::{Challenge, Daemon, Draft, Login, MsrpEndpoint};
+use msrp_testkit::{Challenge, Daemon, Draft, Login, MsrpEndpoint, daemon};
 
 use crate::client::{ALICE, BOB, Client, config, connect, pair, uri_of};
 use crate::tls_peer::{client_of, over_tls, self_signed};
@@ -188,4 +188,36 @@ async fn users_that_change_take_effect_and_a_wrong_file_does_not() {
     connect(&relay).await.use_path(&uri_of(&relay), &BOB).await;
     // What was given stays, until its time is over.
     alice.peer.send_ok(&Draft::new("text/plain", "still")).await;
+}
+
+#[tokio::test]
+async fn check_of_a_configuration_reads_the_users_and_names_the_line() {
+    let config = "[relay]\nusers = \"people\"\n";
+    let check = ["check", "--config", "msrpd.toml"];
+    let line = ALICE.line("localhost");
+    let secret = line.rsplit(':').next().unwrap().trim().to_owned();
+    let twice = format!("# users\n{line}{line}");
+    for (users, fault) in [
+        (
+            twice.as_str(),
+            "people:3: remove it, an earlier line has this user",
+        ),
+        ("alice:localhost:SHA-1:00", "people:1: write SHA-256 or MD5"),
+        (
+            "alice:localhost:MD5:00",
+            "people:1: write HA1 as 64 hexadecimal digits",
+        ),
+    ] {
+        let files = [("msrpd.toml", config), ("people", users)];
+        let output = daemon::run(&check, &files).await;
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(
+            output.stderr.contains("msrpd.toml:2:9: relay.users: "),
+            "{output:?}"
+        );
+        assert!(output.stderr.contains(fault), "{output:?}");
+        assert!(!output.stderr.contains(&secret), "a hash is shown");
+    }
+    let files = [("msrpd.toml", config), ("people", line.as_str())];
+    assert!(daemon::run(&check, &files).await.status.success());
 }

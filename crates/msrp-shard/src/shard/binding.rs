@@ -363,7 +363,7 @@ impl<I: Io> Shard<I> {
 
 impl super::Environment {
     /// This shard's part of the node's bound.
-    fn connections_max(&self) -> usize {
+    pub(super) fn connections_max(&self) -> usize {
         let shards_count = self.peers.get().map_or(1, Vec::len).max(1);
         self.limits.connections_max.div_ceil(shards_count)
     }

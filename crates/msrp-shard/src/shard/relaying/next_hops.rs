@@ -99,6 +99,11 @@ impl<I: Io> Shard<I> {
     /// Opens a connection to the next address of a next hop.
     fn try_next(&mut self, hop: HopKey) {
         while let Some(address) = self.next_address(hop) {
+            if self.connections.count() >= self.environment.connections_max() {
+                self.environment.counters.count(Cell::ConnectionsRefused);
+                tracing::warn!("a next hop is not connected: connections_max is reached");
+                break;
+            }
             let Some(layer) = self.next_layer(hop) else {
                 break;
             };
