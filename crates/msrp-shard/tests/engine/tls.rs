@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use msrp_control::{BridgeConfig, EndReason, ErrorCode};
+use msrp_control::{
+    BridgeConfig, EndReason, ErrorCode, LocalMedia, ParticipantConfig, ParticipantId,
+};
 use msrp_shard::{ListenerTransport, Origins, TlsFiles};
 use msrp_testkit::{Draft, Media, Mode, MsrpEndpoint, MsrpPeer};
 use msrp_transport::Fingerprint;
@@ -375,6 +377,42 @@ async fn bridge_joins_plain_tcp_websocket_and_tls_on_the_listeners_that_are_chos
             assert_eq!(bob.expect_message().await.text(), "to bob");
             bob.send_ok(&Draft::new("text/plain", "to alice")).await;
             assert_eq!(alice.expect_message().await.text(), "to alice");
+        }
+    }
+}
+
+#[tokio::test]
+async fn offer_of_the_engine_names_the_listener_that_is_chosen() {
+    let issued = Issued::new("chosen");
+    let node = served(ring_io::Want::Auto, 1, &issued).await;
+    for (listener, begin) in [
+        (None, "msrp://"),
+        (Some("lo"), "msrp://"),
+        (Some("tls"), "msrps://"),
+        (Some("wss"), "msrps://"),
+        (Some("nowhere"), ""),
+    ] {
+        let who = identity("bob");
+        let config = ParticipantConfig {
+            identities: vec![who.clone()],
+            entity: who,
+            is_hidden: false,
+            may_send_private: true,
+            shows_release: false,
+        };
+        let local = LocalMedia {
+            listener: listener.map(str::to_owned),
+            ..LocalMedia::default()
+        };
+        let bob = ParticipantId::new(listener.unwrap_or("none")).unwrap();
+        let room = node.room.clone();
+        let added = node
+            .client
+            .add_participant(room, bob, config, msrp_control::Media::MakeOffer, local)
+            .await;
+        match added {
+            Ok(offer) => assert!(Media::parse(&offer).path[0].starts_with(begin), "{offer}"),
+            Err(error) => assert_eq!((error.code, begin), (ErrorCode::NotAcceptable, "")),
         }
     }
 }

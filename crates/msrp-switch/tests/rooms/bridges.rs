@@ -3,6 +3,8 @@
 use msrp_switch::Outcome;
 use msrp_wire::{ByteRange, FailureReport, MessageId, StatusCode, SuccessReport};
 
+use proptest::prelude::*;
+
 use crate::harness::*;
 
 const HTML: &[u8] = b"<p>no wrapper at all</p>";
@@ -197,4 +199,83 @@ fn bridge_message_without_octets_arrives() {
     });
     assert_eq!(house.say(0, &empty), [200]);
     assert_eq!(house.texts(1), [b""]);
+}
+
+/// One message of a walk: its octets, its chunks, what its sender wants to know, and the status with which the recipient
+/// answers once so many chunks are in.
+#[derive(Debug, Clone)]
+struct Planned {
+    octets: usize,
+    chunks: usize,
+    failure: FailureReport,
+    error: Option<(usize, u16)>,
+}
+
+fn planned() -> impl Strategy<Value = Planned> {
+    let failure = prop_oneof![
+        Just(FailureReport::Yes),
+        Just(FailureReport::Partial),
+        Just(FailureReport::No)
+    ];
+    let status = prop_oneof![Just(400_u16), Just(408), Just(413), Just(415)];
+    let error = proptest::option::of((1_usize..5, status));
+    (1_usize..9000, 1_usize..5, failure, error).prop_map(|(octets, chunks, failure, error)| {
+        Planned {
+            octets,
+            chunks,
+            failure,
+            error,
+        }
+    })
+}
+
+/// Says one message, and gives the errors that its sender was told: by answers, and by REPORTs.
+fn walk(house: &mut House, id: &str, sender: Who, planned: &Planned) -> (usize, usize) {
+    let message: Vec<u8> = (0..=255).cycle().take(planned.octets).collect();
+    let (answers_before, pieces_before) = (house.told.len(), house.pieces(1 - sender).len());
+    let reports_before = house.reports().len();
+    let step = planned.octets.div_ceil(planned.chunks);
+    let mut is_answered = false;
+    for (number, start) in (0..planned.octets).step_by(step).enumerate() {
+        let end = (start + step).min(planned.octets);
+        let flag = if end == planned.octets { Last } else { More };
+        let said = chunk(id, &message, start..end, Some(planned.octets), flag);
+        house.say(sender, &said.failure(planned.failure));
+        let first = house.pieces(1 - sender).get(pieces_before).cloned();
+        if let Some(((after, status), piece)) = planned.error.zip(first)
+            && number + 1 == after
+        {
+            house.stop_copy(1 - sender, &piece, status);
+            is_answered = true;
+        }
+    }
+    if !is_answered {
+        let piece = house.pieces(1 - sender)[pieces_before].clone();
+        house.settle(1 - sender, piece.key, Outcome::Delivered);
+        assert!(house.texts(1 - sender).contains(&message));
+    }
+    let answers = house.answers_since(answers_before);
+    let errors = answers.iter().filter(|status| **status != 200).count();
+    (errors, house.reports().len() - reports_before)
+}
+
+proptest! {
+    #[test]
+    fn bridge_messages_arrive_whole_or_their_sender_is_told(
+        messages in proptest::collection::vec((planned(), 0_usize..2), 1..12),
+    ) {
+        let mut house = House::bridge();
+        for (number, (planned, sender)) in messages.iter().enumerate() {
+            let (errors, reports) = walk(&mut house, &format!("mess{number}"), *sender, planned);
+            let chunks = planned.octets.div_ceil(planned.octets.div_ceil(planned.chunks));
+            let failed_after = planned.error.map(|(after, _)| after).filter(|after| *after <= chunks);
+            let expected = match (failed_after, planned.failure) {
+                (None, _) | (_, FailureReport::No) => (0, 0),
+                (Some(after), _) if after == chunks => (0, 1),
+                (Some(after), _) => (chunks - after, 0),
+            };
+            prop_assert_eq!((errors, reports), expected, "{:?}", planned);
+            prop_assert!(house.switch.is_idle());
+        }
+    }
 }
