@@ -1,5 +1,7 @@
 //! What a MESSAGE costs: processor time of the daemon for lists of a thousand, over each transport.
 
+use std::time::Duration;
+
 use msrp_testkit::{Config, SipMessage};
 use msrpd_tests::{ALICE, FACTORY, WAYS, person};
 
@@ -43,16 +45,20 @@ fn to_list(uris: &[String]) -> SipMessage {
         .with_body("multipart/mixed;boundary=b", body)
 }
 
+/// Over UDP a copy may be sent again for 32 s.
+const MINUTE: Duration = Duration::from_secs(60);
+
 async fn measure(lists: u32) {
     println!("transport,messages,server_cpu_s,messages_per_s_and_core,peak_kib");
     for way in [WAYS[3], WAYS[1]] {
+        // Over UDP a faster pace loses answers at the test, and copies are sent again.
+        let pace = if way.tcp { 1_000_000 } else { 1000 };
         let proxy = way.proxy().await;
         proxy.answer_automatically("MESSAGE");
-        let config = Config::new().outbound_proxy(&proxy.proxy_uri()).set(
-            "pager",
-            "messages_per_s",
-            1_000_000,
-        );
+        let config =
+            Config::new()
+                .outbound_proxy(&proxy.proxy_uri())
+                .set("pager", "messages_per_s", pace);
         let daemon = way.start(config).await;
         // The list of a thousand is too large for UDP.
         let agent = WAYS[1].agent(&daemon).await;
@@ -62,7 +68,7 @@ async fn measure(lists: u32) {
             assert_eq!(agent.request(to_list(&people)).await.status(), 202);
             let all = f64::from(number) * 1000.0;
             daemon
-                .wait_metric("msrp_sip_messages_taken_total", |taken| taken >= all)
+                .wait_metric_within(MINUTE, "msrp_sip_messages_taken_total", |n| n >= all)
                 .await;
         }
         let used_s = processor_s(daemon.pid()) - before_s;
