@@ -122,6 +122,8 @@ pub struct EngineLimits {
     pub rooms_max: usize,
     /// Participants of a room from which on the connections of new ones go to all shards in turn.
     pub spread_participants_min: usize,
+    /// Most sessions of all rooms, as counted at the end of each shard's turn. One more is refused.
+    pub sessions_max: u64,
     /// Most participants of one room. One more is refused.
     pub participants_per_room_max: usize,
 }
@@ -136,6 +138,7 @@ impl Default for EngineLimits {
             final_report_ns: msrp_switch::limits::FINAL_REPORT_NS,
             rooms_max: 100_000,
             spread_participants_min: crate::limits::SPREAD_PARTICIPANTS_MIN,
+            sessions_max: 1_000_000,
             participants_per_room_max: 10_000,
         }
     }

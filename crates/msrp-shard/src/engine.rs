@@ -4,6 +4,7 @@
 //! the room. Rooms are spread over the shards in turn. The registry of rooms is the only state
 //! that shards share, and only controllers touch it.
 
+mod admission;
 mod chat_functions;
 mod description;
 mod doors;
@@ -37,6 +38,7 @@ use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters};
 use crate::shard::Environment;
 
+use admission::Admission;
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
@@ -97,6 +99,7 @@ pub struct ShardEngine {
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
     drain: AtomicU8,
+    admission: Admission,
     advertised: Advertised,
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
@@ -142,6 +145,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
         drain: AtomicU8::new(Drain::Off as u8),
+        admission: Admission::default(),
         advertised: Advertised::new(&config.listeners, &listeners, &certificates),
         certificates,
         limits: config.limits.clone(),
@@ -343,8 +347,9 @@ impl ShardEngine {
                 "the node runs {} rooms, the most it may",
                 self.limits.rooms_max
             );
-            return Err(ControlError::new(ErrorCode::Limit, detail));
+            return Err(self.admission.refuse(&self.hub, "rooms", detail));
         }
+        self.admission.check_process(&self.hub)?;
         self.rules_of(config)
     }
 
@@ -393,6 +398,12 @@ impl ShardEngine {
             let detail = "the node drains and takes no new participants; use another node";
             return Err(ControlError::new(ErrorCode::Draining, detail));
         }
+        let sessions: u64 = self.counters.iter().map(|c| c.participants()).sum();
+        if sessions >= self.limits.sessions_max {
+            let detail = format!("the node has {sessions} sessions, the most it may have");
+            return Err(self.admission.refuse(&self.hub, "sessions", detail));
+        }
+        self.admission.check_process(&self.hub)?;
         self.place(room)
     }
 
@@ -644,6 +655,11 @@ impl ShardEngine {
             }
             Command::DescribeParticipant { room, participant } => {
                 self.describe(room, Described::Participant(participant), reply)
+            }
+            Command::SetOverload { limit } => {
+                self.admission.set_overload(limit);
+                let _ = reply.send(Ok(Reply::Done));
+                Ok(())
             }
             Command::SetDraining { drain, deadline_s } => {
                 self.drain.store(drain as u8, Ordering::Relaxed);

@@ -180,6 +180,13 @@ pub struct Limits {
     pub stall_s: u32,
     /// Longest wait for the legs of a final report, seconds.
     pub final_report_s: u32,
+    /// Most sessions of all rooms.
+    pub sessions_max: u32,
+    /// Resident memory of the process above which new work is refused, in octets; 0 is no bound.
+    pub memory_octets_max: u64,
+    /// Processor time of the process, in hundredths of what all processors have, above which new work
+    /// is refused; 0 is no bound.
+    pub cpu_percent_max: u32,
     /// How long sessions may go on when the process is told to end, in seconds; 0 ends them at once.
     pub drain_s: u32,
 }
@@ -359,6 +366,9 @@ impl Default for Limits {
             unbound_s: 30,
             stall_s: 30,
             final_report_s: 30,
+            sessions_max: 1_000_000,
+            memory_octets_max: 0,
+            cpu_percent_max: 0,
             drain_s: 0,
         }
     }

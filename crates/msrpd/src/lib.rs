@@ -15,6 +15,7 @@ pub mod demo;
 pub mod groups;
 pub mod http;
 pub mod log;
+pub mod overload;
 pub mod serve;
 pub mod signal;
 pub mod text;

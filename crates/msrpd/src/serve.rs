@@ -7,6 +7,7 @@ use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::groups::GroupSource;
+use crate::overload;
 use crate::signal::{Hangups, Signals};
 
 /// Serves until a signal comes.
@@ -39,6 +40,7 @@ pub async fn serve(config: &Config) -> ExitCode {
     let end = tokio::select! {
         signal = signals.next() => End::Signal(signal),
         left = daemon.drained() => End::Drained(left),
+        () = overload::watch(&config.limits, daemon.client()) => End::Signal("none"),
         () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
     };
