@@ -1,5 +1,6 @@
 //! The end of a node that drains: what is refused, who is waited for, and what its status says.
 
+use msrp_testkit::daemon::LogLine;
 use msrp_testkit::{Config, Daemon, Invite, MsrpEndpoint, http};
 use msrpd_tests::{ALICE, BOB, CAROL, FRIENDS, WAYS, config_with_friends};
 use serde_json::{Value, json};
@@ -132,4 +133,33 @@ async fn drain_without_a_deadline_stays() {
     let (status, problem) = ask(&daemon, "PUT", "/v1/rooms/r", json!({})).await;
     assert_eq!((status, &problem["code"]), (503, &json!("draining")));
     assert_eq!(ready(&daemon).await, 503);
+}
+
+#[tokio::test]
+async fn session_beyond_a_limit_is_refused_and_those_who_are_there_go_on() {
+    let way = WAYS[0];
+    for (key, limit) in [
+        ("sessions_max", "sessions"),
+        ("memory_octets_max", "memory"),
+    ] {
+        let config = config_with_friends().set("limits", key, 1);
+        let daemon = way.start(config).await;
+        let mut first = None;
+        if key == "memory_octets_max" {
+            let reached = |line: &LogLine| line.message().starts_with("a bound is reached");
+            daemon.wait_log("the bound to be reached", reached).await;
+        } else {
+            first = Some(way.join(&daemon, FRIENDS, ALICE).await);
+            daemon.wait_metric("msrp_participants", |n| n > 0.0).await;
+        }
+        let invite = Invite::new(FRIENDS, BOB).media(&MsrpEndpoint::bind().await.media());
+        let calling = way.agent(&daemon).await.invite(&invite).await;
+        let refused = calling.expect_failure(503).await;
+        assert!(refused.header("Retry-After").is_some(), "{limit}");
+        assert_eq!(ready(&daemon).await, 200);
+        // Who is there is served.
+        if let Some(alice) = first {
+            alice.say("still here").await;
+        }
+    }
 }

@@ -314,6 +314,14 @@ impl Client {
         )
     }
 
+    /// [`Command::SetOverload`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unavailable`].
+    pub async fn set_overload(&self, limit: Option<&'static str>) -> Result<(), ControlError> {
+        done(&self.execute(Command::SetOverload { limit }).await?)
+    }
+
     /// [`Command::ListRooms`].
     ///
     /// # Errors

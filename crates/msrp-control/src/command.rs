@@ -173,6 +173,14 @@ pub enum Command {
         /// The participant.
         participant: ParticipantId,
     },
+    /// Has the engine refuse new rooms and new participants with
+    /// [`ErrorCode::Limit`](crate::ErrorCode::Limit) because the process has reached a bound, or take
+    /// them again. Whoever runs the process looks at its memory and its time. Answered with
+    /// [`Reply::Done`].
+    SetOverload {
+        /// The bound, as one lower-case word; `None` when none is reached.
+        limit: Option<&'static str>,
+    },
     /// Has the engine refuse new rooms, or new participants as well, or take everything again.
     /// Rooms that run go on. All subscribers are told. Answered with [`Reply::Done`].
     SetDraining {

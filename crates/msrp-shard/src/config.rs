@@ -151,6 +151,8 @@ pub struct EngineLimits {
     /// How long neither side of a bridge may be heard, in nanoseconds; it ends then, at most a quarter of
     /// this time later.
     pub bridge_idle_ns: u64,
+    /// Most sessions of all rooms, as counted at the end of each shard's turn. One more is refused.
+    pub sessions_max: u64,
     /// Most participants of one room. One more is refused.
     pub participants_per_room_max: usize,
 }
@@ -169,6 +171,7 @@ impl Default for EngineLimits {
             bridges_max: 100_000,
             bridge_unanswered_ns: 300_000_000_000,
             bridge_idle_ns: 86_400_000_000_000,
+            sessions_max: 1_000_000,
             participants_per_room_max: 10_000,
         }
     }

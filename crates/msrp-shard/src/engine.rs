@@ -4,6 +4,7 @@
 //! the room. Rooms are spread over the shards in turn. The registry of rooms is the only state
 //! that shards share, and only controllers touch it.
 
+mod admission;
 mod bridges;
 mod chat_functions;
 mod delivering;
@@ -44,6 +45,7 @@ use crate::relay::RelayOptions;
 use crate::shard::Environment;
 use crate::source::Source;
 
+use admission::Admission;
 pub(crate) use bridges::{Bridges, no_such_bridge};
 use chat_functions::ChatFunctions;
 use description::Advertised;
@@ -111,6 +113,7 @@ pub struct ShardEngine {
     next_carrier: AtomicUsize,
     is_stopping: Arc<AtomicBool>,
     drain: AtomicU8,
+    admission: Admission,
     advertised: Advertised,
     /// For each listener in order, when it has one.
     certificates: Vec<Option<Kept>>,
@@ -219,6 +222,7 @@ pub(crate) fn assemble(
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
         drain: AtomicU8::new(Drain::Off as u8),
+        admission: Admission::default(),
         advertised,
         certificates,
         limits: config.limits.clone(),
@@ -401,8 +405,9 @@ impl ShardEngine {
                 "the node runs {} rooms, the most it may",
                 self.limits.rooms_max
             );
-            return Err(ControlError::new(ErrorCode::Limit, detail));
+            return Err(self.admission.refuse(&self.hub, "rooms", detail));
         }
+        self.admission.check_process(&self.hub)?;
         self.rules_of(config)
     }
 
@@ -451,6 +456,12 @@ impl ShardEngine {
             let detail = "the node drains and takes no new participants; use another node";
             return Err(ControlError::new(ErrorCode::Draining, detail));
         }
+        let sessions: u64 = self.counters.iter().map(|c| c.participants()).sum();
+        if sessions >= self.limits.sessions_max {
+            let detail = format!("the node has {sessions} sessions, the most it may have");
+            return Err(self.admission.refuse(&self.hub, "sessions", detail));
+        }
+        self.admission.check_process(&self.hub)?;
         self.place(room)
     }
 
@@ -777,6 +788,11 @@ impl ShardEngine {
                 self.describe(room, Described::Participant(participant), reply)
             }
             Command::StartTrace { scope, tracer } => self.start_trace(scope, &tracer, reply),
+            Command::SetOverload { limit } => {
+                self.admission.set_overload(limit);
+                let _ = reply.send(Ok(Reply::Done));
+                Ok(())
+            }
             Command::SetDraining { drain, deadline_s } => {
                 self.drain.store(drain as u8, Ordering::Relaxed);
                 self.hub.publish(&Event::DrainChanged { drain, deadline_s });

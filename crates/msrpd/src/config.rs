@@ -190,6 +190,13 @@ pub struct Limits {
     pub bridge_unanswered_s: u32,
     /// Longest time in which neither side of a bridge is heard, seconds.
     pub bridge_idle_s: u32,
+    /// Most sessions of all rooms.
+    pub sessions_max: u32,
+    /// Resident memory of the process above which new work is refused, in octets; 0 is no bound.
+    pub memory_octets_max: u64,
+    /// Processor time of the process, in hundredths of what all processors have, above which new work
+    /// is refused; 0 is no bound.
+    pub cpu_percent_max: u32,
     /// How long sessions may go on when the process is told to end, in seconds; 0 ends them at once.
     pub drain_s: u32,
 }
@@ -402,6 +409,9 @@ impl Default for Limits {
             bridges_max: 100_000,
             bridge_unanswered_s: 300,
             bridge_idle_s: 86_400,
+            sessions_max: 1_000_000,
+            memory_octets_max: 0,
+            cpu_percent_max: 0,
             drain_s: 0,
         }
     }

@@ -184,6 +184,12 @@ impl Daemon {
         }
     }
 
+    /// A client of the engine.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.engine.engine.clone())
+    }
+
     /// Waits until a drain with a deadline is over; returns how many take part still.
     pub async fn drained(&self) -> u64 {
         self.node.api().drained().await
@@ -370,6 +376,7 @@ fn engine_limits(limits: &Limits) -> EngineLimits {
     EngineLimits {
         connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
         message_octets_max: limits.message_octets_max,
+        sessions_max: limits.sessions_max.into(),
         unbound_ns: nanoseconds(limits.unbound_s),
         stall_ns: nanoseconds(limits.stall_s),
         ping_ns: nanoseconds(limits.websocket_ping_s),

@@ -17,6 +17,7 @@ pub mod groups;
 pub mod http;
 pub mod log;
 pub mod ng;
+pub mod overload;
 pub mod relay_users;
 pub mod reload;
 pub mod sd_notify;

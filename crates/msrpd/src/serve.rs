@@ -10,6 +10,7 @@ use crate::certificates::CertificateSource;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::groups::GroupSource;
+use crate::overload;
 use crate::relay_users::RelayUserSource;
 use crate::reload::Reloader;
 use crate::sd_notify;
@@ -70,6 +71,7 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     let end = tokio::select! {
         signal = signals.next() => End::Signal(signal),
         left = daemon.drained() => End::Drained(left),
+        () = overload::watch(&config.limits, daemon.client()) => End::Signal("none"),
         () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
         () = RelayUserSource::follow(users, &mut for_users) => End::Signal("none"),

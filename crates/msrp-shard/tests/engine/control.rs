@@ -339,6 +339,33 @@ async fn draining_node_that_takes_no_participants_refuses_them_and_tells_all() {
 }
 
 #[tokio::test]
+async fn new_work_beyond_a_bound_is_refused_and_told_once_a_second() {
+    let mut config = config(backends()[0], 1);
+    config.limits.sessions_max = 1;
+    let node = node(config).await;
+    let _alice = node.join("alice").await;
+    let mut events = node.client.subscribe();
+    let refused = async |name: &str| {
+        let endpoint = MsrpEndpoint::bind().await;
+        let refused = node.try_offer(name, &endpoint.media()).await;
+        refused.unwrap_err().code
+    };
+    for name in ["bob", "carol"] {
+        assert_eq!(refused(name).await, ErrorCode::Limit);
+    }
+    let told = |limit| Ok(Event::LimitReached { limit });
+    assert_eq!(events.try_recv(), told("sessions"));
+    node.client.set_overload(Some("memory")).await.unwrap();
+    let rules = node.client.room(node.room.clone()).await.unwrap().config;
+    let later = RoomId::new("later").unwrap();
+    let refused = node.client.create_room(later.clone(), rules.clone()).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Limit);
+    assert_eq!(events.try_recv(), told("memory"));
+    node.client.set_overload(None).await.unwrap();
+    node.client.create_room(later, rules).await.unwrap();
+}
+
+#[tokio::test]
 async fn events_tell_how_messages_ended_and_what_a_session_carried() {
     for want in backends() {
         let node = node(config(want, 1)).await;

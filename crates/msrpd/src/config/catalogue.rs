@@ -685,6 +685,30 @@ pub const KEYS: &[Key] = &[
         limit: "The bridge ends, at most a quarter of this time later; an event says so.",
     },
     Key {
+        path: "limits.sessions_max",
+        kind: "count",
+        default: |c| number(c.limits.sessions_max),
+        effect: "Most sessions of all rooms together.",
+        limit: "One more is refused with 503 and Retry-After, by SIP and by the API.",
+    },
+    Key {
+        path: "limits.memory_octets_max",
+        kind: "octets",
+        default: |c| number(c.limits.memory_octets_max),
+        effect: "Resident memory of the process above which it takes nothing new, looked at each second. 0 is \
+                 no bound.",
+        limit: "New rooms and participants are refused with 503 and Retry-After until it is below nine tenths \
+                of it; those who are there are served.",
+    },
+    Key {
+        path: "limits.cpu_percent_max",
+        kind: "per cent",
+        default: |c| number(c.limits.cpu_percent_max),
+        effect: "Processor time of the process, of what all processors have, above which it takes nothing \
+                 new, looked at each second. 0 is no bound.",
+        limit: "As of `limits.memory_octets_max`.",
+    },
+    Key {
         path: "limits.drain_s",
         kind: "seconds",
         default: |c| number(c.limits.drain_s),

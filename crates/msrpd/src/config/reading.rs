@@ -506,6 +506,7 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         ("pager_recipients_max", &mut limits.pager_recipients_max),
         ("connections_max", &mut limits.connections_max),
         ("bridges_max", &mut limits.bridges_max),
+        ("sessions_max", &mut limits.sessions_max),
     ];
     for (name, value) in counts {
         if let Some(item) = table.get(name) {
@@ -525,6 +526,12 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         if let Some(item) = table.get(name) {
             *value = item.number(1, SECONDS_MAX)?;
         }
+    }
+    if let Some(item) = table.get("memory_octets_max") {
+        limits.memory_octets_max = item.number(0, OCTETS_MAX)?;
+    }
+    if let Some(item) = table.get("cpu_percent_max") {
+        limits.cpu_percent_max = item.number(0, 100)?;
     }
     if let Some(item) = table.get("drain_s") {
         limits.drain_s = item.number(0, SECONDS_MAX)?;

@@ -130,6 +130,9 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.bridge_idle_s, 11);
     assert_eq!(config.limits.final_report_s, 8);
     assert_eq!(config.limits.drain_s, 9);
+    assert_eq!(config.limits.sessions_max, 10);
+    assert_eq!(config.limits.memory_octets_max, 11);
+    assert_eq!(config.limits.cpu_percent_max, 12);
     let admin = Admin {
         bind: "192.0.2.1:8655".parse().unwrap(),
         tokens: Some(config.groups.directory.with_file_name("tokens")),
@@ -666,6 +669,9 @@ bridges_max = 9
 bridge_unanswered_s = 10
 bridge_idle_s = 11
 drain_s = 9
+sessions_max = 10
+memory_octets_max = 11
+cpu_percent_max = 12
 [admin]
 bind = "192.0.2.1:8655"
 tokens = "tokens"

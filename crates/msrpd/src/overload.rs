@@ -1,0 +1,158 @@
+//! Memory and processor time of the process, against the bounds of the configuration.
+//!
+//! Beyond a bound new rooms and new participants are refused, so that those who are there are served
+//! well. Below nine tenths of it they are taken again.
+
+use std::time::Duration;
+
+use msrp_control::Client;
+use tokio::time::Instant;
+
+use crate::config::Limits;
+
+/// Looks at the process for ever, and tells the engine what it has reached.
+pub async fn watch(limits: &Limits, client: Client) {
+    let bounds = Bounds::of(limits);
+    if bounds == Bounds::default() {
+        return std::future::pending().await;
+    }
+    let (mut before, mut reached) = (Sample::take(Instant::now()), None);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = Sample::take(Instant::now());
+        let present = bounds.reached(&before, &now, reached);
+        before = now;
+        if present == reached {
+            continue;
+        }
+        reached = present;
+        match reached {
+            Some(limit) => tracing::warn!(limit, "a bound is reached; new work is refused"),
+            None => tracing::info!("new work is taken again"),
+        }
+        // An engine that does not answer takes nothing either.
+        let _ = client.set_overload(reached).await;
+    }
+}
+
+/// The bounds; 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Bounds {
+    memory_octets: u64,
+    /// Of all processors together.
+    cpu_percent: u64,
+}
+
+/// The process at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Instant,
+    memory_octets: u64,
+    cpu_ticks: u64,
+}
+
+impl Bounds {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            memory_octets: limits.memory_octets_max,
+            cpu_percent: limits.cpu_percent_max.into(),
+        }
+    }
+
+    /// The bound that is reached, `present` being the one that was so far.
+    fn reached(
+        &self,
+        before: &Sample,
+        now: &Sample,
+        present: Option<&'static str>,
+    ) -> Option<&'static str> {
+        let passed_ms = now.at.duration_since(before.at).as_millis();
+        let passed_ms = u64::try_from(passed_ms).unwrap_or(u64::MAX).max(1);
+        let used_ms = now.cpu_ticks.saturating_sub(before.cpu_ticks) * MS_PER_TICK;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let measured = [
+            ("memory", now.memory_octets, self.memory_octets),
+            (
+                "cpu",
+                used_ms * 100 / passed_ms / processors,
+                self.cpu_percent,
+            ),
+        ];
+        let is_reached = |(name, value, bound): &(&'static str, u64, u64)| {
+            let again = if present == Some(name) { bound / 10 } else { 0 };
+            *bound > 0 && *value >= bound - again
+        };
+        measured.iter().find(|m| is_reached(m)).map(|m| m.0)
+    }
+}
+
+impl Sample {
+    fn take(at: Instant) -> Self {
+        let text = |file| std::fs::read_to_string(file).unwrap_or_default();
+        Self {
+            at,
+            memory_octets: resident(&text("/proc/self/statm")).unwrap_or(0) * PAGE_OCTETS,
+            cpu_ticks: ticks(&text("/proc/self/stat")).unwrap_or(0),
+        }
+    }
+}
+
+/// Resident pages, from `/proc/self/statm`.
+fn resident(statm: &str) -> Option<u64> {
+    statm.split(' ').nth(1)?.parse().ok()
+}
+
+/// Ticks of the processor in user and system mode, from `/proc/self/stat`. The name of the process
+/// may hold blanks and parentheses.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, behind) = stat.rsplit_once(") ")?;
+    let mut fields = behind.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Octets of a page on the processors that msrpd runs on.
+const PAGE_OCTETS: u64 = 4096;
+/// Linux shows processor time in hundredths of a second.
+const MS_PER_TICK: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_from_what_the_kernel_shows() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 5 0 9 9 9";
+        assert_eq!(ticks(stat), Some(42));
+        assert_eq!(resident("500 120 30 1 0 60 0"), Some(120));
+        let sample = Sample::take(Instant::now());
+        assert!(sample.memory_octets > 100_000);
+    }
+
+    #[test]
+    fn bound_that_is_reached_is_left_below_nine_tenths_of_it() {
+        let at = Instant::now();
+        let sample = |memory_octets, cpu_ticks, s| Sample {
+            at: at + Duration::from_secs(s),
+            memory_octets,
+            cpu_ticks,
+        };
+        let bounds = Bounds {
+            memory_octets: 1000,
+            cpu_percent: 50,
+        };
+        let idle = sample(0, 0, 0);
+        let reached = |now, present| bounds.reached(&idle, &now, present);
+        assert_eq!(reached(sample(999, 0, 1), None), None);
+        assert_eq!(reached(sample(1000, 0, 1), None), Some("memory"));
+        assert_eq!(reached(sample(950, 0, 1), Some("memory")), Some("memory"));
+        assert_eq!(reached(sample(899, 0, 1), Some("memory")), None);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let half = processors * 50;
+        assert_eq!(reached(sample(0, half, 1), None), Some("cpu"));
+        assert_eq!(reached(sample(0, half - 1, 1), None), None);
+    }
+}
