@@ -27,7 +27,7 @@ fn messages(source: &str) -> Vec<String> {
     let mut messages = Vec::new();
     for start in ["tracing::warn!(", "tracing::error!("] {
         for call in source.split(start).skip(1) {
-            let call = call.split(");").next().unwrap();
+            let call = arguments(call);
             let texts: Vec<_> = call.split('"').collect();
             // Between the last two quotation marks.
             assert!(texts.len() >= 3, "no text in {call}");
@@ -35,6 +35,30 @@ fn messages(source: &str) -> Vec<String> {
         }
     }
     messages
+}
+
+/// What stands before the parenthesis that closes a call. Texts of the log hold no quotation marks.
+fn arguments(call: &str) -> &str {
+    let (mut depth, mut is_text) = (1, false);
+    for (at, c) in call.char_indices() {
+        match c {
+            '"' => is_text = !is_text,
+            '(' if !is_text => depth += 1,
+            ')' if !is_text => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &call[..at];
+        }
+    }
+    panic!("no end in {call}");
+}
+
+#[test]
+fn messages_are_found_in_statements_and_in_arms() {
+    let source = "match x { A => tracing::warn!(limit = f(1), \"one (1)\"), B => g(\"no\") };\n\
+                  tracing::error!(%error, \"two\");";
+    assert_eq!(messages(source), ["one (1)", "two"]);
 }
 
 #[test]

@@ -47,9 +47,9 @@ impl Fault {
         match self {
             Self::Local(_) => FAILED,
             Self::Unreachable { .. } | Self::Strange { .. } => UNREACHABLE,
-            Self::Refused(refusal) => match refusal.status {
-                401 | 403 => NOT_ALLOWED,
-                404 => NOT_FOUND,
+            Self::Refused(refusal) => match (refusal.status, refusal.code.as_str()) {
+                (401 | 403, _) => NOT_ALLOWED,
+                (_, "no_such_room" | "no_such_participant") => NOT_FOUND,
                 _ => FAILED,
             },
         }
@@ -144,7 +144,8 @@ mod tests {
         let refused = |status| Fault::from(Refusal::read(status, "")).status();
         assert_eq!(refused(401), NOT_ALLOWED);
         assert_eq!(refused(403), NOT_ALLOWED);
-        assert_eq!(refused(404), NOT_FOUND);
+        // Something else is missing than a room or a participant.
+        assert_eq!(refused(404), FAILED);
         assert_eq!(refused(409), FAILED);
         assert_eq!(refused(503), FAILED);
     }
@@ -158,6 +159,7 @@ mod tests {
             "refused: No room of this id runs. (404 no_such_room)\n\
              msrpctl rooms shows the rooms that run."
         );
+        assert_eq!(fault.status(), NOT_FOUND);
         let document = fault.document();
         assert_eq!(document["error"]["code"], "no_such_room");
         assert_eq!(document["error"]["status"], 404);

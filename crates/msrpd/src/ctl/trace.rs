@@ -151,6 +151,9 @@ impl Sink {
         if let Some(collector) = &mut self.collector {
             collector.send(frame);
         }
+        if self.writes_to_stdout() {
+            return Ok(());
+        }
         if self.is_json {
             say(line);
         } else if self.file.is_none() && self.collector.is_none() {
