@@ -7,6 +7,7 @@
 //!
 //! ```sh
 //! cargo bench -p msrpd-benches --bench layers                  # the tables, about a minute
+//! cargo bench -p msrpd-benches --bench layers -- copies 200 16 # one cell: octets, window
 //! cargo bench -p msrpd-benches --bench layers -- handshakes    # the second one alone
 //! ```
 #![expect(
@@ -26,17 +27,21 @@ use peer::{Transport, Trust};
 
 fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
-    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
-    if wanted.as_deref() != Some("handshakes") {
-        copies(is_bench);
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"))
+        .collect();
+    let first = wanted.first().map(String::as_str);
+    if first != Some("handshakes") {
+        copies(wanted.get(1..).unwrap_or_default(), is_bench);
     }
-    if wanted.as_deref() != Some("copies") {
+    if first != Some("copies") {
         handshakes(is_bench);
     }
 }
 
 /// Processor time for each copy, by transport.
-fn copies(is_bench: bool) {
+fn copies(wanted: &[String], is_bench: bool) {
     println!(
         "body_octets,recipients,window,tcp_us,tls_us,ws_us,wss_us,tls_ratio,ws_ratio,wss_ratio"
     );
@@ -54,6 +59,10 @@ fn copies(is_bench: bool) {
         &[(200, 2)]
     };
     for &(octets, window) in cells {
+        let numbers = [octets, window].map(|number| number.to_string());
+        if !wanted.iter().zip(&numbers).all(|(wanted, n)| wanted == n) {
+            continue;
+        }
         let mut halls = Transport::ALL.map(|transport| Hall::open(transport, recipients, octets));
         let mut least = [f64::MAX; 4];
         for _ in 0..if is_bench { ROUNDS } else { 1 } {

@@ -166,6 +166,18 @@ impl Layer {
         })
     }
 
+    /// Makes room for so many octets that are to be written next, so that the wire buffer need not grow by copying.
+    pub fn reserve(&mut self, octets: usize) {
+        // Headers of frames and records are a small part more.
+        let with_headers = octets
+            .saturating_add(octets / 8)
+            .saturating_add(HEADERS_OCTETS);
+        self.wire.reserve(with_headers);
+        if self.tls.is_some() {
+            self.record.reserve(octets.min(RECORD_OCTETS_MAX));
+        }
+    }
+
     /// Writes MSRP messages, each whole. `part` is given back by [`Layer::took`] when all of it has left.
     ///
     /// With WebSocket each message becomes one WebSocket message.
@@ -325,3 +337,6 @@ impl Layer {
         Some(part)
     }
 }
+
+/// Room for the headers around a small message, octets.
+const HEADERS_OCTETS: usize = 128;

@@ -30,8 +30,9 @@ pub(super) struct Layered {
     is_blocked: bool,
     /// Whether the peer has sent something since it was looked at.
     is_heard: bool,
-    /// Whether it was asked for a sign of life after it had sent something last.
-    is_pinged: bool,
+    /// Octets that its kernel had acknowledged when it was looked at, and since when it has not acknowledged
+    /// more, if it has something to acknowledge.
+    waits: Option<(u64, Timestamp)>,
 }
 
 impl Layered {
@@ -40,7 +41,7 @@ impl Layered {
             layer,
             is_blocked: false,
             is_heard: true,
-            is_pinged: false,
+            waits: None,
         }
     }
 
@@ -50,21 +51,28 @@ impl Layered {
 
     /// Whether the peer has sent nothing since this was asked last.
     pub(super) fn was_silent(&mut self) -> bool {
-        let is_heard = std::mem::replace(&mut self.is_heard, false);
-        self.is_pinged &= !is_heard;
-        !is_heard
+        !std::mem::replace(&mut self.is_heard, false)
     }
 
-    /// Whether a ping is the last thing that passed, as far as was asked.
-    pub(super) fn is_pinged(&self) -> bool {
-        self.is_pinged
+    /// Since when the peer's kernel, as far as was asked, has acknowledged nothing of what it was given.
+    pub(super) fn waits_since(
+        &mut self,
+        now: Timestamp,
+        (written, unacknowledged): (u64, u64),
+    ) -> Timestamp {
+        let acknowledged = written.saturating_sub(unacknowledged);
+        self.waits = match self.waits {
+            _ if unacknowledged == 0 => None,
+            Some((before, since)) if before == acknowledged => Some((before, since)),
+            Some(_) | None => Some((acknowledged, now)),
+        };
+        self.waits.map_or(now, |(_, since)| since)
     }
 
     /// Asks the peer for a sign of life, unless octets wait for it already.
     pub(super) fn ping(&mut self) {
         if self.layer.wire().is_empty() {
             self.layer.ping();
-            self.is_pinged = true;
         }
     }
 
@@ -223,6 +231,7 @@ impl<I: Io> Shard<I> {
         let ahead = layer.wire().len().saturating_add(outbox.item_octets());
         if !outbox.has_backlog() && ahead <= octets_max {
             let mut copied = 0;
+            layer.reserve(outbox.item_octets());
             outbox.lend(|lent, number| copied += write(layer, &lent, number));
             counters.add(copied_cell(layer), copied);
         } else {
@@ -394,5 +403,34 @@ fn failure_cell(failure: Failure) -> Cell {
         Failure::HandshakeTooLong => Cell::LayerHandshakeTooLong,
         Failure::Frame => Cell::LayerFrame,
         Failure::MessageTooLong => Cell::LayerMessageTooLong,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use msrp_transport::{Door, Origins};
+
+    use super::*;
+
+    #[test]
+    fn peer_waits_from_when_it_acknowledges_nothing_of_what_it_was_given() {
+        let layer = Door::default().websocket(Origins::any()).accept();
+        let mut layered = Layered::new(*layer.unwrap().unwrap());
+        let at = Timestamp::from_ns;
+        // What was written and what is not acknowledged of it, and since when it waits.
+        for (now, written, unacknowledged, since) in [
+            (1, 0, 0, 1),
+            (2, 100, 0, 2),
+            (3, 100, 40, 3),
+            (4, 200, 140, 3),
+            (5, 200, 139, 5),
+            (6, 200, 139, 5),
+            (7, 300, 0, 7),
+            (8, 302, 2, 8),
+        ] {
+            let waits = layered.waits_since(at(now), (written, unacknowledged));
+            assert_eq!(waits, at(since), "{now}");
+        }
+        assert!(!layered.was_silent() && layered.was_silent());
     }
 }

@@ -654,7 +654,7 @@ pub const KEYS: &[Key] = &[
         kind: "seconds",
         default: |c| number(c.limits.websocket_ping_s),
         effect: "How long a WebSocket may be silent before msrpd pings its client.",
-        limit: "A connection whose client acknowledges no ping until the next one is due is closed.",
+        limit: "A connection whose peer acknowledges no octet for `limits.stall_s` is closed.",
     },
     Key {
         path: "limits.final_report_s",
