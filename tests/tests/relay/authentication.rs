@@ -178,7 +178,7 @@ async fn users_that_change_take_effect_and_a_wrong_file_does_not() {
         .use_path(&uri_of(&relay), &ALICE)
         .await;
     relay.write_file("users", &BOB.line("localhost"));
-    let is_read = |line: &msrp_testkit::daemon::LogLine| line.message() == "relay users read";
+    let is_read = |line: &daemon::LogLine| line.message() == "relay users read";
     relay.wait_log("the users", is_read).await;
     let answer = connect(&relay)
         .await
