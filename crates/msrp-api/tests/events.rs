@@ -145,6 +145,7 @@ fn who(name: &str) -> ParticipantConfig {
         is_hidden: false,
         may_send_private: true,
         shows_release: false,
+        charging: None,
     }
 }
 

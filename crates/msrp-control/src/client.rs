@@ -294,6 +294,14 @@ impl Client {
         }
     }
 
+    /// [`Command::RecordUsage`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn record_usage(&self, room: RoomId) -> Result<(), ControlError> {
+        done(&self.execute(Command::RecordUsage { room }).await?)
+    }
+
     /// [`Command::Status`].
     ///
     /// # Errors

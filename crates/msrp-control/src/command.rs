@@ -1,6 +1,8 @@
 //! What a controller can ask of the engine.
 
-use crate::{ParticipantId, RoomId};
+use std::sync::Arc;
+
+use crate::{Charging, ParticipantId, RoomId};
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
 /// [`ControlError`](crate::ControlError).
@@ -98,6 +100,12 @@ pub enum Command {
         participant: ParticipantId,
         /// Whether it is muted from now on.
         is_muted: bool,
+    },
+    /// Has an interim record made of each session of a room, for whoever receives the records.
+    /// Answered with [`Reply::Done`].
+    RecordUsage {
+        /// The room.
+        room: RoomId,
     },
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
@@ -235,6 +243,8 @@ pub struct ParticipantConfig {
     /// Whether its client showed a release that takes private messages. One whose session
     /// description declares them takes them too.
     pub shows_release: bool,
+    /// By what its accounts are known to other systems.
+    pub charging: Option<Arc<Charging>>,
 }
 
 /// A message of the room itself.

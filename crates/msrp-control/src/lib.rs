@@ -12,6 +12,7 @@ mod event;
 mod id;
 mod load;
 pub mod metrics;
+mod usage;
 
 pub use client::{Client, Engine, EventStream, ReplySender};
 pub use command::{
@@ -23,3 +24,6 @@ pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
 pub use load::Load;
+pub use usage::{
+    CHARGING_OCTETS_MAX, Charging, ClassCounts, SessionUsage, UsageEvent, UsageNote, UsageRecord,
+};

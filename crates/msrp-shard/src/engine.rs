@@ -22,9 +22,9 @@ use std::time::Instant;
 use dashmap::mapref::entry::Entry;
 use msrp_control::metrics::Sample;
 use msrp_control::{
-    Addressing, Command, ControlError, Engine, ErrorCode, EventStream, IDENTITIES_MAX, Load,
-    LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig, ParticipantId, ROOM_URIS_MAX,
-    Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
+    Addressing, CHARGING_OCTETS_MAX, Command, ControlError, Engine, ErrorCode, EventStream,
+    IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
+    ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
 };
 use msrp_switch::RoomSpec;
 use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
@@ -37,6 +37,7 @@ use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
 use crate::shard::Environment;
+use crate::usage::{UsageRecords, UsageTap};
 
 use chat_functions::ChatFunctions;
 use description::Advertised;
@@ -94,6 +95,7 @@ pub struct ShardEngine {
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
+    usage: Arc<UsageTap>,
     rooms: Arc<Rooms>,
     next_shard: AtomicUsize,
     next_carrier: AtomicUsize,
@@ -141,6 +143,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
         counters: Vec::new(),
         threads: Mutex::default(),
         hub,
+        usage: Arc::default(),
         rooms,
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
@@ -162,6 +165,7 @@ pub fn start(config: &EngineConfig) -> Result<Started, StartError> {
             hub: Arc::clone(&engine.hub),
             rooms: Arc::clone(&engine.rooms),
             counters: Arc::default(),
+            usage: Arc::clone(&engine.usage),
             is_stopping: Arc::clone(&engine.is_stopping),
             limits: config.limits.clone(),
             ask_recipients: config.ask_recipients,
@@ -268,6 +272,12 @@ impl ShardEngine {
             thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+
+    /// Gives the usage records of all sessions that begin from now on, to one receiver. `None` when
+    /// they have been given away already. Records beyond so many that wait are lost, and counted.
+    pub fn usage_records(&self, records_max: usize) -> Option<UsageRecords> {
+        self.usage.open(records_max)
     }
 
     /// Makes a shard panic, to test what follows from it.
@@ -397,6 +407,7 @@ impl ShardEngine {
             | ShardMessage::SendMessage { reply, .. }
             | ShardMessage::SetMuted { reply, .. }
             | ShardMessage::Describe { reply, .. }
+            | ShardMessage::RecordUsage { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
@@ -566,11 +577,13 @@ impl ShardEngine {
                     Ok(update) => Box::new(update),
                     Err(error) => return Err((reply, error)),
                 };
+                let charging = config.charging;
                 let key = room.clone();
                 self.post_to(&key, reply, |reply| ShardMessage::UpdateParticipant {
                     room,
                     participant,
                     update,
+                    charging,
                     reply,
                 })
             }
@@ -579,6 +592,13 @@ impl ShardEngine {
                 self.post_to(&key, reply, |reply| ShardMessage::SendMessage {
                     room,
                     message: Box::new(message),
+                    reply,
+                })
+            }
+            Command::RecordUsage { room } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::RecordUsage {
+                    room,
                     reply,
                 })
             }
@@ -667,6 +687,12 @@ fn participant_of(config: &ParticipantConfig) -> Result<msrp_switch::Participant
     if config.entity.len() > REPORT_URI_OCTETS_MAX {
         let detail = format!("an entity has at most {REPORT_URI_OCTETS_MAX} octets");
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
+    }
+    if config.charging.as_ref().is_some_and(|ids| !ids.is_legal()) {
+        let detail = format!(
+            "an id for charging has at most {CHARGING_OCTETS_MAX} visible ASCII characters"
+        );
+        return Err(ControlError::new(ErrorCode::MalformedContent, detail));
     }
     let identities = identities(&config.identities, IDENTITIES_MAX)?;
     let entity = Identity::parse(&config.entity).ok();

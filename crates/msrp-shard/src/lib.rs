@@ -12,9 +12,11 @@ pub mod limits;
 mod mailbox;
 mod metrics;
 mod shard;
+mod usage;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
 pub use engine::{CertificateFault, ShardEngine, StartError, Started, start};
 pub use metrics::METRICS;
 pub use msrp_switch::Rules;
 pub use msrp_transport::Origins;
+pub use usage::{UsageGauge, UsageRecords};

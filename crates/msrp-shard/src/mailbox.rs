@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use msrp_control::{ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
+use msrp_control::{Charging, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId};
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Fingerprint, Layer};
@@ -47,6 +47,7 @@ pub(crate) enum ShardMessage {
         room: RoomId,
         participant: ParticipantId,
         update: Box<msrp_switch::Participant>,
+        charging: Option<Arc<Charging>>,
         reply: ReplySender,
     },
     /// Take the word from a participant, or give it back.
@@ -56,6 +57,8 @@ pub(crate) enum ShardMessage {
         is_muted: bool,
         reply: ReplySender,
     },
+    /// Make a record of each session of a room.
+    RecordUsage { room: RoomId, reply: ReplySender },
     /// Say what is in a room.
     Describe {
         room: RoomId,
@@ -106,6 +109,8 @@ pub(crate) struct NewSession {
     pub(crate) local: Local,
     /// Our description, handed to the controller when the session stands.
     pub(crate) sdp: String,
+    /// By what its accounts are known to other systems.
+    pub(crate) charging: Option<Arc<Charging>>,
     pub(crate) reply: ReplySender,
 }
 

@@ -11,6 +11,7 @@
 //!
 //! The shard only routes; each concern has its own file below.
 
+mod accounting;
 mod backlog;
 mod binding;
 mod commands;
@@ -57,6 +58,7 @@ use crate::engine::{Hub, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters};
+use crate::usage::UsageTap;
 
 use connection::{Connections, Decoders};
 use crossings::Crossings;
@@ -78,6 +80,7 @@ pub(crate) struct Environment {
     /// The registry of rooms; the shard takes out what it has ended.
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) usage: Arc<UsageTap>,
     /// The node goes down: a shard that fails is not started again.
     pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,

@@ -7,6 +7,7 @@ mod exposition;
 mod local_socket;
 pub mod metric;
 mod phase;
+mod process;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -35,6 +36,7 @@ pub struct Node {
     client: Client,
     api: Arc<Api>,
     sip: OnceLock<Samples>,
+    others: std::sync::Mutex<Vec<Samples>>,
     phase: std::sync::Mutex<Phase>,
     start_s: u64,
 }
@@ -55,6 +57,7 @@ impl Node {
             api: Api::new(client.clone(), config),
             client,
             sip: OnceLock::new(),
+            others: std::sync::Mutex::default(),
             phase: std::sync::Mutex::new(Phase::Starting),
             start_s: since_epoch.as_secs(),
         }
@@ -64,6 +67,12 @@ impl Node {
     pub fn add_sip(&self, samples: Samples) {
         // A second call would be a second focus, of which there is none.
         let _ = self.sip.set(samples);
+    }
+
+    /// Adds the metrics of another part of the node.
+    pub fn add_samples(&self, samples: Samples) {
+        let mut others = self.others.lock().unwrap_or_else(|e| e.into_inner());
+        others.push(samples);
     }
 
     /// Says where in its life the node is.
@@ -81,6 +90,9 @@ impl Node {
         if let Some(sip) = self.sip.get() {
             samples.extend(sip());
         }
+        let others = self.others.lock().unwrap_or_else(|e| e.into_inner());
+        samples.extend(others.iter().flat_map(|samples| samples()));
+        drop(others);
         samples
     }
 }

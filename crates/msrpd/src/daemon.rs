@@ -14,7 +14,9 @@ use msrp_sip::ua::Transport;
 use msrp_sip::ua_rsipstack::UaHandle;
 
 use crate::admin::{AdminServer, Node, Phase};
+use crate::certificates::Expiries;
 use crate::config::{Config, Limits, SipTransport};
+use crate::usage::{self, UsageKeeper};
 
 /// A running node.
 pub struct Daemon {
@@ -26,6 +28,8 @@ pub struct Daemon {
     sip_addresses: Vec<(Transport, SocketAddr)>,
     node: Arc<Node>,
     admin: AdminServer,
+    usage: Option<UsageKeeper>,
+    expiries: Arc<Expiries>,
 }
 
 /// A node that did not start. What had started has been ended.
@@ -46,6 +50,8 @@ pub enum Part {
     Sip,
     /// The admin server.
     Admin,
+    /// The usage records.
+    Usage,
 }
 
 impl Daemon {
@@ -57,11 +63,21 @@ impl Daemon {
         config: &Config,
         groups: Box<dyn Groups + Send>,
     ) -> Result<Self, StartFault> {
+        let expiries = Arc::new(Expiries::of(config));
         let engine = start_engine(config).await?;
         let node = Arc::new(Node::new(
             Client::new(engine.engine.clone()),
             &config.domain,
         ));
+        let shown = Arc::clone(&expiries);
+        node.add_samples(Box::new(move || shown.samples()));
+        let usage = match keep_usage(config, &engine, &node) {
+            Ok(usage) => usage,
+            Err(fault) => {
+                end_engine(&engine).await;
+                return Err(fault);
+            }
+        };
         let started = start_doors(config, groups, &engine, &node).await;
         match started {
             Ok((sip, admin)) => {
@@ -81,6 +97,8 @@ impl Daemon {
                     sip_addresses,
                     node,
                     admin,
+                    usage,
+                    expiries,
                 })
             }
             Err(fault) => {
@@ -140,15 +158,29 @@ impl Daemon {
     pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
         let ua = lock(&self.sip).as_ref().map(SipService::ua);
         let engine = Arc::clone(&self.engine.engine);
+        let expiries = Arc::clone(&self.expiries);
         move || {
             let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
             let msrp = engine.reload_certificates();
+            // What was taken is told, also when the other kind was refused.
+            expiries.read(sip.is_ok(), msrp.is_ok());
             sip.map_err(|error| error.to_string())
                 .and(msrp.map_err(|fault| fault.to_string()))
         }
     }
 
-    /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
+    /// What opens the file of usage records again; does nothing when none are kept.
+    pub fn usage(&self) -> impl Fn() + Send + 'static + use<> {
+        let handle = self.usage.as_ref().map(UsageKeeper::handle);
+        move || {
+            if let Some(handle) = &handle {
+                handle.reopen();
+            }
+        }
+    }
+
+    /// Ends everything: first the SIP sessions with BYE, then the MSRP connections, then what keeps
+    /// their usage records.
     pub async fn stop(self) {
         self.node.set_phase(Phase::Stopping);
         let sip = lock(&self.sip).take();
@@ -156,6 +188,10 @@ impl Daemon {
             sip.shutdown(SIP_END_MAX).await;
         }
         end_engine(&self.engine).await;
+        if let Some(usage) = self.usage {
+            // A panic in there leaves nothing to write.
+            let _ = tokio::task::spawn_blocking(move || usage.stop()).await;
+        }
     }
 }
 
@@ -194,6 +230,23 @@ fn refuse_shared(address: SocketAddr) -> Result<(), StartFault> {
             reason: format!("the MSRP address {address} could not be bound: {error}"),
         }),
     }
+}
+
+fn keep_usage(
+    config: &Config,
+    engine: &Started,
+    node: &Node,
+) -> Result<Option<UsageKeeper>, StartFault> {
+    let kept = UsageKeeper::start(&config.usage, &config.domain, &engine.engine);
+    let kept = kept.map_err(|reason| StartFault {
+        part: Part::Usage,
+        reason,
+    })?;
+    match kept.as_ref().map(UsageKeeper::handle) {
+        Some(handle) => node.add_samples(Box::new(move || handle.samples())),
+        None => node.add_samples(Box::new(usage::no_samples)),
+    }
+    Ok(kept)
 }
 
 async fn start_doors(

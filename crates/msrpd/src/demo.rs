@@ -75,6 +75,8 @@ fn explain(fault: &StartFault, addresses: DemoAddresses) -> String {
         Part::Msrp => ("--msrp", addresses.msrp),
         Part::Sip => ("--sip", addresses.sip),
         Part::Admin => ("--admin", addresses.admin),
+        // The demo keeps no records.
+        Part::Usage => return fault.to_string(),
     };
     let ip = address.ip();
     format!("{fault}.\nChoose another address than {address} with: msrpd demo {flag} {ip}:PORT")

@@ -18,3 +18,4 @@ pub mod log;
 pub mod serve;
 pub mod signal;
 pub mod text;
+pub mod usage;

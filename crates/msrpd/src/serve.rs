@@ -10,9 +10,13 @@ use crate::signal::{Hangups, Signals};
 
 /// Serves until a signal comes.
 pub async fn serve(config: &Config) -> ExitCode {
-    let listening = Signals::listen()
-        .and_then(|signals| Ok((signals, [Hangups::listen()?, Hangups::listen()?])));
-    let (mut signals, [mut for_groups, mut for_certificates]) = match listening {
+    let listening = Signals::listen().and_then(|signals| {
+        Ok((
+            signals,
+            [Hangups::listen()?, Hangups::listen()?, Hangups::listen()?],
+        ))
+    });
+    let (mut signals, [mut for_groups, mut for_certificates, mut for_usage]) = match listening {
         Ok(listening) => listening,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
@@ -39,12 +43,21 @@ pub async fn serve(config: &Config) -> ExitCode {
         signal = signals.next() => signal,
         () = groups.follow(&daemon, &mut for_groups) => "none",
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => "none",
+        () = follow_usage(daemon.usage(), &mut for_usage) => "none",
     };
     tracing::info!(signal, "stopping");
     signals.end_at_next();
     daemon.stop().await;
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// Opens the file of usage records again on every SIGHUP. Never ends by itself.
+async fn follow_usage(reopen: impl Fn(), hangups: &mut Hangups) {
+    loop {
+        hangups.next().await;
+        reopen();
+    }
 }
 
 fn refuse(reason: &str) -> ExitCode {

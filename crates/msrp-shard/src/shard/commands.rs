@@ -1,10 +1,15 @@
 //! What controllers ask of this shard, and how sessions and rooms begin and end.
 
-use msrp_control::{ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId};
+use std::sync::Arc;
+
+use msrp_control::{
+    Charging, ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId,
+};
 use msrp_session::Timestamp;
 use msrp_switch::{LegKey, Participant, RoomSpec};
 use ring_io::{Io, Read};
 
+use super::accounting::Account;
 use super::session::Session;
 use super::{RunningRoom, Shard};
 use crate::mailbox::{NewSession, ShardMessage};
@@ -42,9 +47,11 @@ impl<I: Io> Shard<I> {
                 room,
                 participant,
                 update,
+                charging,
                 reply,
             } => {
-                let _ = reply.send(self.update_participant(&room, &participant, *update));
+                let update = (*update, charging);
+                let _ = reply.send(self.update_participant(&room, &participant, update));
             }
             ShardMessage::SetMuted {
                 room,
@@ -53,6 +60,9 @@ impl<I: Io> Shard<I> {
                 reply,
             } => {
                 let _ = reply.send(self.set_muted(&room, &participant, is_muted));
+            }
+            ShardMessage::RecordUsage { room, reply } => {
+                let _ = reply.send(self.record_room(now, &room));
             }
             ShardMessage::Describe { room, what, reply } => {
                 let _ = reply.send(self.describe(&room, &what));
@@ -134,6 +144,7 @@ impl<I: Io> Shard<I> {
             peer,
             local,
             sdp,
+            charging,
             reply,
         } = new;
         let max = self.environment.limits.participants_per_room_max;
@@ -173,8 +184,11 @@ impl<I: Io> Shard<I> {
             participant: participant.clone(),
             entity,
         });
-        self.sessions
-            .insert(leg, Session::new(room, participant, local, now), &sdp);
+        let number = self.environment.usage.number_session();
+        let mut session = Session::new(room, participant, local, now);
+        session.account = Account::new(number, charging);
+        self.sessions.insert(leg, session, &sdp);
+        self.record_start(now, leg);
         if let Some(peer) = peer
             && let Err(error) = self.connect_peer(now, leg, peer, None)
         {
@@ -206,9 +220,12 @@ impl<I: Io> Shard<I> {
         &mut self,
         room: &RoomId,
         participant: &ParticipantId,
-        update: Participant,
+        (update, charging): (Participant, Option<Arc<Charging>>),
     ) -> Answer {
         let leg = self.find(room, participant)?;
+        if let Some(session) = self.sessions.get_mut(leg) {
+            session.account.set_charging(charging);
+        }
         self.switch.update_participant(leg, update);
         self.tell_updated(room, participant);
         Ok(Reply::Done)
@@ -253,6 +270,7 @@ impl<I: Io> Shard<I> {
         if let Some(timer) = session.binding {
             self.timers.cancel(timer);
         }
+        self.record_stop(now, leg, &session, reason);
         self.switch.leave(leg);
         self.carry_out(now);
         self.environment.counters.count_end(reason);

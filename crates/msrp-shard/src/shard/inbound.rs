@@ -375,6 +375,9 @@ impl<I: Io> Shard<I> {
                 Bytes::copy_from_slice(octets)
             }
         };
+        if let Some(session) = self.sessions.get_mut(leg) {
+            session.account.count_received(octets.len());
+        }
         self.switch.handle_body(leg, octets);
     }
 

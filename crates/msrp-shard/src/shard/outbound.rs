@@ -6,7 +6,7 @@ use std::rc::Rc;
 use msrp_control::EndReason;
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
-use msrp_switch::{Kind, LegKey, MessageKey, Outcome, Output, Refused};
+use msrp_switch::{ContentClass, Kind, LegKey, MessageKey, Outcome, Output, Refused};
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, encode,
 };
@@ -21,6 +21,15 @@ use crate::crossing::What;
 use crate::limits::BACKLOG_OCTETS_SOFT;
 use crate::metrics::Cell;
 
+/// Whose piece it is.
+struct Of {
+    message: MessageKey,
+    kind: Option<Kind>,
+    is_last: bool,
+    ended: Option<ContentClass>,
+    sender: Option<LegKey>,
+}
+
 /// One piece on its way to its recipients.
 struct FanOut<'a> {
     piece: Rc<Piece>,
@@ -28,6 +37,9 @@ struct FanOut<'a> {
     message: MessageKey,
     kind: Option<Kind>,
     is_last: bool,
+    /// What the message is, when the piece ends it.
+    ended: Option<ContentClass>,
+    body_octets: u64,
     sender: Option<ConnKey>,
 }
 
@@ -52,9 +64,19 @@ impl<I: Io> Shard<I> {
                     is_last,
                     sender,
                     kind,
+                    class,
                 } => {
-                    self.fan_out(now, &fields, body, &to, (message, kind, is_last, sender));
+                    let is_ended = is_last && fields.flag == ContinuationFlag::Last;
+                    let of = Of {
+                        message,
+                        kind,
+                        is_last,
+                        ended: is_ended.then_some(class),
+                        sender,
+                    };
+                    self.fan_out(now, &fields, body, &to, of);
                 }
+                Output::Accepted { leg, class } => self.account_message(leg, class),
                 Output::Report {
                     leg,
                     message_id,
@@ -135,19 +157,22 @@ impl<I: Io> Shard<I> {
         fields: &PieceFields,
         body: PieceBody,
         to: &[LegKey],
-        (message, kind, is_last, sender): (MessageKey, Option<Kind>, bool, Option<LegKey>),
+        of: Of,
     ) {
         let ids = &mut self.ids;
         let piece = Rc::new(Piece::compose(fields, body, || ids.transaction_id()));
-        let sender = sender
+        let sender = of
+            .sender
             .and_then(|sender| self.sessions.get(sender))
             .and_then(|session| session.bound());
         let fan_out = FanOut {
+            body_octets: piece.body_octets() as u64,
             piece,
             fields,
-            message,
-            kind,
-            is_last,
+            message: of.message,
+            kind: of.kind,
+            is_last: of.is_last,
+            ended: of.ended,
             sender,
         };
         self.turn
@@ -168,6 +193,8 @@ impl<I: Io> Shard<I> {
             kind,
             is_last,
             sender,
+            ended,
+            body_octets,
         } = fan_out;
         let is_asked = fields.failure_report == FailureReport::Yes;
         let copy = CopyRef {
@@ -185,6 +212,7 @@ impl<I: Io> Shard<I> {
             Link::Bound(conn) => *conn,
             Link::Waiting(early) | Link::Opening(_, early) => {
                 if early.push(piece, &session.paths, done) {
+                    session.account.count_sent(*body_octets, *ended);
                     if is_asked {
                         let asked = Asked::Piece {
                             message: *message,
@@ -193,8 +221,9 @@ impl<I: Io> Shard<I> {
                         };
                         early.asked.push((piece.id(), asked));
                     }
-                    let copied = piece.body_octets() as u64;
-                    self.environment.counters.add(Cell::CopiedEarly, copied);
+                    self.environment
+                        .counters
+                        .add(Cell::CopiedEarly, *body_octets);
                 } else {
                     self.environment.counters.count(Cell::LimitEarly);
                     self.end_copy(leg, fan_out);
@@ -224,6 +253,7 @@ impl<I: Io> Shard<I> {
             is_last: *is_last,
             kind: *kind,
         };
+        session.account.count_sent(*body_octets, *ended);
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
         connection
             .outbox

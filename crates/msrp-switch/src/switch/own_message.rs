@@ -11,6 +11,7 @@ use msrp_wire::{
 
 use super::{Output, Switch};
 use crate::ahead::Ahead;
+use crate::content_class::ContentClass;
 use crate::kind::Kind;
 use crate::leg::{Leg, LegKey};
 use crate::limits::{DISPLAY_NAME_OCTETS_MAX, OWN_MESSAGE_OCTETS_MAX};
@@ -49,14 +50,14 @@ impl Switch {
         }
         let to: Vec<LegKey> = bodies.iter().map(|(key, _)| *key).collect();
         let key = self
-            .insert_own(kind, &to)
+            .insert_own((kind, ContentClass::of(&inner)), &to)
             .ok_or(OwnMessageError::TooManyMessages)?;
         self.sums.open(addressed.len() as u64);
         for _ in bodies.len()..addressed.len() {
             self.sums.settle(crate::Outcome::Refused);
         }
         for (leg, body) in bodies {
-            self.write_own(leg, key, body, kind);
+            self.write_own(leg, key, body);
         }
         self.check_invariants_in_debug();
         Ok(())
@@ -116,7 +117,11 @@ impl Switch {
     }
 
     /// Opens a copy for each recipient. `None` when there is no room for one more message.
-    fn insert_own(&mut self, kind: Option<Kind>, to: &[LegKey]) -> Option<MessageKey> {
+    fn insert_own(
+        &mut self,
+        (kind, class): (Option<Kind>, ContentClass),
+        to: &[LegKey],
+    ) -> Option<MessageKey> {
         let id = self.ids.message_id();
         let message = Message {
             sender: None,
@@ -127,6 +132,7 @@ impl Switch {
             relayed: Rc::new(RelayedHeadersBuf::default()),
             content_type: Rc::new(ContentType::MESSAGE_CPIM.to_buf()),
             kind,
+            class,
             coverage: Coverage::new(),
             announced_total: None,
             counted_total: None,
@@ -149,7 +155,7 @@ impl Switch {
         Some(key)
     }
 
-    fn write_own(&mut self, leg: LegKey, key: MessageKey, body: PieceBody, kind: Option<Kind>) {
+    fn write_own(&mut self, leg: LegKey, key: MessageKey, body: PieceBody) {
         let Some(message) = self.messages.get(key.0) else {
             return;
         };
@@ -170,6 +176,7 @@ impl Switch {
             content_type: Rc::clone(content_type),
             flag: ContinuationFlag::Last,
         };
+        let (kind, class) = (message.kind, message.class);
         self.outputs.push_back(Output::Piece {
             fields,
             body,
@@ -178,6 +185,7 @@ impl Switch {
             is_last: true,
             sender: None,
             kind,
+            class,
         });
     }
 }

@@ -607,6 +607,7 @@ impl House {
                         body,
                     });
                 }
+                Output::Accepted { leg, .. } => assert!(self.who(leg) < self.participants.len()),
                 Output::OwnMessage { leg, fields, body } => {
                     let (who, body) = (self.who(leg), body.concat());
                     self.outputs_seen.push(Seen::Message { who, fields, body });
@@ -619,6 +620,7 @@ impl House {
                     is_last,
                     sender,
                     kind,
+                    class: _,
                 } => {
                     assert!(sender.is_none_or(|sender| !to.contains(&sender)), "no echo");
                     let is_reported = fields.success_report == SuccessReport::Yes;

@@ -4,25 +4,35 @@ use std::fmt::Write as _;
 
 use msrp_control::metrics::{Kind, Sample};
 
+use super::process;
+use crate::{certificates, usage};
+
 /// Name, help and kind of a metric.
 pub type Metric = (&'static str, &'static str, Kind);
 
 /// The metrics of a process that started at this time, seconds since 1970.
 pub(super) fn of_process(start_s: u64) -> Vec<Sample> {
     let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-    vec![
+    let mut all = vec![
         sample(START_TIME, Vec::new(), start_s),
         sample(BUILD_INFO, version, 1),
-    ]
+    ];
+    let values = process::Used::look();
+    let values = PROCESS.into_iter().zip(values.in_order());
+    all.extend(values.map(|(metric, value)| sample(metric, Vec::new(), value)));
+    all
 }
 
 /// The text of `docs/metrics.md`.
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(HEAD);
-    section(&mut text, "Process", &[START_TIME, BUILD_INFO]);
+    let process = [START_TIME, BUILD_INFO].into_iter().chain(PROCESS);
+    let process: Vec<Metric> = process.chain([certificates::METRIC]).collect();
+    section(&mut text, "Process", &process);
     section(&mut text, "MSRP engine", &msrp_shard::METRICS());
     section(&mut text, "SIP focus", SIP);
+    section(&mut text, "Usage records", &usage::METRICS);
     text
 }
 
@@ -58,6 +68,30 @@ const BUILD_INFO: Metric = (
     "Always 1; the label `version` says what runs.",
     Kind::Gauge,
 );
+
+/// What the process uses, as `/proc` tells it, in the order of [`process::Used::in_order`].
+const PROCESS: [Metric; 4] = [
+    (
+        "process_cpu_seconds_total",
+        "Processor time of all threads, in seconds.",
+        Kind::CounterNs,
+    ),
+    (
+        "process_resident_memory_bytes",
+        "Resident memory, in octets.",
+        Kind::Gauge,
+    ),
+    (
+        "process_open_fds",
+        "File descriptors that are open. Each connection has one.",
+        Kind::Gauge,
+    ),
+    (
+        "process_max_fds",
+        "Most file descriptors that may be open.",
+        Kind::Gauge,
+    ),
+];
 
 /// The metrics of the SIP focus. Those with a label appear with their first count.
 const SIP: &[Metric] = &[
@@ -132,7 +166,9 @@ mod tests {
     fn metrics_are_declared_once() {
         let mut all = vec![START_TIME.0, BUILD_INFO.0];
         all.extend(msrp_shard::METRICS().iter().map(|m| m.0));
-        all.extend(SIP.iter().map(|m| m.0));
+        all.extend(SIP.iter().chain(&usage::METRICS).map(|m| m.0));
+        all.extend(PROCESS.iter().map(|m| m.0));
+        all.push(certificates::METRIC.0);
         let count = all.len();
         all.sort_unstable();
         all.dedup();

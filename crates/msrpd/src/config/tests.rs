@@ -112,6 +112,13 @@ fn config_all_keys_are_read() {
         allow_unauthenticated: false,
     };
     assert_eq!(config.admin, admin);
+    let file = config.groups.directory.with_file_name("usage.jsonl");
+    let usage = Usage {
+        file: Some(UsageFile::Path(file)),
+        interim_s: 12,
+        identities: UsageIdentities::All,
+    };
+    assert_eq!(config.usage, usage);
 }
 
 #[test]
@@ -193,12 +200,12 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, limits, admin"
+         policy, pager, relay, limits, admin, usage"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, limits, admin"
+         policy, pager, relay, limits, admin, usage"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
@@ -550,4 +557,24 @@ bind = "192.0.2.1:8655"
 tokens = "tokens"
 socket = "/run/msrpd/admin.sock"
 allow_unauthenticated = false
+[usage]
+file = "usage.jsonl"
+interim_s = 12
+identities = "all"
 "#;
+
+#[test]
+fn config_usage_file_may_be_standard_output_or_none() {
+    let read = |text: &str| {
+        Config::parse(Path::new("/etc/msrpd.toml"), text)
+            .unwrap()
+            .usage
+            .file
+    };
+    assert_eq!(read("[usage]\nfile = \"-\"\n"), Some(UsageFile::Stdout));
+    assert_eq!(read("[usage]\nfile = \"\"\n"), None);
+    assert_eq!(
+        refusal("[usage]\nidentities = \"some\"\n"),
+        "msrpd.toml:2:14: usage.identities: expected \"none\", \"entity\" or \"all\", found \"some\""
+    );
+}

@@ -244,7 +244,9 @@ impl World {
 
     fn look_at(&mut self, output: Output) {
         match output {
-            Output::Respond { leg, .. } => self.assert_is_known(leg),
+            Output::Respond { leg, .. } | Output::Accepted { leg, .. } => {
+                self.assert_is_known(leg);
+            }
             Output::Report {
                 leg, byte_range, ..
             } => {
@@ -266,6 +268,7 @@ impl World {
                 is_last,
                 sender,
                 kind: _,
+                class: _,
             } => {
                 check_piece(&fields, &body);
                 if !self.messages.iter().any(|(known, _)| *known == message) {
