@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_channel::{mpsc, oneshot};
 
-use crate::metrics::Sample;
+use crate::metrics::{Histogram, Sample};
 use crate::{
     Command, ControlError, ErrorCode, Event, Load, LocalMedia, Media, NodeStatus, OwnMessage,
     ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig, RoomId, RoomState,
@@ -29,6 +29,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The present values of all metrics.
     fn samples(&self) -> Vec<Sample>;
+
+    /// The present values of all histograms.
+    fn histograms(&self) -> Vec<Histogram> {
+        Vec::new()
+    }
 
     /// Whether every shard has gone round its loop within the last second.
     fn is_alive(&self) -> bool;

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use dashmap::mapref::entry::Entry;
-use msrp_control::metrics::Sample;
+use msrp_control::metrics::{Histogram, Sample};
 use msrp_control::{
     Addressing, CHARGING_OCTETS_MAX, Command, ControlError, Engine, ErrorCode, EventStream,
     IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
@@ -654,6 +654,10 @@ impl Engine for ShardEngine {
     fn samples(&self) -> Vec<Sample> {
         let rooms_count = self.rooms.len() as u64;
         metrics::samples(&self.counters, rooms_count, &self.limits_reached)
+    }
+
+    fn histograms(&self) -> Vec<Histogram> {
+        metrics::histograms(&self.counters)
     }
 
     fn is_alive(&self) -> bool {

@@ -16,7 +16,7 @@ mod usage;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
 pub use engine::{CertificateFault, ShardEngine, StartError, Started, start};
-pub use metrics::METRICS;
+pub use metrics::{HISTOGRAMS, METRICS};
 pub use msrp_switch::Rules;
 pub use msrp_transport::Origins;
 pub use usage::{UsageGauge, UsageRecords};

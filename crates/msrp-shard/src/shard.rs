@@ -57,7 +57,7 @@ use crate::crossing::Epochs;
 use crate::engine::{Hub, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
-use crate::metrics::{Cell, Counters};
+use crate::metrics::{Cell, Counters, Run};
 use crate::usage::UsageTap;
 
 use connection::{Connections, Decoders};
@@ -113,6 +113,10 @@ pub(crate) struct Shard<I: Io> {
     /// Connections with octets beyond their budget, to be read in the next turn.
     unread: Vec<ConnKey>,
     turn: Turn,
+    /// When the last send ended.
+    written: Timestamp,
+    /// How long what has just been written was on its way.
+    latency: Run,
     is_stopping: bool,
 }
 
@@ -172,6 +176,8 @@ impl<I: Io> Shard<I> {
             dirty: Vec::new(),
             unread: Vec::new(),
             turn: Turn::default(),
+            written: Timestamp::default(),
+            latency: Run::default(),
             is_stopping: false,
         })
     }
@@ -190,6 +196,7 @@ impl<I: Io> Shard<I> {
             let ended = self.now();
             let counters = &self.environment.counters;
             counters.business.end_turn(began.as_ns(), ended.as_ns());
+            counters.turns.add(ended.since(began), 1);
             counters.alive_ns.store(ended.as_ns(), Ordering::Relaxed);
             now = ended;
         }
@@ -215,6 +222,7 @@ impl<I: Io> Shard<I> {
         self.flush(now);
         self.retire_stand_ins();
         self.post_crossings();
+        self.latency.end(&self.environment.counters.latency);
         self.publish_counters();
         now
     }

@@ -15,9 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use exposition::protobuf;
 use local_socket::{LocalSocket, SocketFile};
 use msrp_api::{Access, Api, ApiConfig, guard};
 use msrp_control::Client;
@@ -203,9 +204,16 @@ async fn is_draining(node: &Node) -> bool {
         .is_ok_and(|status| status.is_draining)
 }
 
-async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    let text = exposition::render(&node.samples());
-    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text)
+async fn metrics(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    let (samples, histograms) = (node.samples(), node.client.engine().histograms());
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    if protobuf::is_wanted(accept.unwrap_or_default()) {
+        let octets = protobuf::render(&samples, &histograms);
+        return ([(header::CONTENT_TYPE, protobuf::CONTENT_TYPE)], octets).into_response();
+    }
+    let text = exposition::render(&samples, &histograms);
+    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One MSRP connection.
 
-use msrp_session::{RareVec, TimerKey};
+use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
 use msrp_wire::{Decoder, Limits, MsrpPathBuf, TransactionId};
 use ring_io::ConnKey;
@@ -123,6 +123,8 @@ pub(super) enum Inbound {
         reply_to: Option<Box<MsrpPathBuf>>,
         /// Whether it has been answered.
         is_answered: bool,
+        /// When the first octet was read of what has not left yet.
+        since: Timestamp,
     },
 }
 

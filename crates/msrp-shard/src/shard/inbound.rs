@@ -312,6 +312,7 @@ impl<I: Io> Shard<I> {
                         transaction_id: head.transaction_id,
                         reply_to: reply_to.map(Box::new),
                         is_answered: false,
+                        since: now,
                     };
                 }
                 self.switch.handle_chunk(leg, head);

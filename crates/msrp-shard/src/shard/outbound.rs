@@ -41,6 +41,8 @@ struct FanOut<'a> {
     ended: Option<ContentClass>,
     body_octets: u64,
     sender: Option<ConnKey>,
+    /// When its first octet was read.
+    since: Timestamp,
 }
 
 impl<I: Io> Shard<I> {
@@ -122,6 +124,7 @@ impl<I: Io> Shard<I> {
             transaction_id,
             reply_to,
             is_answered,
+            ..
         } = &mut connection.inbound
         else {
             return;
@@ -166,6 +169,7 @@ impl<I: Io> Shard<I> {
             .and_then(|sender| self.sessions.get(sender))
             .and_then(|session| session.bound());
         let fan_out = FanOut {
+            since: self.read_since(now, sender),
             body_octets: piece.body_octets() as u64,
             piece,
             fields,
@@ -185,6 +189,16 @@ impl<I: Io> Shard<I> {
             .add(Cell::PiecesSent, to.len() as u64);
     }
 
+    /// When the first octet of the piece was read that comes from this connection now. The next piece
+    /// of the same chunk begins where this one ends.
+    fn read_since(&mut self, now: Timestamp, sender: Option<ConnKey>) -> Timestamp {
+        let connection = sender.and_then(|sender| self.connections.get_mut(sender));
+        match connection.map(|connection| &mut connection.inbound) {
+            Some(Inbound::Send { since, .. }) => std::mem::replace(since, now),
+            Some(Inbound::Idle | Inbound::Forwarded(_)) | None => now,
+        }
+    }
+
     fn queue_piece(&mut self, now: Timestamp, leg: LegKey, fan_out: &FanOut<'_>) {
         let FanOut {
             piece,
@@ -195,6 +209,7 @@ impl<I: Io> Shard<I> {
             sender,
             ended,
             body_octets,
+            since,
         } = fan_out;
         let is_asked = fields.failure_report == FailureReport::Yes;
         let copy = CopyRef {
@@ -255,9 +270,11 @@ impl<I: Io> Shard<I> {
         };
         session.account.count_sent(*body_octets, *ended);
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
-        connection
-            .outbox
-            .push_piece(piece, Rc::clone(&session.paths), done.map(Mark::Copy));
+        connection.outbox.push_piece(
+            (piece, Some(*since)),
+            Rc::clone(&session.paths),
+            done.map(Mark::Copy),
+        );
         if is_asked {
             self.time_transactions(leg);
         }
@@ -308,7 +325,7 @@ impl<I: Io> Shard<I> {
                 let conn = *conn;
                 let paths = Rc::clone(&session.paths);
                 if let Some(connection) = self.connections.get_mut(conn) {
-                    connection.outbox.push_piece(abort, paths, None);
+                    connection.outbox.push_piece((abort, None), paths, None);
                     self.mark_dirty(conn);
                 }
             }
@@ -335,6 +352,7 @@ impl<I: Io> Shard<I> {
             self.lend_all(now);
             let dirty = std::mem::take(&mut self.dirty);
             let ops = self.send(now, &dirty);
+            self.written = self.now();
             for (op, offered) in ops {
                 self.sent(now, &op, offered);
             }
@@ -446,6 +464,7 @@ impl<I: Io> Shard<I> {
         if self.unblock_layer(conn) {
             return;
         }
+        self.written = now;
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -481,6 +500,10 @@ impl<I: Io> Shard<I> {
                     self.switch.handle_written(now, copy.leg, copy.message);
                 }
                 Mark::Copy(copy) => self.switch.settle(copy.leg, copy.message, Outcome::Sent),
+                Mark::Piece(since) => {
+                    let buckets = &self.environment.counters.latency;
+                    self.latency.add(self.written.since(since), buckets);
+                }
                 Mark::Lent { home, number } => {
                     self.crossings.tell(home, conn, What::Written(number));
                 }

@@ -31,6 +31,9 @@ pub fn document() -> String {
     let process: Vec<Metric> = process.chain([certificates::METRIC]).collect();
     section(&mut text, "Process", &process);
     section(&mut text, "MSRP engine", &msrp_shard::METRICS());
+    for (name, help) in msrp_shard::HISTOGRAMS {
+        let _ = writeln!(text, "| `{name}` | histogram | {help} |");
+    }
     section(&mut text, "SIP focus", SIP);
     section(&mut text, "Usage records", &usage::METRICS);
     text
@@ -136,8 +139,14 @@ const SIP: &[Metric] = &[
 const HEAD: &str = "\
 # Metrics
 
-`GET /metrics` on the admin address answers in the Prometheus text format, version 0.0.4. Counters
-start at 0 with the process. No label holds a user, a room or a call.
+`GET /metrics` on the admin address answers in the Prometheus text format, version 0.0.4, or in the
+protobuf format for whoever names it first in `Accept`. Counters start at 0 with the process. No label
+holds a user, a room or a call.
+
+Histograms have classic buckets in both formats, and in the protobuf format native ones beside them:
+eight buckets for each doubling, from a microsecond to 64 s, so that a quantile is never off by more than a
+tenth. Prometheus asks for them with `--enable-feature=native-histograms`, or `scrape_native_histograms` in
+later versions.
 
 This file is written from the declarations in the code; a test compares the two.
 ";
@@ -169,6 +178,7 @@ mod tests {
         all.extend(SIP.iter().chain(&usage::METRICS).map(|m| m.0));
         all.extend(PROCESS.iter().map(|m| m.0));
         all.push(certificates::METRIC.0);
+        all.extend(msrp_shard::HISTOGRAMS.map(|(name, _)| name));
         let count = all.len();
         all.sort_unstable();
         all.dedup();
