@@ -22,6 +22,7 @@ use crate::limits::BACKLOG_OCTETS_SOFT;
 use crate::metrics::Cell;
 
 /// Whose piece it is.
+#[derive(Clone, Copy)]
 struct Of {
     message: MessageKey,
     kind: Option<Kind>,
