@@ -93,7 +93,7 @@ impl UsageKeeper {
         UsageHandle(Arc::clone(&self.shared), self.gauge.clone())
     }
 
-    /// Writes what is there and ends. Blocks until then, for [`STOP_MAX`] at most when nothing can be
+    /// Writes what is there and ends. Blocks until then, for 5 s at most when nothing can be
     /// written. To be called when the engine has ended.
     pub fn stop(self) {
         if let Some(interim) = &self.interim {
