@@ -210,6 +210,7 @@ fn join(
         is_hidden: false,
         may_send_private: true,
         shows_release: true,
+        charging: None,
     };
     let participant = ParticipantId::new(&format!("p{index}")).unwrap();
     let added = client.add_participant(

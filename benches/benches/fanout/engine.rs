@@ -116,6 +116,7 @@ async fn join(client: &Client, number: usize, cell: Cell) -> (Vec<Party>, Vec<u8
             is_hidden: false,
             may_send_private: true,
             shows_release: false,
+            charging: None,
         };
         let participant = ParticipantId::new(&format!("p{index}")).unwrap();
         let local = LocalMedia::default();

@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use msrp_control::{LocalMedia, Media, ParticipantConfig, ParticipantId, ParticipantState, RoomId};
+use msrp_control::{
+    Charging, LocalMedia, Media, ParticipantConfig, ParticipantId, ParticipantState, RoomId,
+};
 use rand_core::{OsRng, TryRngCore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +22,8 @@ use crate::{Api, Problem};
 #[serde(deny_unknown_fields, default)]
 struct NewParticipant {
     participant: Option<String>,
+    call_id: Option<String>,
+    charging_id: Option<String>,
     #[serde(flatten)]
     who: Who,
     offer: Option<Sdp>,
@@ -61,6 +65,8 @@ pub(crate) struct AddQuery {
     participant: Option<String>,
     uri: Option<String>,
     entity: Option<String>,
+    call_id: Option<String>,
+    charging_id: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,7 +125,12 @@ pub(crate) async fn add(
     let new = NewParticipant::read(&content, query)?;
     let room = named.room;
     let participant = new.id()?;
-    let config = new.who.config(&participant)?;
+    let charging = Charging {
+        call_id: new.call_id,
+        charging_id: new.charging_id,
+    };
+    let mut config = new.who.config(&participant)?;
+    config.charging = charging.shared();
     let is_muted = new.who.muted == Some(true);
     let is_dial_out = new.offer.is_none();
     let media = media(new.offer);
@@ -254,6 +265,8 @@ impl NewParticipant {
             content.json()?
         };
         new.participant = new.participant.or(query.participant);
+        new.call_id = new.call_id.or(query.call_id);
+        new.charging_id = new.charging_id.or(query.charging_id);
         new.who.uri = new.who.uri.or(query.uri);
         new.who.entity = new.who.entity.or(query.entity);
         Ok(new)
@@ -287,6 +300,7 @@ impl Who {
             is_hidden: false,
             may_send_private: true,
             shows_release: false,
+            charging: None,
         }))
     }
 

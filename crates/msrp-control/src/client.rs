@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_channel::{mpsc, oneshot};
 
-use crate::metrics::Sample;
+use crate::metrics::{Histogram, Sample};
 use crate::{
     Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, Load, LocalMedia, Media,
     NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
@@ -34,6 +34,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The present values of all metrics.
     fn samples(&self) -> Vec<Sample>;
+
+    /// The present values of all histograms.
+    fn histograms(&self) -> Vec<Histogram> {
+        Vec::new()
+    }
 
     /// Whether every shard has gone round its loop within the last second.
     fn is_alive(&self) -> bool;
@@ -379,6 +384,14 @@ impl Client {
             Reply::Participants(mut one) => one.pop().ok_or_else(unavailable),
             _ => Err(unavailable()),
         }
+    }
+
+    /// [`Command::RecordUsage`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`].
+    pub async fn record_usage(&self, room: RoomId) -> Result<(), ControlError> {
+        done(&self.execute(Command::RecordUsage { room }).await?)
     }
 
     /// [`Command::Status`].

@@ -1,7 +1,10 @@
 //! What a controller can ask of the engine.
 
+use std::sync::Arc;
+
 use crate::{
-    BridgeCommand, BridgeId, BridgeState, BridgeTotals, ParticipantId, RoomId, TraceScope, Tracer,
+    BridgeCommand, BridgeId, BridgeState, BridgeTotals, Charging, ParticipantId, RoomId,
+    TraceScope, Tracer,
 };
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
@@ -143,6 +146,12 @@ pub enum Command {
     },
     /// Does something with a bridge.
     Bridge(BridgeCommand),
+    /// Has an interim record made of each session of a room, for whoever receives the records.
+    /// Answered with [`Reply::Done`].
+    RecordUsage {
+        /// The room.
+        room: RoomId,
+    },
     /// Asks for the sums of the node. Answered with [`Reply::Status`].
     Status,
     /// Asks which rooms run, in the order of their ids. Answered with [`Reply::Rooms`].
@@ -331,6 +340,8 @@ pub struct ParticipantConfig {
     /// Whether its client showed a release that takes private messages. One whose session
     /// description declares them takes them too.
     pub shows_release: bool,
+    /// By what its accounts are known to other systems.
+    pub charging: Option<Arc<Charging>>,
 }
 
 /// A message of the room itself.

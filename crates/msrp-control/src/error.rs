@@ -21,7 +21,8 @@ pub enum ErrorCode {
     NotAcceptable,
     /// An address in the command is not a URI.
     MalformedAddress,
-    /// A message to send has no media type, or is longer than it may be.
+    /// A message to send has no media type, or is longer than it may be; or an id for charging is too
+    /// long, or is not of visible ASCII characters.
     MalformedContent,
     /// A configured bound is reached.
     Limit,

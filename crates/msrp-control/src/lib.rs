@@ -17,6 +17,7 @@ pub mod metrics;
 mod outcome;
 mod subscription;
 mod trace;
+mod usage;
 
 pub use announcement::{Announcement, AnnouncementContent, AnnouncementReply, Announcer};
 pub use bridge::{
@@ -38,4 +39,7 @@ pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscriptio
 pub use trace::{
     Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceScope, TraceStream, Tracer,
     tracer,
+};
+pub use usage::{
+    CHARGING_OCTETS_MAX, Charging, ClassCounts, SessionUsage, UsageEvent, UsageNote, UsageRecord,
 };

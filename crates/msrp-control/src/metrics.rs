@@ -39,3 +39,34 @@ pub struct Sample {
     /// The value, in the unit of its kind.
     pub value: u64,
 }
+
+/// How long something took, in two sets of buckets that hold the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// The metric's name, which ends with `_seconds`.
+    pub name: &'static str,
+    /// One sentence about it.
+    pub help: &'static str,
+    /// How many times there were.
+    pub count: u64,
+    /// Their sum, in nanoseconds.
+    pub sum_ns: u64,
+    /// Upper bounds in nanoseconds, ascending, and how many times are above the bound before and not
+    /// above this one. What is above the last bound is in `count` alone.
+    pub classic: Vec<(u64, u64)>,
+    /// The fine buckets.
+    pub native: Native,
+}
+
+/// Buckets that grow by the same factor each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Native {
+    /// A bucket of this index has 2^(index / 2^schema) s as its upper bound.
+    pub schema: i32,
+    /// What takes this long or less, in seconds, is in none of the buckets.
+    pub zero_threshold_s: f64,
+    /// How many times that was.
+    pub zero_count: u64,
+    /// Indices, ascending, and counts of the buckets that hold something.
+    pub buckets: Vec<(i32, u64)>,
+}

@@ -24,10 +24,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use dashmap::mapref::entry::Entry;
-use msrp_control::metrics::Sample;
+use msrp_control::metrics::{Histogram, Sample};
 use msrp_control::{
-    Addressing, Command, ControlError, Drain, Engine, ErrorCode, Event, EventStream,
-    IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
+    Addressing, CHARGING_OCTETS_MAX, Command, ControlError, Drain, Engine, ErrorCode, Event,
+    EventStream, IDENTITIES_MAX, Load, LocalMedia, Media, NodeStatus, PAGE_MAX, ParticipantConfig,
     ParticipantId, ROOM_URIS_MAX, Reply, ReplySender, RoomConfig, RoomId, RoomSummary,
     Subscription, TraceScope, Tracer,
 };
@@ -44,6 +44,7 @@ use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
 use crate::relay::RelayOptions;
 use crate::shard::Environment;
 use crate::source::Source;
+use crate::usage::{UsageRecords, UsageTap};
 
 use admission::Admission;
 pub(crate) use bridges::{Bridges, no_such_bridge};
@@ -107,6 +108,7 @@ pub struct ShardEngine {
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     hub: Arc<Hub>,
+    usage: Arc<UsageTap>,
     rooms: Arc<Rooms>,
     bridges: Arc<Bridges>,
     next_shard: AtomicUsize,
@@ -218,6 +220,7 @@ pub(crate) fn assemble(
         hub: Arc::new(Hub::default()),
         rooms: Arc::new(Rooms::new()),
         bridges: Arc::new(Bridges::default()),
+        usage: Arc::default(),
         next_shard: AtomicUsize::new(0),
         next_carrier: AtomicUsize::new(0),
         is_stopping: Arc::default(),
@@ -238,6 +241,7 @@ pub(crate) fn assemble(
         rooms: Arc::clone(&engine.rooms),
         bridges: Arc::clone(&engine.bridges),
         counters: Arc::default(),
+        usage: Arc::clone(&engine.usage),
         is_stopping: Arc::clone(&engine.is_stopping),
         limits: config.limits.clone(),
         ask_recipients: config.ask_recipients,
@@ -323,6 +327,12 @@ impl ShardEngine {
     pub(crate) fn add_shard(&mut self, handle: ShardHandle, counters: Arc<Counters>) {
         self.shards.push(handle);
         self.counters.push(counters);
+    }
+
+    /// Gives the usage records of all sessions that begin from now on, to one receiver. `None` when
+    /// they have been given away already. Records beyond so many that wait are lost, and counted.
+    pub fn usage_records(&self, records_max: usize) -> Option<UsageRecords> {
+        self.usage.open(records_max)
     }
 
     /// Makes a shard panic, to test what follows from it.
@@ -509,6 +519,7 @@ impl ShardEngine {
             | ShardMessage::AwaitServed { reply, .. }
             | ShardMessage::StartTrace { reply, .. }
             | ShardMessage::Describe { reply, .. }
+            | ShardMessage::RecordUsage { reply, .. }
             | ShardMessage::RemoveParticipant { reply, .. } => Err((reply, error)),
             ShardMessage::AddSession(session) => Err((session.reply, error)),
             ShardMessage::Reoffer(reoffer) => Err((reoffer.reply, error)),
@@ -707,11 +718,13 @@ impl ShardEngine {
                     Ok(update) => Box::new(update),
                     Err(error) => return Err((reply, error)),
                 };
+                let charging = config.charging;
                 let key = room.clone();
                 self.post_to(&key, reply, |reply| ShardMessage::UpdateParticipant {
                     room,
                     participant,
                     update,
+                    charging,
                     reply,
                 })
             }
@@ -724,6 +737,13 @@ impl ShardEngine {
                 })
             }
             Command::Bridge(command) => self.bridge(command, reply),
+            Command::RecordUsage { room } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::RecordUsage {
+                    room,
+                    reply,
+                })
+            }
             Command::Status => {
                 let _ = reply.send(Ok(Reply::Status(self.status())));
                 Ok(())
@@ -823,6 +843,10 @@ impl Engine for ShardEngine {
         metrics::samples(&self.counters, rooms_count, &self.limits_reached)
     }
 
+    fn histograms(&self) -> Vec<Histogram> {
+        metrics::histograms(&self.counters)
+    }
+
     fn is_alive(&self) -> bool {
         let now = self.source.now().as_ns();
         self.counters
@@ -854,6 +878,12 @@ fn participant_of(config: &ParticipantConfig) -> Result<msrp_switch::Participant
     if config.entity.len() > REPORT_URI_OCTETS_MAX {
         let detail = format!("an entity has at most {REPORT_URI_OCTETS_MAX} octets");
         return Err(ControlError::new(ErrorCode::MalformedAddress, detail));
+    }
+    if config.charging.as_ref().is_some_and(|ids| !ids.is_legal()) {
+        let detail = format!(
+            "an id for charging has at most {CHARGING_OCTETS_MAX} visible ASCII characters"
+        );
+        return Err(ControlError::new(ErrorCode::MalformedContent, detail));
     }
     let identities = identities(&config.identities, IDENTITIES_MAX)?;
     let entity = Identity::parse(&config.entity).ok();

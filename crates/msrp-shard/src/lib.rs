@@ -17,11 +17,13 @@ mod shard;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod source;
+mod usage;
 
 pub use config::{EngineConfig, EngineLimits, ListenerConfig, ListenerTransport, TlsFiles};
 pub use engine::{CertificateFault, ShardEngine, StartError, Started, start, start_with_relay};
-pub use metrics::METRICS;
+pub use metrics::{HISTOGRAMS, METRICS};
 pub use msrp_relay::{UserLineError, UserLineFault, UserList};
 pub use msrp_switch::Rules;
 pub use msrp_transport::Origins;
 pub use relay::{RelayOptions, RelayUsers};
+pub use usage::{UsageGauge, UsageRecords};

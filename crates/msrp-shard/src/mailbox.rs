@@ -5,7 +5,8 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_control::{
-    BridgeId, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope, Tracer,
+    BridgeId, Charging, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope,
+    Tracer,
 };
 use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
@@ -56,6 +57,7 @@ pub(crate) enum ShardMessage {
         room: RoomId,
         participant: ParticipantId,
         update: Box<msrp_switch::Participant>,
+        charging: Option<Arc<Charging>>,
         reply: ReplySender,
     },
     /// Take the word from a participant, or give it back.
@@ -84,6 +86,8 @@ pub(crate) enum ShardMessage {
         participant: ParticipantId,
         reply: ReplySender,
     },
+    /// Make a record of each session of a room.
+    RecordUsage { room: RoomId, reply: ReplySender },
     /// Say what is in a room.
     Describe {
         room: RoomId,
@@ -171,6 +175,8 @@ pub(crate) struct NewSession {
     pub(crate) local: Local,
     /// Our description, handed to the controller when the session stands.
     pub(crate) sdp: String,
+    /// By what its accounts are known to other systems.
+    pub(crate) charging: Option<Arc<Charging>>,
     pub(crate) reply: ReplySender,
 }
 

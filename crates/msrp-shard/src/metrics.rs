@@ -1,15 +1,18 @@
 //! The engine's metrics: declared once, counted by each shard alone, summed when somebody looks.
 
 mod business;
+mod histogram;
 mod status;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use msrp_control::EndReason;
-use msrp_control::metrics::{Kind, Sample};
+use msrp_control::metrics::{Histogram, Kind, Sample};
 
 use business::Business;
+use histogram::Buckets;
+pub(crate) use histogram::Run;
 
 macro_rules! cells {
     ($($(#[$doc:meta])* $cell:ident => $name:literal, $help:literal, $kind:ident $(, $label:literal = $value:literal)?;)*) => {
@@ -183,6 +186,28 @@ const LAG: (&str, &str) = (
     "Longest turn of a shard within the last quarter of a second or so, by shard: whatever came in meanwhile waited as long.",
 );
 
+/// The histograms.
+const FORWARD: (&str, &str) = (
+    "msrp_forward_seconds",
+    "Time of a copy through the server: from the turn that reads the first octet of its piece until the kernel has its last one. What waits for a slow recipient counts as well.",
+);
+const TURN: (&str, &str) = (
+    "msrp_shard_turn_seconds",
+    "Length of the turns of all shards: whatever came in meanwhile waited as long.",
+);
+
+/// Every histogram of the engine: name and help.
+pub const HISTOGRAMS: [(&str, &str); 2] = [FORWARD, TURN];
+
+/// The histograms, summed over all shards.
+pub(crate) fn histograms(shards: &[Arc<Counters>]) -> Vec<Histogram> {
+    let shards = || shards.iter().cloned();
+    vec![
+        histogram::sum(FORWARD, shards(), |counters| &counters.latency),
+        histogram::sum(TURN, shards(), |counters| &counters.turns),
+    ]
+}
+
 /// Bounds that no shard keeps.
 const LIMITS: [(NodeLimit, &str); 2] = [
     (NodeLimit::Rooms, "rooms_max"),
@@ -240,6 +265,10 @@ pub(crate) struct Counters {
     pub(crate) alive_ns: AtomicU64,
     /// How busy it is.
     pub(crate) business: Business,
+    /// How long copies of pieces were on their way through the shard.
+    pub(crate) latency: Buckets,
+    /// How long its turns were.
+    pub(crate) turns: Buckets,
 }
 
 impl Default for Counters {
@@ -249,6 +278,8 @@ impl Default for Counters {
             before: [const { AtomicU64::new(0) }; CELLS.len()],
             alive_ns: AtomicU64::new(0),
             business: Business::default(),
+            latency: Buckets::default(),
+            turns: Buckets::default(),
         }
     }
 }

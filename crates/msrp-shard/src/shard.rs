@@ -11,6 +11,7 @@
 //!
 //! The shard only routes; each concern has its own file below.
 
+mod accounting;
 mod backlog;
 mod binding;
 mod bridges;
@@ -66,8 +67,9 @@ use crate::defect::Planted;
 use crate::engine::{Bridges, Hub, RelayDoor, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
-use crate::metrics::{Cell, Counters};
+use crate::metrics::{Cell, Counters, Run};
 use crate::source::Source;
+use crate::usage::UsageTap;
 
 use bridges::RunningBridge;
 use connection::{Connections, Decoders};
@@ -96,6 +98,7 @@ pub(crate) struct Environment {
     /// The registry of bridges, as that of rooms.
     pub(crate) bridges: Arc<Bridges>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) usage: Arc<UsageTap>,
     /// The node goes down: a shard that fails is not started again.
     pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,
@@ -151,6 +154,10 @@ pub(crate) struct Shard<I: Io> {
     /// Who wants to know when a session has everything that it is to have.
     awaited: Awaited,
     turn: Turn,
+    /// When the last send ended.
+    written: Timestamp,
+    /// How long what has just been written was on its way.
+    latency: Run,
     is_stopping: bool,
     /// When the last turn ended.
     turned_at: Timestamp,
@@ -225,6 +232,8 @@ impl<I: Io> Shard<I> {
             unread: Vec::new(),
             awaited: Awaited::default(),
             turn: Turn::default(),
+            written: Timestamp::default(),
+            latency: Run::default(),
             is_stopping: false,
             turned_at,
             #[cfg(feature = "planted-defects")]
@@ -252,6 +261,7 @@ impl<I: Io> Shard<I> {
         let ended = self.now();
         let counters = &self.environment.counters;
         counters.business.end_turn(began.as_ns(), ended.as_ns());
+        counters.turns.add(ended.since(began), 1);
         counters.alive_ns.store(ended.as_ns(), Ordering::Relaxed);
         self.turned_at = ended;
         Ok(())
@@ -281,6 +291,7 @@ impl<I: Io> Shard<I> {
         self.answer_served();
         self.retire_stand_ins();
         self.post_crossings();
+        self.latency.end(&self.environment.counters.latency);
         self.publish_counters();
         now
     }

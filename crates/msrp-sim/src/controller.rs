@@ -123,6 +123,7 @@ impl Controller {
             is_hidden: guest.is_hidden,
             may_send_private: true,
             shows_release: true,
+            charging: None,
         };
         let media = if guest.is_invited {
             Media::MakeOffer

@@ -20,6 +20,7 @@
 
 mod admission;
 mod alias;
+mod charging;
 mod conference;
 mod conference_info;
 mod desk;

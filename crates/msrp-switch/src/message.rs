@@ -17,6 +17,7 @@ use msrp_wire::{
 };
 
 use crate::ahead::Ahead;
+use crate::content_class::ContentClass;
 use crate::final_report::ReportKey;
 use crate::kind::Kind;
 use crate::leg::LegKey;
@@ -42,6 +43,8 @@ pub(crate) struct Message {
     pub(crate) content_type: Rc<ContentTypeBuf>,
     /// What its content is, once the wrapper is read.
     pub(crate) kind: Option<Kind>,
+    /// What that is for.
+    pub(crate) class: ContentClass,
     /// What has arrived.
     pub(crate) coverage: Coverage,
     /// The total that the sender announced.

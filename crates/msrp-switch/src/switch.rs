@@ -37,6 +37,7 @@ use msrp_session::{Arena, IdSource, PieceBody, PieceFields, Timestamp};
 use msrp_wire::{ByteRange, ContentTypeBuf, FailureReport, MessageId, StatusCode};
 
 use crate::acceptance::Acceptance;
+use crate::content_class::ContentClass;
 use crate::defect::Planted;
 use crate::final_report::{FinalReport, ReportKey, Status};
 use crate::kind::Kind;
@@ -66,6 +67,13 @@ pub enum Output {
         /// Why, when it is not 200.
         refused: Option<Refused>,
     },
+    /// A message was accepted: its recipients are fixed. Comes once for each message.
+    Accepted {
+        /// The sender's leg.
+        leg: LegKey,
+        /// What it holds.
+        class: ContentClass,
+    },
     /// Write one SEND to each of these legs.
     Piece {
         /// Its header fields.
@@ -83,6 +91,8 @@ pub enum Output {
         sender: Option<LegKey>,
         /// What its content is; belongs into [`Switch::settle_refused`] with an error response.
         kind: Option<Kind>,
+        /// What its content is for.
+        class: ContentClass,
     },
     /// Send a REPORT to the sender of a message.
     Report {

@@ -7,6 +7,7 @@ mod exposition;
 mod local_socket;
 pub mod metric;
 mod phase;
+mod process;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;
@@ -15,9 +16,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use exposition::protobuf;
 use local_socket::{LocalSocket, SocketFile};
 use msrp_api::{Access, Api, ApiConfig, Reload, TokenStore, guard};
 use msrp_control::Client;
@@ -37,6 +39,7 @@ pub struct Node {
     client: Client,
     api: Arc<Api>,
     sip: OnceLock<Samples>,
+    others: std::sync::Mutex<Vec<Samples>>,
     phase: std::sync::Mutex<Phase>,
     start_s: u64,
 }
@@ -58,6 +61,7 @@ impl Node {
             api: Api::new(client.clone(), config),
             client,
             sip: OnceLock::new(),
+            others: std::sync::Mutex::default(),
             phase: std::sync::Mutex::new(Phase::Starting),
             start_s: since_epoch.as_secs(),
         }
@@ -85,6 +89,12 @@ impl Node {
         &self.api
     }
 
+    /// Adds the metrics of another part of the node.
+    pub fn add_samples(&self, samples: Samples) {
+        let mut others = self.others.lock().unwrap_or_else(|e| e.into_inner());
+        others.push(samples);
+    }
+
     /// Says where in its life the node is.
     pub fn set_phase(&self, phase: Phase) {
         *self.phase.lock().unwrap_or_else(|e| e.into_inner()) = phase;
@@ -106,6 +116,9 @@ impl Node {
         if let Some(sip) = self.sip.get() {
             samples.extend(sip());
         }
+        let others = self.others.lock().unwrap_or_else(|e| e.into_inner());
+        samples.extend(others.iter().flat_map(|samples| samples()));
+        drop(others);
         samples
     }
 }
@@ -273,9 +286,16 @@ async fn is_draining(node: &Node) -> bool {
         .is_ok_and(|status| status.drain != msrp_control::Drain::Off)
 }
 
-async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    let text = exposition::render(&node.samples());
-    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text)
+async fn metrics(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    let (samples, histograms) = (node.samples(), node.client.engine().histograms());
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    if protobuf::is_wanted(accept.unwrap_or_default()) {
+        let octets = protobuf::render(&samples, &histograms);
+        return ([(header::CONTENT_TYPE, protobuf::CONTENT_TYPE)], octets).into_response();
+    }
+    let text = exposition::render(&samples, &histograms);
+    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
 }
 
 #[cfg(test)]

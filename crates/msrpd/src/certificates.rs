@@ -4,11 +4,15 @@
 //! may find one of them new and the other not yet: what was read last stays in force, and the next
 //! change is read again. Connections that stand are not touched.
 
+mod expiry;
+
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+pub use expiry::Expiries;
+pub(crate) use expiry::METRIC;
 use msrp_shard::TlsFiles;
 
 use crate::config::Config;

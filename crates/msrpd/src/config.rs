@@ -57,6 +57,8 @@ pub struct Config {
     pub admin: Admin,
     /// What passes, for a collector.
     pub trace: Trace,
+    /// Usage records.
+    pub usage: Usage,
 }
 
 /// The kernel interface.
@@ -312,6 +314,59 @@ impl Admin {
     }
 }
 
+/// Usage records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// Where they go; `None` keeps none.
+    pub file: Option<UsageFile>,
+    /// Seconds between the interim records of a session; 0 makes none.
+    pub interim_s: u32,
+    /// How participants are named in them.
+    pub identities: UsageIdentities,
+}
+
+/// Where usage records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageFile {
+    /// To standard output.
+    Stdout,
+    /// To the end of a file; a relative path starts at the configuration file's directory.
+    Path(PathBuf),
+}
+
+/// How participants are named in usage records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageIdentities {
+    /// By the id inside the room alone.
+    None,
+    /// By the address shown to others: of a hidden participant its alias.
+    Entity,
+    /// By all their addresses as well.
+    All,
+}
+
+impl UsageIdentities {
+    /// The word of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Entity => "entity",
+            Self::All => "all",
+        }
+    }
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self {
+            file: None,
+            interim_s: 300,
+            identities: UsageIdentities::Entity,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -351,6 +406,7 @@ impl Default for Config {
             limits: Limits::default(),
             admin: Admin::on(loopback(8655)),
             trace: Trace::default(),
+            usage: Usage::default(),
         }
     }
 }

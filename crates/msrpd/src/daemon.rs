@@ -20,9 +20,11 @@ use msrp_sip::ua_rsipstack::UaHandle;
 use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::capture::export::export;
 use crate::capture::hep::Collector;
+use crate::certificates::Expiries;
 use crate::config::{Config, Limits, Relay, SipTransport};
 use crate::ng::NgServer;
 use crate::sd_notify;
+use crate::usage::{self, UsageKeeper};
 
 /// A running node.
 pub struct Daemon {
@@ -36,6 +38,8 @@ pub struct Daemon {
     admin: AdminServer,
     /// Open while it is kept.
     ng: Option<NgServer>,
+    usage: Option<UsageKeeper>,
+    expiries: Arc<Expiries>,
 }
 
 /// A node that did not start. What had started has been ended.
@@ -58,6 +62,8 @@ pub enum Part {
     Admin,
     /// The door for the ng dialect.
     Ng,
+    /// The usage records.
+    Usage,
 }
 
 impl Daemon {
@@ -84,11 +90,21 @@ impl Daemon {
         relay_users: Option<Arc<RelayUsers>>,
         extras: impl FnOnce(Client, &[(String, SocketAddr)]) -> AdminExtras,
     ) -> Result<Self, StartFault> {
+        let expiries = Arc::new(Expiries::of(config));
         let engine = start_engine(config, relay_users).await?;
         let node = Arc::new(Node::new(
             Client::new(engine.engine.clone()),
             &config.domain,
         ));
+        let shown = Arc::clone(&expiries);
+        node.add_samples(Box::new(move || shown.samples()));
+        let usage = match keep_usage(config, &engine, &node) {
+            Ok(usage) => usage,
+            Err(fault) => {
+                end_engine(&engine).await;
+                return Err(fault);
+            }
+        };
         let extras = extras(Client::new(engine.engine.clone()), &engine.listeners);
         let started = start_doors(config, groups, &engine, (&node, extras)).await;
         match started {
@@ -110,6 +126,8 @@ impl Daemon {
                     node,
                     admin,
                     ng,
+                    usage,
+                    expiries,
                 })
             }
             Err(fault) => {
@@ -175,9 +193,12 @@ impl Daemon {
         let ua = lock(&self.sip).as_ref().map(SipService::ua);
         let engine = Arc::clone(&self.engine.engine);
         let admin = self.admin.files();
+        let expiries = Arc::clone(&self.expiries);
         move || {
             let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
             let msrp = engine.reload_certificates();
+            // What was taken is told, also when the other kind was refused.
+            expiries.read(sip.is_ok(), msrp.is_ok());
             sip.map_err(|error| error.to_string())
                 .and(msrp.map_err(|fault| fault.to_string()))
                 .and(admin())
@@ -246,7 +267,18 @@ impl Daemon {
         });
     }
 
-    /// Ends everything: first the SIP sessions with BYE, then the MSRP connections.
+    /// What opens the file of usage records again; does nothing when none are kept.
+    pub fn usage(&self) -> impl Fn() + Send + 'static + use<> {
+        let handle = self.usage.as_ref().map(UsageKeeper::handle);
+        move || {
+            if let Some(handle) = &handle {
+                handle.reopen();
+            }
+        }
+    }
+
+    /// Ends everything: first the SIP sessions with BYE, then the MSRP connections, then what keeps
+    /// their usage records.
     pub async fn stop(mut self) {
         self.ng = None;
         self.node.set_phase(Phase::Stopping);
@@ -257,6 +289,10 @@ impl Daemon {
         end_engine(&self.engine).await;
         self.node.api().flush_webhooks().await;
         self.node.api().end_webhooks();
+        if let Some(usage) = self.usage {
+            // A panic in there leaves nothing to write.
+            let _ = tokio::task::spawn_blocking(move || usage.stop()).await;
+        }
     }
 }
 
@@ -303,6 +339,23 @@ fn refuse_shared(address: SocketAddr) -> Result<(), StartFault> {
             reason: format!("the MSRP address {address} could not be bound: {error}"),
         }),
     }
+}
+
+fn keep_usage(
+    config: &Config,
+    engine: &Started,
+    node: &Node,
+) -> Result<Option<UsageKeeper>, StartFault> {
+    let kept = UsageKeeper::start(&config.usage, &config.domain, &engine.engine);
+    let kept = kept.map_err(|reason| StartFault {
+        part: Part::Usage,
+        reason,
+    })?;
+    match kept.as_ref().map(UsageKeeper::handle) {
+        Some(handle) => node.add_samples(Box::new(move || handle.samples())),
+        None => node.add_samples(Box::new(usage::no_samples)),
+    }
+    Ok(kept)
 }
 
 async fn start_doors(

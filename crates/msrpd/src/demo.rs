@@ -110,6 +110,8 @@ fn explain(fault: &StartFault, addresses: DemoAddresses) -> String {
         Part::Sip => ("--sip", addresses.sip),
         // The demo has no door for the ng dialect.
         Part::Admin | Part::Ng => ("--admin", addresses.admin),
+        // The demo keeps no records.
+        Part::Usage => return fault.to_string(),
     };
     let ip = address.ip();
     format!("{fault}.\nChoose another address than {address} with: msrpd demo {flag} {ip}:PORT")

@@ -24,3 +24,4 @@ pub mod sd_notify;
 pub mod serve;
 pub mod signal;
 pub mod text;
+pub mod usage;

@@ -21,10 +21,23 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     let listening = Signals::listen().and_then(|signals| {
         Ok((
             signals,
-            [Hangups::listen()?, Hangups::listen()?, Hangups::listen()?],
+            [
+                Hangups::listen()?,
+                Hangups::listen()?,
+                Hangups::listen()?,
+                Hangups::listen()?,
+            ],
         ))
     });
-    let (mut signals, [mut for_groups, mut for_certificates, mut for_users]) = match listening {
+    let (
+        mut signals,
+        [
+            mut for_groups,
+            mut for_certificates,
+            mut for_users,
+            mut for_usage,
+        ],
+    ) = match listening {
         Ok(listening) => listening,
         Err(error) => return refuse(&format!("signals cannot be received: {error}")),
     };
@@ -75,6 +88,7 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
         () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
         () = RelayUserSource::follow(users, &mut for_users) => End::Signal("none"),
+        () = follow_usage(daemon.usage(), &mut for_usage) => End::Signal("none"),
     };
     sd_notify::stopping();
     signals.end_at_next();
@@ -107,6 +121,14 @@ enum End {
 
 /// The status of a process whose drain was over before everybody had left.
 const CUT_OFF: u8 = 3;
+
+/// Opens the file of usage records again on every SIGHUP. Never ends by itself.
+async fn follow_usage(reopen: impl Fn(), hangups: &mut Hangups) {
+    loop {
+        hangups.next().await;
+        reopen();
+    }
+}
 
 fn refuse(reason: &str) -> ExitCode {
     tracing::error!(reason, "not started");

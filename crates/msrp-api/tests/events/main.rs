@@ -152,6 +152,7 @@ fn who(name: &str) -> ParticipantConfig {
         is_hidden: false,
         may_send_private: true,
         shows_release: false,
+        charging: None,
     }
 }
 

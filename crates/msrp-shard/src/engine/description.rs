@@ -171,6 +171,7 @@ impl Advertised {
                 peer,
                 local,
                 sdp,
+                charging: request.config.charging,
                 reply,
             })),
             Err(error) => Err((reply, error)),

@@ -22,9 +22,9 @@ use std::rc::Rc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, atomic::Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use msrp_control::{EndReason, Event};
+use msrp_control::{EndReason, Event, RoomId, UsageNote};
 use ring_io::{Choice, Io, Want};
 
 use super::{Hub, Rooms};
@@ -122,7 +122,10 @@ impl Supervisor {
                 peer.bell.ring();
             }
             environment.hub.publish(&Event::ShardLost { shard: index });
-            report_lost(index, &environment.rooms, &environment.hub);
+            for room in report_lost(index, &environment.rooms, &environment.hub) {
+                let at = SystemTime::now();
+                environment.usage.put(UsageNote::RoomLost { room, at });
+            }
             environment.bridges.report_lost(index, &environment.hub);
             let mut served = started.elapsed();
             shard = loop {
@@ -186,8 +189,8 @@ impl Restarts {
     }
 }
 
-/// Tells the controllers that the rooms of a shard are gone with it.
-fn report_lost(shard: usize, rooms: &Rooms, hub: &Hub) {
+/// Tells the controllers that the rooms of a shard are gone with it. Returns them.
+fn report_lost(shard: usize, rooms: &Rooms, hub: &Hub) -> Vec<RoomId> {
     let mut lost = Vec::new();
     rooms.retain(|room, residence| {
         let is_lost = residence.shard == shard;
@@ -196,16 +199,15 @@ fn report_lost(shard: usize, rooms: &Rooms, hub: &Hub) {
         }
         !is_lost
     });
-    for room in lost {
-        let reason = EndReason::ShardFailed;
+    for room in &lost {
+        let (room, reason) = (room.clone(), EndReason::ShardFailed);
         hub.publish(&Event::RoomLost { room, reason });
     }
+    lost
 }
 
 #[cfg(test)]
 mod tests {
-    use msrp_control::RoomId;
-
     use super::*;
     use crate::engine::Residence;
     use crate::engine::chat_functions::ChatFunctions;

@@ -35,12 +35,16 @@ impl Segment {
         }
     }
 
-    fn append<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, done: Option<Mark>) {
+    fn append<'a>(
+        &mut self,
+        parts: impl Iterator<Item = &'a [u8]>,
+        done: impl IntoIterator<Item = Mark>,
+    ) {
         for part in parts {
             self.octets.extend_from_slice(part);
         }
         let end = self.octets.len();
-        self.marks.extend(done.map(|mark| (end, mark)));
+        self.marks.extend(done.into_iter().map(|mark| (end, mark)));
     }
 }
 
@@ -91,7 +95,7 @@ impl Backlog {
         parts: impl Iterator<Item = &'a [u8]>,
         octets: usize,
         continues: Option<u32>,
-        done: Option<Mark>,
+        done: impl IntoIterator<Item = Mark>,
     ) {
         self.octets += octets;
         self.pushed += 1;
@@ -124,7 +128,7 @@ impl Backlog {
         &mut self,
         parts: impl Iterator<Item = &'a [u8]>,
         octets: usize,
-        done: Option<Mark>,
+        done: impl IntoIterator<Item = Mark>,
     ) {
         self.octets += octets;
         let mut rest = Segment::new(0);
@@ -355,7 +359,7 @@ mod tests {
                 .iter()
                 .map(|mark| match mark {
                     Mark::Lent { number, .. } => pushed[*number as usize - 1],
-                    Mark::Copy(_) | Mark::Relayed(_) => unreachable!(),
+                    Mark::Copy(_) | Mark::Relayed(_) | Mark::Piece(_) => unreachable!(),
                 })
                 .collect();
             prop_assert_eq!(&marked, &frames);

@@ -1,10 +1,15 @@
 //! What controllers ask of this shard, and how sessions and rooms begin and end.
 
-use msrp_control::{ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId};
+use std::sync::Arc;
+
+use msrp_control::{
+    Charging, ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId,
+};
 use msrp_session::Timestamp;
 use msrp_switch::{LegKey, Participant, RoomSpec};
 use ring_io::{Io, Read};
 
+use super::accounting::Account;
 use super::session::Session;
 use super::{RunningRoom, Shard};
 use crate::defect::Defect;
@@ -46,9 +51,11 @@ impl<I: Io> Shard<I> {
                 room,
                 participant,
                 update,
+                charging,
                 reply,
             } => {
-                let _ = reply.send(self.update_participant(&room, &participant, *update));
+                let update = (*update, charging);
+                let _ = reply.send(self.update_participant(&room, &participant, update));
             }
             ShardMessage::SetMuted {
                 room,
@@ -78,6 +85,9 @@ impl<I: Io> Shard<I> {
                 participant,
                 reply,
             } => self.await_served(&room, &participant, reply),
+            ShardMessage::RecordUsage { room, reply } => {
+                let _ = reply.send(self.record_room(now, &room));
+            }
             ShardMessage::Describe { room, what, reply } => {
                 let _ = reply.send(self.describe(&room, &what));
             }
@@ -183,6 +193,7 @@ impl<I: Io> Shard<I> {
             peer,
             local,
             sdp,
+            charging,
             reply,
         } = new;
         let max = self.environment.limits.participants_per_room_max;
@@ -222,8 +233,11 @@ impl<I: Io> Shard<I> {
             participant: participant.clone(),
             entity,
         });
-        self.sessions
-            .insert(leg, Session::new(room, participant, local, now), &sdp);
+        let number = self.environment.usage.number_session();
+        let mut session = Session::new(room, participant, local, now);
+        session.account = Account::new(number, charging);
+        self.sessions.insert(leg, session, &sdp);
+        self.record_start(now, leg);
         if let Some(peer) = peer
             && let Err(error) = self.connect_peer(now, leg, peer, None)
         {
@@ -255,9 +269,12 @@ impl<I: Io> Shard<I> {
         &mut self,
         room: &RoomId,
         participant: &ParticipantId,
-        update: Participant,
+        (update, charging): (Participant, Option<Arc<Charging>>),
     ) -> Answer {
         let leg = self.find(room, participant)?;
+        if let Some(session) = self.sessions.get_mut(leg) {
+            session.account.set_charging(charging);
+        }
         self.switch.update_participant(leg, update);
         self.tell_updated(room, participant);
         Ok(Reply::Done)
@@ -330,6 +347,9 @@ impl<I: Io> Shard<I> {
         let session = self.sessions.remove(leg)?;
         if let Some(timer) = session.binding {
             self.timers.cancel(timer);
+        }
+        if !session.is_bridged {
+            self.record_stop(now, leg, &session, reason);
         }
         let sums = if self.environment.planted.strikes(Defect::LegKept) {
             Default::default()

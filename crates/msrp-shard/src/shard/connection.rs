@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use msrp_relay::HopKey;
-use msrp_session::{RareVec, TimerKey};
+use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
 use msrp_wire::{
     ByteRange, ContentTypeBuf, Decoder, Limits, MessageId, MsrpPathBuf, StatusCode, TransactionId,
@@ -136,6 +136,8 @@ pub(super) enum Inbound {
         reply_to: Option<Box<MsrpPathBuf>>,
         /// Whether it has been answered.
         is_answered: bool,
+        /// When the first octet was read of what has not left yet.
+        since: Timestamp,
     },
     /// A REPORT with a document, for the other side of a bridge.
     Report(Box<ArrivingReport>),

@@ -82,6 +82,7 @@ impl<I: Io> Shard<I> {
                 is_hidden: who.is_hidden,
                 may_send_private: who.may_send_private,
                 shows_release: who.shows_release,
+                charging: session.account.charging(),
             },
             nickname: self.switch.nickname(leg).map(str::to_owned),
             is_bound: matches!(session.link, Link::Bound(_)),

@@ -342,6 +342,7 @@ impl<I: Io> Shard<I> {
                         transaction_id: head.transaction_id,
                         reply_to: reply_to.map(Box::new),
                         is_answered: false,
+                        since: now,
                     };
                 }
                 self.switch.handle_chunk(leg, head);
@@ -417,10 +418,13 @@ impl<I: Io> Shard<I> {
                 Bytes::copy_from_slice(octets)
             }
         };
-        match to {
-            Some(leg) => self.switch.handle_body(leg, octets),
-            None => self.relay_body(conn, octets),
+        let Some(leg) = to else {
+            return self.relay_body(conn, octets);
+        };
+        if let Some(session) = self.sessions.get_mut(leg) {
+            session.account.count_received(octets.len());
         }
+        self.switch.handle_body(leg, octets);
     }
 
     fn handle_end(&mut self, conn: ConnKey, flag: ContinuationFlag) {

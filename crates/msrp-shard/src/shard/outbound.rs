@@ -6,7 +6,7 @@ use std::rc::Rc;
 use msrp_control::EndReason;
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
-use msrp_switch::{Kind, LegKey, MessageKey, Outcome, Output, Refused};
+use msrp_switch::{ContentClass, Kind, LegKey, MessageKey, Outcome, Output, Refused};
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, encode,
 };
@@ -22,6 +22,16 @@ use crate::defect::Defect;
 use crate::limits::BACKLOG_OCTETS_SOFT;
 use crate::metrics::Cell;
 
+/// Whose piece it is.
+#[derive(Clone, Copy)]
+struct Of {
+    message: MessageKey,
+    kind: Option<Kind>,
+    is_last: bool,
+    ended: Option<ContentClass>,
+    sender: Option<LegKey>,
+}
+
 /// One piece on its way to its recipients.
 struct FanOut<'a> {
     piece: Rc<Piece>,
@@ -29,7 +39,12 @@ struct FanOut<'a> {
     message: MessageKey,
     kind: Option<Kind>,
     is_last: bool,
+    /// What the message is, when the piece ends it.
+    ended: Option<ContentClass>,
+    body_octets: u64,
     sender: Option<ConnKey>,
+    /// When its first octet was read.
+    since: Timestamp,
 }
 
 impl<I: Io> Shard<I> {
@@ -53,9 +68,19 @@ impl<I: Io> Shard<I> {
                     is_last,
                     sender,
                     kind,
+                    class,
                 } => {
-                    self.fan_out(now, &fields, body, &to, (message, kind, is_last, sender));
+                    let is_ended = is_last && fields.flag == ContinuationFlag::Last;
+                    let of = Of {
+                        message,
+                        kind,
+                        is_last,
+                        ended: is_ended.then_some(class),
+                        sender,
+                    };
+                    self.fan_out(now, &fields, body, &to, of);
                 }
+                Output::Accepted { leg, class } => self.account_message(leg, class),
                 Output::Report {
                     leg,
                     message_id,
@@ -115,6 +140,7 @@ impl<I: Io> Shard<I> {
             transaction_id,
             reply_to,
             is_answered,
+            ..
         } = &mut connection.inbound
         else {
             return;
@@ -156,19 +182,23 @@ impl<I: Io> Shard<I> {
         fields: &PieceFields,
         body: PieceBody,
         to: &[LegKey],
-        (message, kind, is_last, sender): (MessageKey, Option<Kind>, bool, Option<LegKey>),
+        of: Of,
     ) {
         let ids = &mut self.ids;
         let piece = Rc::new(Piece::compose(fields, body, || ids.transaction_id()));
-        let sender = sender
+        let sender = of
+            .sender
             .and_then(|sender| self.sessions.get(sender))
             .and_then(|session| session.bound());
         let fan_out = FanOut {
+            since: self.read_since(now, sender),
+            body_octets: piece.body_octets() as u64,
             piece,
             fields,
-            message,
-            kind,
-            is_last,
+            message: of.message,
+            kind: of.kind,
+            is_last: of.is_last,
+            ended: of.ended,
             sender,
         };
         self.turn
@@ -181,6 +211,17 @@ impl<I: Io> Shard<I> {
             .add(Cell::PiecesSent, to.len() as u64);
     }
 
+    /// When the first octet of the piece was read that comes from this connection now. The next piece
+    /// of the same chunk begins where this one ends.
+    fn read_since(&mut self, now: Timestamp, sender: Option<ConnKey>) -> Timestamp {
+        let connection = sender.and_then(|sender| self.connections.get_mut(sender));
+        match connection.map(|connection| &mut connection.inbound) {
+            Some(Inbound::Send { since, .. }) => std::mem::replace(since, now),
+            Some(Inbound::Idle | Inbound::Forwarded(_) | Inbound::Relayed | Inbound::Report(_))
+            | None => now,
+        }
+    }
+
     fn queue_piece(&mut self, now: Timestamp, leg: LegKey, fan_out: &FanOut<'_>) {
         let FanOut {
             piece,
@@ -189,6 +230,9 @@ impl<I: Io> Shard<I> {
             kind,
             is_last,
             sender,
+            ended,
+            body_octets,
+            since,
         } = fan_out;
         let is_asked = fields.failure_report == FailureReport::Yes;
         let copy = CopyRef {
@@ -208,6 +252,7 @@ impl<I: Io> Shard<I> {
                 if self.environment.planted.strikes(Defect::EarlyForgotten)
                     || early.push(piece, &session.paths, done)
                 {
+                    session.account.count_sent(*body_octets, *ended);
                     if is_asked {
                         let asked = Asked::Piece {
                             message: *message,
@@ -216,8 +261,9 @@ impl<I: Io> Shard<I> {
                         };
                         early.asked.push((piece.id(), asked));
                     }
-                    let copied = piece.body_octets() as u64;
-                    self.environment.counters.add(Cell::CopiedEarly, copied);
+                    self.environment
+                        .counters
+                        .add(Cell::CopiedEarly, *body_octets);
                 } else {
                     self.environment.counters.count(Cell::LimitEarly);
                     self.end_copy(leg, fan_out);
@@ -247,10 +293,13 @@ impl<I: Io> Shard<I> {
             is_last: *is_last,
             kind: *kind,
         };
+        session.account.count_sent(*body_octets, *ended);
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
-        connection
-            .outbox
-            .push_piece(piece, Rc::clone(&session.paths), done.map(Mark::Copy));
+        connection.outbox.push_piece(
+            (piece, Some(*since)),
+            Rc::clone(&session.paths),
+            done.map(Mark::Copy),
+        );
         if is_asked {
             self.time_transactions(leg);
         }
@@ -305,7 +354,7 @@ impl<I: Io> Shard<I> {
                 let conn = *conn;
                 let paths = Rc::clone(&session.paths);
                 if let Some(connection) = self.connections.get_mut(conn) {
-                    connection.outbox.push_piece(abort, paths, None);
+                    connection.outbox.push_piece((abort, None), paths, None);
                     self.mark_dirty(conn);
                 }
             }
@@ -333,6 +382,7 @@ impl<I: Io> Shard<I> {
             self.lend_all(now);
             let dirty = std::mem::take(&mut self.dirty);
             let ops = self.send(now, &dirty);
+            self.written = self.now();
             for (op, offered) in ops {
                 self.sent(now, &op, offered);
             }
@@ -448,6 +498,7 @@ impl<I: Io> Shard<I> {
         if self.unblock_layer(conn) {
             return;
         }
+        self.written = now;
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -479,7 +530,7 @@ impl<I: Io> Shard<I> {
         let mut done = std::mem::take(&mut self.done);
         for mark in done.drain(..) {
             let defect = match mark {
-                Mark::Copy(_) | Mark::Relayed(_) => Defect::SettlingForgotten,
+                Mark::Copy(_) | Mark::Relayed(_) | Mark::Piece(_) => Defect::SettlingForgotten,
                 Mark::Lent { .. } => Defect::LentForgotten,
             };
             if self.environment.planted.strikes(defect) {
@@ -491,6 +542,10 @@ impl<I: Io> Shard<I> {
                 }
                 Mark::Copy(copy) => self.switch.settle(copy.leg, copy.message, Outcome::Sent),
                 Mark::Relayed(id) => self.relay_written(now, conn, id),
+                Mark::Piece(since) => {
+                    let buckets = &self.environment.counters.latency;
+                    self.latency.add(self.written.since(since), buckets);
+                }
                 Mark::Lent { home, number } => {
                     self.crossings.tell(home, conn, What::Written(number));
                 }

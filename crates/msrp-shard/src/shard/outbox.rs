@@ -18,7 +18,7 @@ use std::io::IoSlice;
 use std::ops::Range;
 use std::rc::Rc;
 
-use msrp_session::Piece;
+use msrp_session::{Piece, Timestamp};
 use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::TransactionId;
 
@@ -42,6 +42,8 @@ pub(super) enum Mark {
     Copy(CopyRef),
     /// A request of the relay has left whole.
     Relayed(TransactionId),
+    /// A piece whose first octet was read then has left.
+    Piece(Timestamp),
     /// What another shard gave under this number has left.
     Lent { home: usize, number: u32 },
 }
@@ -58,6 +60,8 @@ pub(super) enum Lent<'a> {
 struct Item {
     what: ItemKind,
     done: Option<Mark>,
+    /// When the first octet of the piece was read, where that is to be known.
+    since: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -100,11 +104,24 @@ struct LentItem {
     octets: Option<usize>,
     continues: bool,
     done: Option<Mark>,
+    since: Option<Timestamp>,
+}
+
+impl Item {
+    /// What is known when it has left.
+    fn marks(&self) -> impl Iterator<Item = Mark> {
+        self.since.map(Mark::Piece).into_iter().chain(self.done)
+    }
 }
 
 impl Outbox {
-    /// Queues a piece. `done` is what is known when it has left.
-    pub(super) fn push_piece(&mut self, piece: Rc<Piece>, paths: Rc<[u8]>, done: Option<Mark>) {
+    /// Queues a piece. `done` is what is known when it has left, `since` when its first octet was read.
+    pub(super) fn push_piece(
+        &mut self,
+        (piece, since): (Rc<Piece>, Option<Timestamp>),
+        paths: Rc<[u8]>,
+        done: Option<Mark>,
+    ) {
         self.item_octets += piece.octets_without_paths() + paths.len();
         if let Some(tap) = self.tap.as_deref_mut() {
             let head = [piece.start(), &paths[..], piece.tail()].into_iter();
@@ -116,6 +133,7 @@ impl Outbox {
         self.items.push_back(Item {
             what: ItemKind::Piece { piece, paths },
             done,
+            since,
         });
     }
 
@@ -142,6 +160,7 @@ impl Outbox {
         if let Some(Item {
             what: ItemKind::Control(range),
             done: before @ None,
+            since: None,
         }) = self.items.back_mut()
             && range.end == start
         {
@@ -152,6 +171,7 @@ impl Outbox {
         self.items.push_back(Item {
             what: ItemKind::Control(start..end),
             done,
+            since: None,
         });
     }
 
@@ -191,6 +211,7 @@ impl Outbox {
                 octets: Some(octets),
                 continues,
                 done: item.done,
+                since: item.since,
             });
         }
         self.item_octets = 0;
@@ -213,6 +234,7 @@ impl Outbox {
                 octets: Some(octets.len()),
                 continues,
                 done,
+                since: None,
             });
         });
         if backlog.octets() == 0 {
@@ -244,6 +266,7 @@ impl Outbox {
             lent.octets -= octets;
             lent.flow_octets -= if item.continues { octets } else { 0 };
             self.written_octets += octets as u64;
+            done.extend(item.since.map(Mark::Piece));
             done.extend(item.done);
         }
         while lent
@@ -341,6 +364,7 @@ impl Outbox {
             }
             left -= item_octets;
             if let Some(item) = self.items.pop_front() {
+                done.extend(item.since.map(Mark::Piece));
                 done.extend(item.done);
             }
         }
@@ -383,9 +407,9 @@ impl Outbox {
                     skip -= skipped;
                     &part[skipped..]
                 });
-                backlog.push_rest(rest, octets, item.done);
+                backlog.push_rest(rest, octets, item.marks());
             } else {
-                backlog.push(self.parts(item), octets, continues, item.done);
+                backlog.push(self.parts(item), octets, continues, item.marks());
             }
         }
         self.backlog = (backlog.octets() > 0).then_some(backlog);
@@ -496,7 +520,7 @@ mod tests {
                         expected.extend_from_slice(piece.tail());
                         expected.extend_from_slice(&body);
                         expected.extend_from_slice(piece.end());
-                        outbox.push_piece(piece, Rc::clone(&paths), None);
+                        outbox.push_piece((piece, None), Rc::clone(&paths), None);
                     }
                     Step::Control(octets) => {
                         expected.extend_from_slice(&octets);
@@ -574,7 +598,11 @@ mod tests {
         let paths: Rc<[u8]> = Rc::from(&b"To-Path: x\r\n"[..]);
         let mark = |number| Mark::Lent { home: 0, number };
         for number in 0..3 {
-            outbox.push_piece(piece(b"hello", 1), Rc::clone(&paths), Some(mark(number)));
+            outbox.push_piece(
+                (piece(b"hello", 1), None),
+                Rc::clone(&paths),
+                Some(mark(number)),
+            );
         }
         let mut numbers = Vec::new();
         outbox.lend(|_, number| numbers.push(number));
@@ -600,7 +628,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let paths: Rc<[u8]> = Rc::from(&b"To-Path: x\r\n"[..]);
         for _ in 0..1000 {
-            outbox.push_piece(piece(b"hello", 1), Rc::clone(&paths), None);
+            outbox.push_piece((piece(b"hello", 1), None), Rc::clone(&paths), None);
         }
         let mut sends = 0;
         while !outbox.is_empty() {

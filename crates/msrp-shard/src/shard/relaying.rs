@@ -278,9 +278,11 @@ impl<I: Io> Shard<I> {
                     self.turn.count(1, piece.octets_without_paths());
                     if let Some(connection) = self.connections.get_mut(conn) {
                         let mark = Some(Mark::Relayed(piece.id()));
-                        connection
-                            .outbox
-                            .push_piece(std::rc::Rc::clone(&piece), paths, mark);
+                        connection.outbox.push_piece(
+                            (std::rc::Rc::clone(&piece), None),
+                            paths,
+                            mark,
+                        );
                         self.mark_dirty(conn);
                         self.pace(conn, sender, &piece);
                     }

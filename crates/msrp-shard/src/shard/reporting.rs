@@ -51,7 +51,7 @@ impl<I: Io> Shard<I> {
         };
         if let Some(connection) = self.connections.get_mut(conn) {
             let paths = Rc::clone(&session.paths);
-            connection.outbox.push_piece(piece, paths, None);
+            connection.outbox.push_piece((piece, None), paths, None);
             self.environment.counters.count(Cell::PiecesSent);
             self.mark_dirty(conn);
         }

@@ -166,7 +166,7 @@ impl<I: Io> Shard<I> {
             let written = Some(Mark::Lent { home, number });
             connection
                 .outbox
-                .push_piece(Rc::clone(piece), paths, written);
+                .push_piece((Rc::clone(piece), None), paths, written);
             self.mark_dirty(conn);
         }
     }

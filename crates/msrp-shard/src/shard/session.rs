@@ -10,6 +10,7 @@ use msrp_transport::Fingerprint;
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, Scheme, TransactionId, encode};
 use ring_io::ConnKey;
 
+use super::accounting::Account;
 use super::outbox::CopyRef;
 use super::session_ids::SessionIds;
 use super::wording::{self, Origin, Wordings};
@@ -52,6 +53,7 @@ pub(super) struct Session {
     pub(super) early_bird: Option<ConnKey>,
     /// Messages that ended for it because too much was waiting, and of which it was not told.
     pub(super) missed: u32,
+    pub(super) account: Account,
 }
 
 /// How a session is connected.
@@ -141,6 +143,7 @@ impl Session {
             waits_since: started,
             early_bird: None,
             missed: 0,
+            account: Account::default(),
         }
     }
 

@@ -184,6 +184,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.outbox.lent_written(number, &mut self.done);
+        self.written = now;
         self.settle_done(now, key);
         self.after_send(now, key);
     }

@@ -49,6 +49,7 @@ async fn commands_that_do_not_fit_are_refused_with_their_code() {
         is_hidden: false,
         may_send_private: true,
         shows_release: false,
+        charging: None,
     };
     let offer = Offer::Offer("v=0\r\nnonsense".to_owned());
     let error = node

@@ -19,6 +19,7 @@ fn known(name: &str) -> ParticipantConfig {
         is_hidden: false,
         may_send_private: true,
         shows_release: false,
+        charging: None,
     }
 }
 

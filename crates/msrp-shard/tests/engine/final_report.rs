@@ -206,6 +206,7 @@ async fn final_report_of_a_large_room_comes_in_parts() {
                 is_hidden: false,
                 may_send_private: true,
                 shows_release: false,
+                charging: None,
             };
             let offer = Offer::Offer(endpoint.media().to_string());
             let participant = ParticipantId::new(&name).unwrap();

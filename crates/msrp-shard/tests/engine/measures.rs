@@ -57,6 +57,36 @@ async fn bound_that_is_reached_is_counted_by_its_name() {
 }
 
 #[tokio::test]
+async fn time_through_the_server_is_counted_once_for_each_copy_of_a_piece() {
+    for want in backends() {
+        let node = node(config(want, 2)).await;
+        let alice = node.join("alice").await;
+        let others = [node.join("bob").await, node.join("carol").await];
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "hello"))
+            .await;
+        for other in &others {
+            other.expect_text(&identity("alice"), "hello").await;
+        }
+        node.until("msrp_copies_total", Some("sent"), |now| now == 2)
+            .await;
+        let read = |name| {
+            let all = node.engine.histograms();
+            all.into_iter()
+                .find(|histogram| histogram.name == name)
+                .unwrap()
+        };
+        let forward = read("msrp_forward_seconds");
+        assert_eq!(forward.count, 2);
+        let classic: u64 = forward.classic.iter().map(|(_, count)| count).sum();
+        let native: u64 = forward.native.buckets.iter().map(|(_, count)| count).sum();
+        assert_eq!((classic, native), (2, 2));
+        assert!(forward.sum_ns > 1000, "{forward:?}");
+        assert!(read("msrp_shard_turn_seconds").count > 5);
+    }
+}
+
+#[tokio::test]
 async fn load_tells_memory_sessions_and_connections() {
     for want in backends() {
         let node = node(config(want, 1)).await;

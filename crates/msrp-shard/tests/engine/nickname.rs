@@ -77,6 +77,7 @@ async fn description_declares_what_the_rules_of_its_room_allow() {
                 is_hidden: false,
                 may_send_private: true,
                 shows_release: true,
+                charging: None,
             };
             let participant = ParticipantId::new(name).unwrap();
             let local = LocalMedia::default();

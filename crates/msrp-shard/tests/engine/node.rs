@@ -105,6 +105,7 @@ impl Node {
             is_hidden: false,
             may_send_private: true,
             shows_release: false,
+            charging: None,
         };
         let participant = ParticipantId::new(name).unwrap();
         let offer = Offer::Offer(media.to_string());
@@ -138,6 +139,7 @@ impl Node {
             is_hidden: false,
             may_send_private: true,
             shows_release: false,
+            charging: None,
         };
         let participant = ParticipantId::new(name).unwrap();
         let added = self.client.add_participant(

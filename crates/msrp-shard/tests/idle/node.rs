@@ -194,6 +194,7 @@ async fn add_session(client: Client, room: usize, number: usize) -> (usize, Stri
         is_hidden: false,
         may_send_private: true,
         shows_release: false,
+        charging: None,
     };
     let added = client.add_participant(
         RoomId::new(&format!("room-{room:05}")).unwrap(),

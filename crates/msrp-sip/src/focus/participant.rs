@@ -7,7 +7,9 @@
 //! ```
 //! A dialog that the peer ends goes from every state to gone.
 
-use msrp_control::{ParticipantConfig, ParticipantId};
+use std::sync::Arc;
+
+use msrp_control::{Charging, ParticipantConfig, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
@@ -65,6 +67,8 @@ pub(crate) struct Participant {
     pub(crate) software: Option<Software>,
     /// Why it never took part.
     pub(crate) absence: Option<u16>,
+    /// By what its accounts are known elsewhere.
+    pub(crate) charging: Option<Arc<Charging>>,
 }
 
 /// What our descriptions towards a participant may name.
@@ -220,6 +224,7 @@ impl Participant {
             is_hidden: self.is_hidden,
             may_send_private: self.may_send_private,
             shows_release: self.shows_release(),
+            charging: self.charging.clone(),
         }
     }
 

@@ -11,6 +11,7 @@ use msrp_wire::{
 use super::gathering::from_position;
 use super::{Output, Switch};
 use crate::ahead::Ahead;
+use crate::content_class::ContentClass;
 use crate::leg::{LegKey, OpenChunk};
 use crate::limits::UNFINISHED_MESSAGES_MAX;
 use crate::message::{Message, MessageKey, Stage};
@@ -209,6 +210,7 @@ impl Switch {
             id,
             relayed_id: id,
             kind: None,
+            class: ContentClass::Other,
             success_report: head.success_report,
             failure_report: head.failure_report,
             relayed: Rc::new(head.relayed_headers().to_buf()),

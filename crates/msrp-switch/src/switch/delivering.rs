@@ -233,6 +233,7 @@ impl Switch {
                 is_last,
                 sender: message.sender,
                 kind: message.kind,
+                class: message.class,
             });
             start = start.saturating_add(piece.len() as u64);
         }

@@ -63,7 +63,7 @@ impl Switch {
             .insert_own(&new, &to)
             .ok_or(OwnMessageError::TooManyMessages)?;
         for (leg, body) in bodies {
-            self.write_own(leg, key, body, kind);
+            self.write_own(leg, key, body);
         }
         self.check_invariants_in_debug();
         Ok(())
@@ -137,6 +137,7 @@ impl Switch {
             relayed: Rc::new(RelayedHeadersBuf::default()),
             content_type: Rc::new(ContentType::MESSAGE_CPIM.to_buf()),
             kind: new.kind,
+            class: new.class,
             coverage,
             announced_total: None,
             counted_total: None,
@@ -164,7 +165,7 @@ impl Switch {
         Some(key)
     }
 
-    fn write_own(&mut self, leg: LegKey, key: MessageKey, body: PieceBody, kind: Option<Kind>) {
+    fn write_own(&mut self, leg: LegKey, key: MessageKey, body: PieceBody) {
         let Some(message) = self.messages.get(key.0) else {
             return;
         };
@@ -185,6 +186,7 @@ impl Switch {
             content_type: Rc::clone(content_type),
             flag: ContinuationFlag::Last,
         };
+        let (kind, class) = (message.kind, message.class);
         self.outputs.push_back(Output::Piece {
             fields,
             body,
@@ -193,6 +195,7 @@ impl Switch {
             is_last: true,
             sender: None,
             kind,
+            class,
         });
     }
 }

@@ -247,7 +247,7 @@ impl Switch {
         };
         let fields = self.fields(message, start, octets, flag);
         let is_last = message.has_arrived() && message.held.octets() == 0;
-        let (sender, kind) = (message.sender, message.kind);
+        let (sender, kind, class) = (message.sender, message.kind, message.class);
         self.outputs.push_back(Output::Piece {
             fields,
             body,
@@ -256,6 +256,7 @@ impl Switch {
             is_last,
             sender,
             kind,
+            class,
         });
     }
 
@@ -282,7 +283,7 @@ impl Switch {
         if message.relay().filter(is_under_way).is_some() {
             let start = message.held.start();
             let fields = self.fields(message, start, 0, ContinuationFlag::Abort);
-            let (sender, kind) = (message.sender, message.kind);
+            let (sender, kind, class) = (message.sender, message.kind, message.class);
             self.outputs.push_back(Output::Piece {
                 fields,
                 body: PieceBody::new(),
@@ -291,6 +292,7 @@ impl Switch {
                 is_last: false,
                 sender,
                 kind,
+                class,
             });
         }
         true

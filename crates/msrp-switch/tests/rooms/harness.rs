@@ -660,6 +660,7 @@ impl House {
                     }
                 }
                 Output::TooLate { leg } => self.too_late.push(self.who(leg)),
+                Output::Accepted { leg, .. } => assert!(self.who(leg) < self.participants.len()),
                 Output::OwnMessage { leg, fields, body } => {
                     let (who, body) = (self.who(leg), body.concat());
                     self.outputs_seen.push(Seen::Message { who, fields, body });
@@ -672,6 +673,7 @@ impl House {
                     is_last,
                     sender,
                     kind,
+                    class: _,
                 } => {
                     assert!(sender.is_none_or(|sender| !to.contains(&sender)), "no echo");
                     let is_reported = fields.success_report == SuccessReport::Yes;

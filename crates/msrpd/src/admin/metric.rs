@@ -4,25 +4,38 @@ use std::fmt::Write as _;
 
 use msrp_control::metrics::{Kind, Sample};
 
+use super::process;
+use crate::{certificates, usage};
+
 /// Name, help and kind of a metric.
 pub type Metric = (&'static str, &'static str, Kind);
 
 /// The metrics of a process that started at this time, seconds since 1970.
 pub(super) fn of_process(start_s: u64) -> Vec<Sample> {
     let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-    vec![
+    let mut all = vec![
         sample(START_TIME, Vec::new(), start_s),
         sample(BUILD_INFO, version, 1),
-    ]
+    ];
+    let values = process::Used::look();
+    let values = PROCESS.into_iter().zip(values.in_order());
+    all.extend(values.map(|(metric, value)| sample(metric, Vec::new(), value)));
+    all
 }
 
 /// The text of `docs/metrics.md`.
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(HEAD);
-    section(&mut text, "Process", &[START_TIME, BUILD_INFO]);
+    let process = [START_TIME, BUILD_INFO].into_iter().chain(PROCESS);
+    let process: Vec<Metric> = process.chain([certificates::METRIC]).collect();
+    section(&mut text, "Process", &process);
     section(&mut text, "MSRP engine", &msrp_shard::METRICS());
+    for (name, help) in msrp_shard::HISTOGRAMS {
+        let _ = writeln!(text, "| `{name}` | histogram | {help} |");
+    }
     section(&mut text, "SIP focus", SIP);
+    section(&mut text, "Usage records", &usage::METRICS);
     text
 }
 
@@ -58,6 +71,30 @@ const BUILD_INFO: Metric = (
     "Always 1; the label `version` says what runs.",
     Kind::Gauge,
 );
+
+/// What the process uses, as `/proc` tells it, in the order of [`process::Used::in_order`].
+const PROCESS: [Metric; 4] = [
+    (
+        "process_cpu_seconds_total",
+        "Processor time of all threads, in seconds.",
+        Kind::CounterNs,
+    ),
+    (
+        "process_resident_memory_bytes",
+        "Resident memory, in octets.",
+        Kind::Gauge,
+    ),
+    (
+        "process_open_fds",
+        "File descriptors that are open. Each connection has one.",
+        Kind::Gauge,
+    ),
+    (
+        "process_max_fds",
+        "Most file descriptors that may be open.",
+        Kind::Gauge,
+    ),
+];
 
 /// The metrics of the SIP focus. Those with a label appear with their first count.
 const SIP: &[Metric] = &[
@@ -102,8 +139,14 @@ const SIP: &[Metric] = &[
 const HEAD: &str = "\
 # Metrics
 
-`GET /metrics` on the admin address answers in the Prometheus text format, version 0.0.4. Counters
-start at 0 with the process. No label holds a user, a room or a call.
+`GET /metrics` on the admin address answers in the Prometheus text format, version 0.0.4, or in the
+protobuf format for whoever names it first in `Accept`. Counters start at 0 with the process. No label
+holds a user, a room or a call.
+
+Histograms have classic buckets in both formats, and in the protobuf format native ones beside them:
+eight buckets for each doubling, from a microsecond to 64 s, so that a quantile is never off by more than a
+tenth. Prometheus asks for them with `--enable-feature=native-histograms`, or `scrape_native_histograms` in
+later versions.
 
 This file is written from the declarations in the code; a test compares the two.
 ";
@@ -132,7 +175,10 @@ mod tests {
     fn metrics_are_declared_once() {
         let mut all = vec![START_TIME.0, BUILD_INFO.0];
         all.extend(msrp_shard::METRICS().iter().map(|m| m.0));
-        all.extend(SIP.iter().map(|m| m.0));
+        all.extend(SIP.iter().chain(&usage::METRICS).map(|m| m.0));
+        all.extend(PROCESS.iter().map(|m| m.0));
+        all.push(certificates::METRIC.0);
+        all.extend(msrp_shard::HISTOGRAMS.map(|(name, _)| name));
         let count = all.len();
         all.sort_unstable();
         all.dedup();

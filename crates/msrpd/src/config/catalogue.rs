@@ -833,4 +833,29 @@ pub const KEYS: &[Key] = &[
                  what people write.",
         limit: "A frame of more than 60,000 octets is cut off.",
     },
+    Key {
+        path: "usage.file",
+        kind: "file",
+        default: none,
+        effect: "Where a line of JSON goes for the beginning, the course and the end of each session; see \
+                 [usage.md](usage.md). `-` is standard output. A relative path starts at the directory of the \
+                 configuration file. On SIGHUP the file is opened again by its name.",
+        limit: "A file that cannot be opened stops the start. What cannot be written waits; 65536 records that \
+                wait are kept, further ones are lost and counted.",
+    },
+    Key {
+        path: "usage.interim_s",
+        kind: "seconds",
+        default: |c| number(c.usage.interim_s),
+        effect: "How often each session has an interim record. 0 makes none.",
+        limit: "",
+    },
+    Key {
+        path: "usage.identities",
+        kind: "`\"none\"`, `\"entity\"` or `\"all\"`",
+        default: |c| quoted(c.usage.identities.as_str()),
+        effect: "How usage records name a participant beside its id inside the room: not at all, by the address \
+                 shown to others (of a hidden participant its alias), or by all its addresses as well.",
+        limit: "",
+    },
 ];

@@ -13,7 +13,8 @@ use super::item::{Item, Source, Table};
 use super::webhook;
 use super::{
     Admin, Advertise, Config, ConfigError, Groups, Io, Limits, Listener, MIN_SE_S, Ng, Pager,
-    Policy, Sip, SipBind, Trace, conference_factory, exploder, value,
+    Policy, Sip, SipBind, Trace, Usage, UsageFile, UsageIdentities, conference_factory, exploder,
+    value,
 };
 
 /// Reads the text of a configuration file.
@@ -70,6 +71,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     if let Some(table) = root.table("trace")? {
         read_trace(&table, &mut config.trace)?;
     }
+    if let Some(table) = root.table("usage")? {
+        read_usage(&table, &mut config.usage)?;
+    }
     if let Some(parent) = file.parent() {
         for listener in &mut config.msrp_listeners {
             if let Some(files) = listener.transport.files_mut() {
@@ -85,6 +89,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
             .certificate
             .iter_mut()
             .flat_map(|(cert, key)| [cert, key]);
+        if let Some(UsageFile::Path(path)) = &mut config.usage.file {
+            *path = parent.join(&path);
+        }
         let admin = &mut config.admin;
         let pair = admin
             .certificate
@@ -118,6 +125,31 @@ pub(super) fn locate(file: &Path, text: &str, path: &[&str], expected: &str) -> 
         };
     }
     ConfigError::at(file, text, offset, &path.join("."), expected)
+}
+
+fn read_usage(table: &Table<'_>, usage: &mut Usage) -> Result<(), ConfigError> {
+    if let Some(item) = table.get("file") {
+        let what = "the path of a file, \"-\" for standard output, or \"\" for none";
+        let text = item.text(what)?;
+        usage.file = match text {
+            "" => None,
+            "-" => Some(UsageFile::Stdout),
+            path => Some(UsageFile::Path(PathBuf::from(path))),
+        };
+    }
+    if let Some(item) = table.get("interim_s") {
+        usage.interim_s = item.number(0, SECONDS_MAX)?;
+    }
+    if let Some(item) = table.get("identities") {
+        let all = [
+            UsageIdentities::None,
+            UsageIdentities::Entity,
+            UsageIdentities::All,
+        ];
+        let word = |text: &str| all.into_iter().find(|word| word.as_str() == text);
+        usage.identities = item.parsed("\"none\", \"entity\" or \"all\"", word)?;
+    }
+    Ok(())
 }
 
 fn read_io(table: &Table<'_>, io: &mut Io) -> Result<(), ConfigError> {

@@ -157,6 +157,13 @@ fn config_all_keys_are_read() {
         hep_bodies: true,
     };
     assert_eq!(config.trace, trace);
+    let file = config.groups.directory.with_file_name("usage.jsonl");
+    let usage = Usage {
+        file: Some(UsageFile::Path(file)),
+        interim_s: 12,
+        identities: UsageIdentities::All,
+    };
+    assert_eq!(config.usage, usage);
 }
 
 #[test]
@@ -238,12 +245,12 @@ fn config_unknown_key_names_line_key_and_choices() {
     assert_eq!(
         refusal("domian = \"x\""),
         "msrpd.toml:1:1: domian: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, ng, limits, admin, trace"
+         policy, pager, relay, ng, limits, admin, trace, usage"
     );
     assert_eq!(
         refusal("[admin]\n[metrics]\nbind = 1"),
         "msrpd.toml:2:2: metrics: unknown key, expected one of: domain, io, msrp, sip, groups, \
-         policy, pager, relay, ng, limits, admin, trace"
+         policy, pager, relay, ng, limits, admin, trace, usage"
     );
     assert_eq!(
         refusal("[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\nport = 3"),
@@ -689,4 +696,24 @@ rooms = ["lunch"]
 [trace]
 hep = "192.0.2.5:9060"
 hep_bodies = true
+[usage]
+file = "usage.jsonl"
+interim_s = 12
+identities = "all"
 "#;
+
+#[test]
+fn config_usage_file_may_be_standard_output_or_none() {
+    let read = |text: &str| {
+        Config::parse(Path::new("/etc/msrpd.toml"), text)
+            .unwrap()
+            .usage
+            .file
+    };
+    assert_eq!(read("[usage]\nfile = \"-\"\n"), Some(UsageFile::Stdout));
+    assert_eq!(read("[usage]\nfile = \"\"\n"), None);
+    assert_eq!(
+        refusal("[usage]\nidentities = \"some\"\n"),
+        "msrpd.toml:2:14: usage.identities: expected \"none\", \"entity\" or \"all\", found \"some\""
+    );
+}

@@ -53,6 +53,7 @@ pub(super) async fn join(client: &Client, room: RoomId) -> Result<SlowReader, St
         is_hidden: false,
         may_send_private: false,
         shows_release: false,
+        charging: None,
     };
     let (offer, local) = (Media::Offer(own.offer()), LocalMedia::default());
     let answer = client.add_participant(room.clone(), participant.clone(), config, offer, local);

@@ -257,6 +257,7 @@ impl World {
     fn look_at(&mut self, output: Output) {
         match output {
             Output::Respond { leg, .. }
+            | Output::Accepted { leg, .. }
             | Output::HoldSender { leg, .. }
             | Output::TooLate { leg } => self.assert_is_known(leg),
             Output::Report {
@@ -280,6 +281,7 @@ impl World {
                 is_last,
                 sender,
                 kind: _,
+                class: _,
             } => {
                 check_piece(&fields, &body);
                 if !self.messages.iter().any(|(known, _)| *known == message) {

@@ -1,6 +1,7 @@
 //! What the SIP engine tells about the dialogs of a conference.
 
 use crate::address::NameAddr;
+use crate::focus::charging;
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
@@ -46,6 +47,9 @@ impl Conference {
         if response.status < 300 {
             participant.remember_methods(&response.headers);
             participant.remember_software(&response.headers);
+            if response.status >= 200 {
+                participant.charging = charging::read(&response.headers);
+            }
         }
         self.note_response(key, &response);
         match response.status {

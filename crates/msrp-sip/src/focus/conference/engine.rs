@@ -145,7 +145,7 @@ impl Conference {
             accept_types,
         };
         participant.remote = Some(answer);
-        // The room learned of it before its client showed anything.
+        // The room learned of it before its client showed anything, and before it had a dialog.
         let update = Command::UpdateParticipant {
             room: self.room.clone(),
             participant: participant.id.clone(),
@@ -156,7 +156,7 @@ impl Conference {
             env.desk.command(Asked::Hide(seat), update);
             return;
         }
-        if participant.shows_release() {
+        if participant.shows_release() || participant.charging.is_some() {
             env.desk.command(Asked::Forget, update);
         }
         self.silence_recipient(key, env);

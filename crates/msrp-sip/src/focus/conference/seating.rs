@@ -7,6 +7,7 @@ use msrp_control::{Command, IDENTITIES_MAX, LocalMedia, Media, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
+use crate::focus::charging;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::Asked;
 use crate::focus::participant::{Participant, State, Terms};
@@ -60,6 +61,7 @@ impl Conference {
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.remember_methods(&headers);
             participant.remember_software(&headers);
+            participant.charging = charging::read(&headers);
             participant.addresses = addresses;
             participant.is_hidden = is_hidden;
             participant.may_send_private = may_send_private;
@@ -154,6 +156,7 @@ impl Conference {
             awaits_answer: false,
             software: None,
             absence: None,
+            charging: None,
         };
         self.participants.insert(key, participant);
         key
