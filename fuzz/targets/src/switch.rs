@@ -45,7 +45,9 @@ fn operate(world: &mut World, input: &mut Input<'_>) {
     match operation {
         0 => world.add_leg(input),
         1 => world.switch.join(who),
-        2 => world.switch.leave(who),
+        2 => {
+            world.switch.leave(who);
+        }
         3 => world.set_acceptance(who, input),
         4 => world.settle(input),
         5 => {
