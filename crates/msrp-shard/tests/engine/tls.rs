@@ -399,6 +399,7 @@ async fn offer_of_the_engine_names_the_listener_that_is_chosen() {
             is_hidden: false,
             may_send_private: true,
             shows_release: false,
+            charging: None,
         };
         let local = LocalMedia {
             listener: listener.map(str::to_owned),
