@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use msrp_sim::{Wish, run};
+use msrp_sim::{Wish, run, smuggle};
 
 /// Seeds of worlds that once went wrong, and what was wrong.
 const FOUND: [(u64, &str); 1] = [(
-    444,
+    756,
     "a message went under the Message-ID of one whose rest still waited for a slow recipient",
 )];
 
@@ -30,7 +30,7 @@ fn worlds_that_once_went_wrong_go_well() {
 #[test]
 fn worlds_go_well_and_show_what_they_are_for() {
     let mut sights = BTreeMap::new();
-    for seed in 0..60 {
+    for seed in 0..40 {
         let outcome = run(seed, Wish::default());
         assert_eq!(outcome.fault, None, "seed {seed}");
         for (what, count) in outcome.sights {
@@ -50,5 +50,24 @@ fn worlds_go_well_and_show_what_they_are_for() {
         "own message",
     ] {
         assert!(sights.contains_key(what), "{what} is in none of {sights:?}");
+    }
+}
+
+#[test]
+fn end_lines_inside_bodies_end_no_frame() {
+    for seed in 0..3 {
+        let shown = smuggle(seed, 3000).unwrap();
+        assert_eq!(shown.fault, None, "seed {seed}");
+        assert!(shown.of_own_message > 1000, "{shown:?}");
+    }
+}
+
+/// Run with the feature alone: it is not for a release build.
+#[cfg(feature = "planted-defects")]
+#[test]
+fn planted_defects_stand_in_the_documentation() {
+    let text = include_str!("../../../docs/testing.md");
+    for (name, _) in msrp_sim::plants() {
+        assert!(text.contains(&format!("| `{name}` |")), "{name}");
     }
 }

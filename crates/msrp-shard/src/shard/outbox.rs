@@ -558,7 +558,7 @@ mod tests {
         };
         for number in 0..3 {
             let start = 1 + 50_000 * u64::from(number);
-            outbox.push_piece(large(start), Rc::clone(&paths), mark(number));
+            outbox.push_piece((large(start), None), Rc::clone(&paths), mark(number));
         }
         outbox.spill(0);
         assert!(outbox.has_backlog());
@@ -569,7 +569,7 @@ mod tests {
             numbers.push(number);
         }));
         // What comes now goes next.
-        outbox.push_piece(piece(b"small", 1), Rc::clone(&paths), mark(7));
+        outbox.push_piece((piece(b"small", 1), None), Rc::clone(&paths), mark(7));
         outbox.spill(0);
         let order = (0..3).map(|_| {
             let mut length = 0;
