@@ -221,3 +221,41 @@ async fn check_of_a_configuration_reads_the_users_and_names_the_line() {
     let files = [("msrpd.toml", config), ("people", line.as_str())];
     assert!(daemon::run(&check, &files).await.status.success());
 }
+
+#[tokio::test]
+async fn relay_that_cannot_be_served_stops_the_start_with_the_reason() {
+    let start = ["serve", "--config", "msrpd.toml"];
+    let line = ALICE.line("localhost");
+    for (listener, relay, reason) in [
+        ("", "", "it needs a listener over tls"),
+        (
+            "transport = \"ws\"",
+            "allow_plain_auth = true\nlistener = \"a\"",
+            "it needs a listener over tls",
+        ),
+        (
+            "",
+            "allow_plain_auth = true\nlistener = \"b\"",
+            "no listener is called b",
+        ),
+        ("", "allow_plain_auth = true", "has to be a full name"),
+        (
+            "",
+            "allow_plain_auth = true\nca = \"people\"",
+            "it holds no certificate",
+        ),
+    ] {
+        let config = format!(
+            "[[msrp.listener]]\nname = \"a\"\nbind = \"127.0.0.1:0\"\n{}\n{listener}\n[relay]\nusers = \"people\"\n{relay}\n",
+            if reason.contains("certificate") {
+                "advertise = \"localhost:0\""
+            } else {
+                ""
+            },
+        );
+        let files = [("msrpd.toml", config.as_str()), ("people", line.as_str())];
+        let output = daemon::run(&start, &files).await;
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stderr.contains(reason), "{reason}: {output:?}");
+    }
+}

@@ -11,7 +11,7 @@ use msrp_wire::{Host, MsrpUriBuf, Scheme, Transport};
 use super::description::Homes;
 use super::doors::Kept;
 use super::resolver::{Query, Resolver};
-use crate::config::{EngineConfig, ListenerTransport};
+use crate::config::{EngineConfig, ListenerConfig, ListenerTransport};
 use crate::mailbox::ShardHandle;
 use crate::relay::{RelayOptions, SharedUsers};
 
@@ -37,35 +37,7 @@ impl RelayDoor {
         peers: &Arc<OnceLock<Vec<ShardHandle>>>,
     ) -> Result<Self, String> {
         let index = listener_of(config, &options)?;
-        let (listener, (_, address)) = (&config.listeners[index], &bound[index]);
-        let (host, port) = listener
-            .advertise
-            .clone()
-            .unwrap_or_else(|| (address.ip().to_string(), 0));
-        let port = if port == 0 { address.port() } else { port };
-        let is_secure = matches!(listener.transport, ListenerTransport::Tls(_));
-        let scheme = if is_secure {
-            Scheme::Msrps
-        } else {
-            Scheme::Msrp
-        };
-        let uri = |port| {
-            MsrpUriBuf::compose(scheme, Host::Name(&host), port, None, Transport::Tcp)
-                .map_err(|_| format!("{host} is no host name"))
-        };
-        let mut relay = RelayConfig::new(uri(Some(port))?, &options.realm);
-        relay.aliases = vec![uri(None)?];
-        relay.handle_prefix = Homes {
-            carrier: HOME,
-            home: HOME,
-        }
-        .prefix()
-        .into();
-        relay.expires_s = options.expires_s;
-        relay.allow_plain_auth = options.allow_plain_auth;
-        relay.addresses.allowed = options.allowed_addresses;
-        let is_one = |(_, address): &&(String, SocketAddr)| !address.ip().is_unspecified();
-        relay.addresses.own = bound.iter().filter(is_one).map(|(_, a)| a.ip()).collect();
+        let relay = behaviour((&config.listeners[index], bound[index].1), bound, &options)?;
         let roots = options.roots.as_deref().map(read_roots).transpose()?;
         let all_roots = || roots.clone().unwrap_or_else(super::doors::system_roots);
         let connector = certificates[index]
@@ -102,6 +74,44 @@ impl RelayDoor {
     }
 }
 
+/// How the relay behaves that is known under the address of a listener.
+fn behaviour(
+    (listener, address): (&ListenerConfig, SocketAddr),
+    bound: &[(String, SocketAddr)],
+    options: &RelayOptions,
+) -> Result<RelayConfig, String> {
+    let own = || (address.ip().to_string(), 0);
+    let (host, port) = listener.advertise.clone().unwrap_or_else(own);
+    let port = if port == 0 { address.port() } else { port };
+    let scheme = match listener.transport {
+        ListenerTransport::Tls(_) => Scheme::Msrps,
+        ListenerTransport::Tcp | ListenerTransport::Ws(_) | ListenerTransport::Wss(..) => {
+            Scheme::Msrp
+        }
+    };
+    let uri = |port| {
+        MsrpUriBuf::compose(scheme, Host::Name(&host), port, None, Transport::Tcp).map_err(|_| {
+            format!("{host} is none: the advertised host of its listener has to be a full name")
+        })
+    };
+    let homes = Homes {
+        carrier: HOME,
+        home: HOME,
+    };
+    let mut relay = RelayConfig::new(uri(Some(port))?, &options.realm);
+    relay.aliases = vec![uri(None)?];
+    relay.handle_prefix = homes.prefix().into();
+    relay.expires_s = options.expires_s;
+    relay.allow_plain_auth = options.allow_plain_auth;
+    relay
+        .addresses
+        .allowed
+        .clone_from(&options.allowed_addresses);
+    let is_one = |(_, address): &&(String, SocketAddr)| !address.ip().is_unspecified();
+    relay.addresses.own = bound.iter().filter(is_one).map(|(_, a)| a.ip()).collect();
+    Ok(relay)
+}
+
 /// Whether an address is one of this machine: then what is sent to it leaves from it. Asks the kernel's table of routes and
 /// sends nothing.
 fn is_this_machine(address: IpAddr) -> bool {
@@ -117,15 +127,29 @@ fn is_this_machine(address: IpAddr) -> bool {
 }
 
 fn listener_of(config: &EngineConfig, options: &RelayOptions) -> Result<usize, String> {
+    let is_fit = |listener: &ListenerConfig| match listener.transport {
+        ListenerTransport::Tls(_) => true,
+        ListenerTransport::Tcp => options.allow_plain_auth,
+        ListenerTransport::Ws(_) | ListenerTransport::Wss(..) => false,
+    };
     let listeners = || config.listeners.iter();
-    if let Some(name) = &options.listener {
-        let named = listeners().position(|listener| listener.name == *name);
-        return named.ok_or_else(|| format!("no listener is called {name}"));
-    }
-    let tls = listeners().position(|l| matches!(l.transport, ListenerTransport::Tls(_)));
-    let tcp = listeners().position(|l| l.transport == ListenerTransport::Tcp);
-    tls.or(tcp.filter(|_| options.allow_plain_auth))
-        .ok_or_else(|| "a relay needs a listener over TLS".to_owned())
+    let found = match &options.listener {
+        Some(name) => {
+            let named = listeners().position(|listener| listener.name == *name);
+            let named = named.ok_or_else(|| format!("no listener is called {name}"))?;
+            config
+                .listeners
+                .get(named)
+                .filter(|l| is_fit(l))
+                .map(|_| named)
+        }
+        None => listeners()
+            .position(|l| matches!(l.transport, ListenerTransport::Tls(_)))
+            .or_else(|| listeners().position(is_fit)),
+    };
+    found.ok_or_else(|| {
+        "it needs a listener over tls; with allow_plain_auth one over tcp serves too".to_owned()
+    })
 }
 
 fn read_roots(file: &Path) -> Result<Vec<Vec<u8>>, String> {

@@ -16,10 +16,11 @@
 mod next_hops;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use msrp_relay::{ConnectionFacts, ConnectionId, HopKey, Output, Relay};
-use msrp_session::Timestamp;
+use msrp_session::{Piece, Timestamp};
 use msrp_wire::{ContinuationFlag, Method, Rejected, RequestHead, ResponseHead, TransactionId};
 use ring_io::{ConnKey, Io, Read};
 
@@ -268,25 +269,7 @@ impl<I: Io> Shard<I> {
                     piece,
                     paths,
                     previous,
-                } => {
-                    let conn = key_of(connection);
-                    let sender = Some(key_of(previous));
-                    if !self.has_room(conn, sender, &piece) {
-                        self.refuse_piece(connection, piece.id());
-                        continue;
-                    }
-                    self.turn.count(1, piece.octets_without_paths());
-                    if let Some(connection) = self.connections.get_mut(conn) {
-                        let mark = Some(Mark::Relayed(piece.id()));
-                        connection.outbox.push_piece(
-                            (std::rc::Rc::clone(&piece), None),
-                            paths,
-                            mark,
-                        );
-                        self.mark_dirty(conn);
-                        self.pace(conn, sender, &piece);
-                    }
-                }
+                } => self.queue_relayed(connection, &piece, paths, previous),
                 Output::Frame {
                     connection,
                     octets,
@@ -303,15 +286,42 @@ impl<I: Io> Shard<I> {
                 }
                 Output::Connect { hop, uri } => self.reach(hop, uri),
                 Output::Close { connection, reason } => {
-                    let conn = key_of(connection);
                     tracing::info!(?reason, "the relay closes a connection");
                     self.environment.counters.count(Cell::RelayClosed);
-                    self.leave_relay(conn);
-                    if self.connections.get(conn).is_some_and(|c| c.is_unused()) {
-                        self.begin_closing(conn);
-                    }
+                    self.close_relayed(key_of(connection));
                 }
             }
+        }
+    }
+
+    /// Queues a piece for its next hop, as far as that one has room. Its sender waits for a slow one.
+    fn queue_relayed(
+        &mut self,
+        to: ConnectionId,
+        piece: &Rc<Piece>,
+        paths: Rc<[u8]>,
+        previous: ConnectionId,
+    ) {
+        let (conn, sender) = (key_of(to), Some(key_of(previous)));
+        if !self.has_room(conn, sender, piece) {
+            return self.refuse_piece(to, piece.id());
+        }
+        self.turn.count(1, piece.octets_without_paths());
+        if let Some(connection) = self.connections.get_mut(conn) {
+            let mark = Some(Mark::Relayed(piece.id()));
+            connection
+                .outbox
+                .push_piece((Rc::clone(piece), None), paths, mark);
+            self.mark_dirty(conn);
+            self.pace(conn, sender, piece);
+        }
+    }
+
+    /// The relay is done with a connection, which closes when it carries nothing else.
+    fn close_relayed(&mut self, conn: ConnKey) {
+        self.leave_relay(conn);
+        if self.connections.get(conn).is_some_and(|c| c.is_unused()) {
+            self.begin_closing(conn);
         }
     }
 
