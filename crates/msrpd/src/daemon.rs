@@ -132,6 +132,7 @@ impl Daemon {
             }
             Err(fault) => {
                 end_engine(&engine).await;
+                end_usage(usage).await;
                 Err(fault)
             }
         }
@@ -289,10 +290,7 @@ impl Daemon {
         end_engine(&self.engine).await;
         self.node.api().flush_webhooks().await;
         self.node.api().end_webhooks();
-        if let Some(usage) = self.usage {
-            // A panic in there leaves nothing to write.
-            let _ = tokio::task::spawn_blocking(move || usage.stop()).await;
-        }
+        end_usage(self.usage).await;
     }
 }
 
@@ -388,6 +386,13 @@ async fn end_engine(engine: &Started) {
     let engine = Arc::clone(&engine.engine);
     // A panic in there leaves nothing to end.
     let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+}
+
+async fn end_usage(usage: Option<UsageKeeper>) {
+    if let Some(usage) = usage {
+        // A panic in there leaves nothing to write.
+        let _ = tokio::task::spawn_blocking(move || usage.stop()).await;
+    }
 }
 
 fn engine_config(config: &Config) -> EngineConfig {
