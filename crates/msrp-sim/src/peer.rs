@@ -227,7 +227,7 @@ impl Peer {
         }
         self.is_over = true;
         let way = self.chance.within(0..=4);
-        if way < 4 {
+        if way < 4 && scene.oracle.witnesses[self.id].is_bound {
             scene.oracle.expect_loss(self.id);
         }
         match way {

@@ -4,6 +4,7 @@ use msrp_switch::Sums;
 use ring_io::Io;
 
 use super::Shard;
+use super::connection::Connections;
 use super::session::Link;
 
 /// What a shard holds at one moment, in octets and numbers.
@@ -17,7 +18,7 @@ pub struct Holdings {
     pub connections: usize,
     /// Most octets that wait for one connection.
     pub waiting_octets_max: usize,
-    /// Octets that wait for all connections.
+    /// Octets that wait for all connections, with those that other shards were given.
     pub waiting_octets: usize,
     /// Octets that arrived and wait to be read, of all connections.
     pub unread_octets: usize,
@@ -58,7 +59,14 @@ impl<I: Io> Shard<I> {
             .values()
             .flat_map(|room| room.participants.values())
         {
-            let early = match self.sessions.get(*leg).map(|session| &session.link) {
+            let link = self.sessions.get(*leg).map(|session| &session.link);
+            if let Some(Link::Bound(conn)) = link
+                && Connections::is_stand_in(*conn)
+                && let Some(stand_in) = self.connections.get(*conn)
+            {
+                holdings.waiting_octets += stand_in.outbox.waiting_octets();
+            }
+            let early = match link {
                 Some(Link::Waiting(early) | Link::Opening(_, early)) => early.octets.len(),
                 Some(Link::Bound(_)) | None => 0,
             };

@@ -85,6 +85,7 @@ impl World {
         (0..self.node.shards_count()).all(is_at_rest)
             && self.controller.is_answered()
             && self.kernel.borrow().is_still()
+            && (0..self.node.shards_count()).all(|shard| !self.kernel.borrow().has_news(shard))
             && (0..self.peers.len()).all(|peer| {
                 self.with_peer(peer, |peer, scene| peer.is_quiet(scene))
                     .unwrap_or(true)
