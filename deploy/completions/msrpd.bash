@@ -87,7 +87,7 @@ _msrpd() {
             return 0
             ;;
         msrpd__subcmd__demo)
-            opts="-h -V --sip --msrp --admin --log --help --version"
+            opts="-h -V --sip --msrp --ws --admin --log --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -98,6 +98,10 @@ _msrpd() {
                     return 0
                     ;;
                 --msrp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ws)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,7 +29,7 @@ complete -c msrpd -n "__fish_msrpd_needs_command" -s h -l help -d 'Print help'
 complete -c msrpd -n "__fish_msrpd_needs_command" -s V -l version -d 'Print version'
 complete -c msrpd -n "__fish_msrpd_needs_command" -f -a "serve" -d 'Serve until SIGTERM or SIGINT. SIGHUP reads groups and certificates anew'
 complete -c msrpd -n "__fish_msrpd_needs_command" -f -a "check" -d 'Check a configuration file and the group documents that it names, and end'
-complete -c msrpd -n "__fish_msrpd_needs_command" -f -a "demo" -d 'Serve one chat room on loopback with two bots that talk, without configuration'
+complete -c msrpd -n "__fish_msrpd_needs_command" -f -a "demo" -d 'Serve one chat room on loopback with two bots that talk and a page for the browser, without configuration'
 complete -c msrpd -n "__fish_msrpd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c msrpd -n "__fish_msrpd_using_subcommand serve" -l config -d 'The configuration file; without one every key has its default' -r -F
 complete -c msrpd -n "__fish_msrpd_using_subcommand serve" -l log -d 'What to log, for example "info,msrp_sip=debug"' -r
@@ -41,11 +41,12 @@ complete -c msrpd -n "__fish_msrpd_using_subcommand check" -s h -l help -d 'Prin
 complete -c msrpd -n "__fish_msrpd_using_subcommand check" -s V -l version -d 'Print version'
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -l sip -d 'The SIP address, UDP and TCP' -r
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -l msrp -d 'The MSRP address' -r
+complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -l ws -d 'The address of MSRP over WebSocket, for the page; a free port of 127.0.0.1 by default' -r
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -l admin -d 'The address of the admin HTTP server' -r
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -l log -d 'What to log, for example "info,msrp_sip=debug"' -r
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c msrpd -n "__fish_msrpd_using_subcommand demo" -s V -l version -d 'Print version'
 complete -c msrpd -n "__fish_msrpd_using_subcommand help; and not __fish_seen_subcommand_from serve check demo help" -f -a "serve" -d 'Serve until SIGTERM or SIGINT. SIGHUP reads groups and certificates anew'
 complete -c msrpd -n "__fish_msrpd_using_subcommand help; and not __fish_seen_subcommand_from serve check demo help" -f -a "check" -d 'Check a configuration file and the group documents that it names, and end'
-complete -c msrpd -n "__fish_msrpd_using_subcommand help; and not __fish_seen_subcommand_from serve check demo help" -f -a "demo" -d 'Serve one chat room on loopback with two bots that talk, without configuration'
+complete -c msrpd -n "__fish_msrpd_using_subcommand help; and not __fish_seen_subcommand_from serve check demo help" -f -a "demo" -d 'Serve one chat room on loopback with two bots that talk and a page for the browser, without configuration'
 complete -c msrpd -n "__fish_msrpd_using_subcommand help; and not __fish_seen_subcommand_from serve check demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -48,7 +48,7 @@ async fn tokens_are_read_anew_on_a_signal_and_a_broken_file_changes_nothing() {
     daemon.signal("HUP");
     let refused = |line: &LogLine| line.message().contains("refused");
     let line = daemon.wait_log("the tokens to be refused", refused).await;
-    assert!(line.field("error").contains("line 1"), "{line:?}");
+    assert!(line.field("reason").contains("line 1"), "{line:?}");
     assert_eq!(status_with(&daemon, "second").await, 200);
 }
 
