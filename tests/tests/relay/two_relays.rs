@@ -48,6 +48,7 @@ async fn client(
 }
 
 // covers: MSRP-4976-6.3-01, MSRP-4976-6.3-05, MSRP-4976-6.4.2-02
+// covers: MSRP-4976-6.1-01, MSRP-4976-9.2-01, MSRP-4976-9.2-03
 #[tokio::test]
 async fn client_behind_two_relays_and_one_behind_the_second_talk() {
     let (first_key, second_key) = (certificate(), certificate());
