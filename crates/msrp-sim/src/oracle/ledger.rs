@@ -72,11 +72,10 @@ impl Oracle {
             self.check_report(number, sent)?;
             for (peer, witness) in self.witnesses.iter().enumerate() {
                 self.check_end(peer, witness, number, sent)?;
+                // A copy that ended with `#` was not lost in silence.
+                let is_over = |copy: &super::Copy| copy.is_complete || copy.is_aborted;
                 if self.must_have(peer, witness, sent)
-                    && !witness
-                        .copies
-                        .get(&number)
-                        .is_some_and(|copy| copy.is_complete)
+                    && !witness.copies.get(&number).is_some_and(is_over)
                 {
                     missing[peer].push(number);
                 }
