@@ -17,7 +17,7 @@ use ring_io::Waker;
 
 use crate::crossing::Crossing;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// One message to a shard.
 pub(crate) enum ShardMessage {
@@ -113,7 +113,6 @@ pub(crate) enum ShardMessage {
     Connection {
         stream: OwnedFd,
         layer: Option<Box<Layer>>,
-        source: IpAddr,
         octets: Vec<u8>,
     },
     /// To which addresses the name of a next hop of the relay leads. Asked for by this start of the shard.

@@ -299,10 +299,8 @@ impl<I: Io> Shard<I> {
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
             ring_io::Event::Accepted {
-                listener,
-                stream,
-                peer,
-            } => self.accept(now, listener, (stream, peer.ip())),
+                listener, stream, ..
+            } => self.accept(now, listener, stream),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }

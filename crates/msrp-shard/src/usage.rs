@@ -29,9 +29,13 @@ impl UsageTap {
         self.sender.get().is_some()
     }
 
-    /// A number for a new session.
+    /// A number for a new session, from 1; 0 while nobody receives.
     pub(crate) fn number_session(&self) -> u64 {
-        self.sessions.fetch_add(1, Ordering::Relaxed)
+        if self.is_open() {
+            self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            0
+        }
     }
 
     /// Puts a note into the queue, or counts it as lost.

@@ -16,56 +16,78 @@ use super::Shard;
 use super::commands::{Answer, no_such_room};
 use super::session::Session;
 
-/// The account of a session. One that has carried nothing keeps no counts, so that it stays small.
+/// The account of a session. It is empty, and stays so, when no records were made as it began.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct Account(Option<Box<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
     number: u64,
-    usage: Option<Box<SessionUsage>>,
+    usage: SessionUsage,
     charging: Option<Arc<Charging>>,
 }
 
 impl Account {
     pub(super) fn new(number: u64, charging: Option<Arc<Charging>>) -> Self {
-        Self {
-            number,
-            usage: None,
-            charging,
-        }
+        let is_needed = number > 0 || charging.is_some();
+        Self(is_needed.then(|| {
+            Box::new(Entries {
+                number,
+                charging,
+                ..Entries::default()
+            })
+        }))
     }
 
     /// What other systems call the session.
     pub(super) fn charging(&self) -> Option<Arc<Charging>> {
-        self.charging.clone()
+        self.0.as_ref()?.charging.clone()
     }
 
     pub(super) fn set_charging(&mut self, charging: Option<Arc<Charging>>) {
-        self.charging = charging;
+        if charging.is_some() || self.0.is_some() {
+            self.0.get_or_insert_default().charging = charging;
+        }
     }
 
     /// Octets of a SEND came.
     pub(super) fn count_received(&mut self, octets: usize) {
-        if octets > 0 {
-            let all = &mut self.usage().octets_received;
-            *all = all.saturating_add(octets as u64);
+        if let Some(usage) = self.open() {
+            usage.octets_received = usage.octets_received.saturating_add(octets as u64);
         }
     }
 
     /// A message of the participant was accepted.
     pub(super) fn count_message(&mut self, class: ContentClass) {
-        count(&mut self.usage().messages_received, class);
+        if let Some(usage) = self.open() {
+            count(&mut usage.messages_received, class);
+        }
     }
 
     /// A piece is on its way to the participant; with `ended`, the last one of a message of this class.
     pub(super) fn count_sent(&mut self, octets: u64, ended: Option<ContentClass>) {
-        let usage = self.usage();
+        let Some(usage) = self.open() else { return };
         usage.octets_sent = usage.octets_sent.saturating_add(octets);
         if let Some(class) = ended {
             count(&mut usage.messages_sent, class);
         }
     }
 
-    fn usage(&mut self) -> &mut SessionUsage {
-        self.usage.get_or_insert_default()
+    /// What it is known by in the records; 0 when none are made of it.
+    fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |entries| entries.number)
+    }
+
+    fn usage(&self) -> SessionUsage {
+        self.0
+            .as_ref()
+            .map(|entries| entries.usage)
+            .unwrap_or_default()
+    }
+
+    /// What is counted on, when anything is.
+    fn open(&mut self) -> Option<&mut SessionUsage> {
+        self.0.as_mut().map(|entries| &mut entries.usage)
     }
 }
 
@@ -128,7 +150,7 @@ impl<I: Io> Shard<I> {
             (who.entity, who.identities.iter().map(text).collect())
         });
         tap.put(UsageNote::Record(Box::new(UsageRecord {
-            session: session.account.number,
+            session: session.account.number(),
             event,
             at: SystemTime::now(),
             duration_ms: now.since(session.started) / NS_PER_MS,
@@ -137,12 +159,7 @@ impl<I: Io> Shard<I> {
             entity,
             identities,
             charging: session.account.charging(),
-            usage: session
-                .account
-                .usage
-                .as_deref()
-                .copied()
-                .unwrap_or_default(),
+            usage: session.account.usage(),
         })));
     }
 }

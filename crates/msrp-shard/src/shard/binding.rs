@@ -13,7 +13,6 @@
 //! RFC 4975 s.5.4: the To-Path of the first request binds a connection to a session; a session
 //! has one connection; a lost connection ends its sessions.
 
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use msrp_control::{EndReason, Event};
@@ -39,12 +38,7 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(
-        &mut self,
-        now: Timestamp,
-        listener: ListenerKey,
-        (stream, source): (OwnedFd, IpAddr),
-    ) {
+    pub(super) fn accept(&mut self, now: Timestamp, listener: ListenerKey, stream: OwnedFd) {
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -62,7 +56,7 @@ impl<I: Io> Shard<I> {
             }
         };
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, (layer, source));
+            self.insert_unnamed(now, conn, layer);
         }
     }
 
@@ -70,12 +64,12 @@ impl<I: Io> Shard<I> {
     pub(super) fn adopt(
         &mut self,
         now: Timestamp,
-        (stream, layer, source): (OwnedFd, Option<Box<Layer>>, IpAddr),
+        (stream, layer): (OwnedFd, Option<Box<Layer>>),
         octets: Vec<u8>,
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
             let has_layer = layer.is_some();
-            self.insert_unnamed(now, conn, (layer, source));
+            self.insert_unnamed(now, conn, layer);
             if has_layer {
                 self.mark_dirty(conn);
             }
@@ -83,14 +77,8 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn insert_unnamed(
-        &mut self,
-        now: Timestamp,
-        conn: ConnKey,
-        (layer, source): (Option<Box<Layer>>, IpAddr),
-    ) {
+    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
         let mut connection = Connection::new(Phase::Unnamed);
-        connection.source = source;
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         if !self.environment.planted.strikes(Defect::NamingForgotten) {
@@ -130,7 +118,6 @@ impl<I: Io> Shard<I> {
         let message = ShardMessage::Connection {
             stream,
             layer: connection.layer.map(|layered| layered.into_layer()),
-            source: connection.source,
             octets,
         };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.

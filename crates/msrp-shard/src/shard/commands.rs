@@ -109,10 +109,9 @@ impl<I: Io> Shard<I> {
             ShardMessage::Connection {
                 stream,
                 layer,
-                source,
                 octets,
             } => {
-                self.adopt(now, (stream, layer, source), octets);
+                self.adopt(now, (stream, layer), octets);
             }
             ShardMessage::Resolved {
                 epoch,

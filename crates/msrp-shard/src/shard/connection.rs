@@ -1,7 +1,5 @@
 //! One MSRP connection.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use msrp_relay::HopKey;
 use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
@@ -28,8 +26,6 @@ pub(super) struct Connection {
     pub(super) sessions: SmallVec<[LegKey; 1]>,
     /// Whether the relay has it, beside sessions or alone.
     pub(super) is_relaying: bool,
-    /// From where it comes, or where it leads.
-    pub(super) source: IpAddr,
     pub(super) inbound: Inbound,
     /// The header section that is arriving, as far as it came in earlier reads: whoever its session
     /// belongs to gets it whole. The decoder bounds it.
@@ -160,7 +156,6 @@ impl Connection {
             naming: None,
             sessions: SmallVec::new(),
             is_relaying: false,
-            source: Ipv4Addr::UNSPECIFIED.into(),
             inbound: Inbound::Idle,
             head_octets: RareVec::default(),
             is_in_request: false,

@@ -24,7 +24,7 @@ use super::commands::Answer;
 use super::connection::{Connection, Inbound, Phase};
 use super::inbound::Named;
 use super::layer::Layered;
-use super::session::Link;
+use super::session::{Early, Link};
 use super::timers::Timer;
 use crate::mailbox::{Destination, OfferedAgain, PeerMedia, Reoffer};
 
@@ -137,8 +137,8 @@ impl<I: Io> Shard<I> {
             }
             session.set_peer(&peer.path);
             session.fingerprint = peer.fingerprint.map(Box::new);
-            if session.bound().is_none() {
-                session.waits_since = now;
+            if let Link::Waiting(early) | Link::Opening(_, early) = &mut session.link {
+                early.since = now;
                 let deadline = now.after(self.environment.limits.unbound_ns);
                 if let Some(timer) = session.binding.take() {
                     self.timers.cancel(timer);
@@ -188,7 +188,10 @@ impl<I: Io> Shard<I> {
         tracing::info!(%room, %participant, "session re-created");
         let old = session.connection();
         let was_bound = session.bound().is_some();
-        session.link = Link::Waiting(Box::default());
+        session.link = Link::Waiting(Box::new(Early {
+            since: now,
+            ..Early::default()
+        }));
         session.transactions = Transactions::new();
         if let Some(own) = own {
             self.sessions.rename(leg, own);

@@ -597,7 +597,8 @@ impl<I: Io> Shard<I> {
         if self
             .sessions
             .get(leg)
-            .is_some_and(|session| session.bound().is_none() && is_late(session.waits_since))
+            .and_then(|session| session.waits_since())
+            .is_some_and(is_late)
         {
             self.end_session(now, leg, EndReason::NeverBound);
         }

@@ -16,6 +16,7 @@
 mod next_hops;
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -155,12 +156,22 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// From where a connection comes, or where it leads.
+    pub(super) fn source_of(&self, conn: ConnKey) -> IpAddr {
+        let carrier = self.connections.get(conn).and_then(|c| c.carrier.as_ref());
+        if let Some(carrier) = carrier {
+            return carrier.source;
+        }
+        let addresses = self.io.addresses(conn);
+        addresses.map_or(Ipv4Addr::UNSPECIFIED.into(), |(_, peer)| peer.ip())
+    }
+
     /// What is known of a connection.
     fn facts_of(&self, conn: ConnKey) -> ConnectionFacts {
         let connection = self.connections.get(conn);
         ConnectionFacts {
             is_tls: connection.is_some_and(|c| c.is_secure()),
-            source: connection.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |c| c.source),
+            source: self.source_of(conn),
             relay: self.relay_name(conn),
         }
     }

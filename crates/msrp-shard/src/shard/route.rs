@@ -46,7 +46,7 @@ fn full_mark(home: usize) -> ConnKey {
 impl<I: Io> Shard<I> {
     /// The request that is arriving belongs to another shard.
     pub(super) fn begin_forwarding(&mut self, conn: ConnKey, home: usize) {
-        let relay = self.relay_name(conn);
+        let (relay, source) = (self.relay_name(conn), self.source_of(conn));
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
@@ -65,7 +65,7 @@ impl<I: Io> Shard<I> {
             let opened = What::Opened {
                 is_secure,
                 certificate,
-                source: connection.source,
+                source,
                 relay,
             };
             self.crossings.tell(home, conn, opened);

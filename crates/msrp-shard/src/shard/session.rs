@@ -42,8 +42,6 @@ pub(super) struct Session {
     /// Whether a timer for the oldest transaction runs.
     pub(super) is_transaction_timed: bool,
     pub(super) started: Timestamp,
-    /// Since when it has been looking for a connection; means nothing once it is bound.
-    pub(super) waits_since: Timestamp,
     /// The `o=` line of our last description.
     origin: Origin,
     /// What it said otherwise; `None` when it named another URI of ours.
@@ -84,6 +82,8 @@ pub(super) enum Asked {
 /// Octets for a session that has no connection yet, in memory of our own.
 #[derive(Debug, Default)]
 pub(super) struct Early {
+    /// Since when the session has been looking for a connection.
+    pub(super) since: Timestamp,
     pub(super) octets: Vec<u8>,
     pub(super) marks: Vec<(usize, CopyRef)>,
     /// Requests whose answers have to be waited for once they are written.
@@ -135,12 +135,14 @@ impl Session {
             paths: Rc::from(&[][..]),
             peer_octets: 0,
             peer_first_octets: 0,
-            link: Link::Waiting(Box::default()),
+            link: Link::Waiting(Box::new(Early {
+                since: started,
+                ..Early::default()
+            })),
             binding: None,
             transactions: Transactions::new(),
             is_transaction_timed: false,
             started,
-            waits_since: started,
             early_bird: None,
             missed: 0,
             account: Account::default(),
@@ -221,6 +223,14 @@ impl Session {
         match &self.link {
             Link::Waiting(_) => None,
             Link::Opening(conn, _) | Link::Bound(conn) => Some(*conn),
+        }
+    }
+
+    /// Since when it has been looking for a connection, while it does.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        match &self.link {
+            Link::Waiting(early) | Link::Opening(_, early) => Some(early.since),
+            Link::Bound(_) => None,
         }
     }
 

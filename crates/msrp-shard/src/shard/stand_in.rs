@@ -32,6 +32,8 @@ pub(super) struct Carrier {
     pub(super) is_secure: bool,
     /// The peer's certificate, when it has shown one.
     pub(super) certificate: Option<Box<[u8]>>,
+    /// From where it comes, or where it leads.
+    pub(super) source: IpAddr,
     /// The trusted relay that it leads to.
     pub(super) relay: Option<Box<str>>,
     /// Path lines that the carrier knows by their number.
@@ -66,12 +68,12 @@ impl<I: Io> Shard<I> {
         (source, relay): (IpAddr, Option<Box<str>>),
     ) {
         let mut connection = Connection::new(Phase::Serving);
-        connection.source = source;
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
             is_secure,
             certificate,
+            source,
             relay,
             paths: Vec::new(),
         }));

@@ -111,7 +111,6 @@ impl<I: Io> Shard<I> {
                 Ok(conn) => {
                     let mut connection = Connection::new(Phase::Reaching(hop));
                     connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
-                    connection.source = address.ip();
                     self.connections.insert(conn, connection);
                     return;
                 }
