@@ -79,10 +79,13 @@ pub(crate) fn decide(
             continue;
         };
         is_anybody_named |= leg.is_joined || key == sender;
-        if key != sender && is_waited_for(room, leg) {
-            recipients.wait_for(key, leg);
+        if key == sender {
+            continue;
         }
-        if key == sender || !leg.is_joined {
+        if !leg.is_joined {
+            if is_waited_for(room, leg) {
+                recipients.wait_for(key, leg);
+            }
             continue;
         }
         if named.is_some() && !leg.takes_private() {
@@ -144,6 +147,7 @@ fn is_waited_for(room: &Room, leg: &Leg) -> bool {
 }
 
 /// Whether a participant that may take content of this type gets a message.
+#[inline]
 pub(crate) fn fitness(leg: &Leg, takes_type: bool, total: Option<u64>) -> Result<(), Status> {
     if !leg.may_receive || !takes_type {
         return Err(Status::Code(StatusCode::UNSUPPORTED_MEDIA_TYPE));
@@ -264,7 +268,20 @@ impl Recipients {
             .kind
             .is_some_and(|kind| leg.refused_kinds.contains(kind));
         let takes_type = leg.acceptance.takes(inner) && !has_refused;
-        self.place(key, leg, fitness(leg, takes_type, total));
+        if takes_type && leg.may_receive && total.is_none_or(|total| leg.acceptance.fits(total)) {
+            self.give(key, leg);
+        } else {
+            self.place(key, leg, fitness(leg, takes_type, total));
+        }
+    }
+
+    /// The usual case of [`Recipients::place`].
+    fn give(&mut self, key: LegKey, leg: &Leg) {
+        self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
+        self.to.push(key);
+        if let Some(report) = &mut self.report {
+            report.push(ReportLeg::open(key, &leg.entity));
+        }
     }
 
     fn place(&mut self, key: LegKey, leg: &Leg, fitness: Result<(), Status>) {
@@ -273,16 +290,10 @@ impl Recipients {
             Err(Status::TooLarge(_)) => {
                 self.oversize_count = self.oversize_count.saturating_add(1);
             }
-            Ok(()) => {
-                self.smallest_max_size = smaller(self.smallest_max_size, leg.acceptance.max_size);
-                self.to.push(key);
-            }
+            Ok(()) => return self.give(key, leg),
         }
-        if let Some(report) = &mut self.report {
-            report.push(match fitness {
-                Err(status) => ReportLeg::withheld(&leg.entity, status),
-                Ok(()) => ReportLeg::open(key, &leg.entity),
-            });
+        if let (Some(report), Err(status)) = (&mut self.report, fitness) {
+            report.push(ReportLeg::withheld(&leg.entity, status));
         }
     }
 

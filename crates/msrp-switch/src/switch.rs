@@ -360,6 +360,10 @@ impl Switch {
     /// itself, changes nothing. After an outcome other than delivered and sent the leg gets
     /// nothing more of the message.
     pub fn settle(&mut self, leg: LegKey, message: MessageKey, outcome: Outcome) {
+        let is_good = matches!(outcome, Outcome::Delivered | Outcome::Sent);
+        if is_good && self.settle_at_once(leg, message, outcome) {
+            return;
+        }
         let awaited = self.awaited(leg, message);
         if !self.take_copy(leg, message) {
             return;
@@ -597,6 +601,39 @@ impl Switch {
     }
 
     /// Whether the leg had an open copy of the message; it has none afterwards.
+    /// A copy ended well and nobody who is late is waited for: the usual case, in which everything is looked up once.
+    /// `false` when it is another case; nothing has happened then.
+    fn settle_at_once(&mut self, to: LegKey, key: MessageKey, outcome: Outcome) -> bool {
+        let Some((message, leg)) = (self.messages.get_mut(key.0)).zip(self.legs.get_mut(to.0))
+        else {
+            return false;
+        };
+        let octets = message.counted_total;
+        let octets = octets.unwrap_or_else(|| message.coverage.end());
+        let report = message.report;
+        let Some(relay) = message.relay_mut().filter(|relay| relay.late.is_none()) else {
+            return false;
+        };
+        if !leg.take_copy(key) {
+            return true;
+        }
+        relay.open_copies = relay.open_copies.saturating_sub(1);
+        let is_over = relay.is_complete && relay.open_copies == 0;
+        if let Some(tally) = &mut message.tally {
+            tally.copies.count(outcome);
+        }
+        leg.sums().settle(outcome, octets);
+        let awaited = report.and_then(|report| leg.awaited_in(report));
+        self.sums.settle(outcome);
+        if is_over {
+            self.forget(key);
+        }
+        if let Some(awaited) = awaited {
+            self.note_answered(awaited);
+        }
+        true
+    }
+
     fn take_copy(&mut self, leg: LegKey, message: MessageKey) -> bool {
         self.legs
             .get_mut(leg.0)

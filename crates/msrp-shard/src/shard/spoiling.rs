@@ -61,7 +61,10 @@ impl<I: Io> Shard<I> {
             }
             Output::Piece { .. } => self.spoil_piece(output),
             Output::Report { .. } => self.spoil_report(output),
-            Output::OwnMessage { .. } => true,
+            Output::OwnMessage { .. }
+            | Output::Accepted { .. }
+            | Output::HoldSender { .. }
+            | Output::TooLate { .. } => true,
         }
     }
 
@@ -74,6 +77,7 @@ impl<I: Io> Shard<I> {
             is_last,
             sender,
             kind,
+            class,
         } = output
         else {
             return true;
@@ -123,6 +127,7 @@ impl<I: Io> Shard<I> {
                 is_last: *is_last,
                 sender: *sender,
                 kind: *kind,
+                class: *class,
             });
         }
         let last = to.last().copied();

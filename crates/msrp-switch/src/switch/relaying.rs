@@ -28,14 +28,15 @@ impl Switch {
         from: Option<Box<str>>,
         inner: Option<ContentTypeBuf>,
     ) {
-        let everybody: Vec<LegKey> = recipients
-            .to
-            .iter()
-            .chain(&recipients.late)
-            .copied()
-            .collect();
-        let id = self.free_id(key, &everybody);
-        for leg in &everybody {
+        let with_late: Vec<LegKey>;
+        let everybody = if recipients.late.is_empty() {
+            recipients.to.as_slice()
+        } else {
+            with_late = [recipients.to.as_slice(), &recipients.late].concat();
+            &with_late
+        };
+        let id = self.free_id(key, everybody);
+        for leg in everybody {
             if let Some(leg) = self.legs.get_mut(leg.0) {
                 leg.receiving.push(key);
             }
