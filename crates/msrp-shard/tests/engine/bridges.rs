@@ -324,7 +324,7 @@ async fn bridge_that_loses_a_side_tells_the_other_of_open_messages_and_ends() {
         assert_eq!(state.legs[0].failed, 1);
         let gone = node.client.bridge(id("call")).await.unwrap_err();
         assert_eq!(gone.code, ErrorCode::NoSuchBridge);
-        node.wait_metric("msrp_bridges", 0).await;
+        node.until("msrp_bridges", None, |count| count == 0).await;
     }
 }
 

@@ -176,17 +176,6 @@ impl Node {
             .unwrap();
     }
 
-    /// Waits until the shards have published a value: they do so at the end of a turn.
-    pub(crate) async fn wait_metric(&self, name: &str, value: u64) {
-        let is_there = async {
-            while self.metric(name, None) != value {
-                tokio::task::yield_now().await;
-            }
-        };
-        let waited = tokio::time::timeout(msrp_testkit::DEADLINE, is_there).await;
-        assert!(waited.is_ok(), "{name} is {}", self.metric(name, None));
-    }
-
     /// The present value of a metric's cell.
     pub(crate) fn metric(&self, name: &str, label: Option<&str>) -> u64 {
         let is_wanted = |sample: &Sample| {

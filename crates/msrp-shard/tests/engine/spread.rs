@@ -184,7 +184,8 @@ async fn room_over_two_shards_that_closes_ends_everybody_and_what_was_on_its_way
             let closed = peer.expect_closed().await;
             assert_eq!((closed.rest, closed.unfinished), (vec![], vec![]));
         }
-        node.wait_metric("msrp_participants", 0).await;
+        node.until("msrp_participants", None, |count| count == 0)
+            .await;
         node.until("msrp_connections", None, |count| count == 0)
             .await;
     }

@@ -203,7 +203,8 @@ async fn tls_member_that_reads_late_gets_everything_and_its_sender_waits() {
         late.set_mode(Mode::Auto);
         late.expect_text(&identity("alice"), &text).await;
         alice.expect_all(&sent, 200).await;
-        assert_eq!(node.metric("msrp_copies_total", Some("sent")), 1);
+        node.until("msrp_copies_total", Some("sent"), |sent| sent == 1)
+            .await;
     }
 }
 
