@@ -117,13 +117,13 @@ pub(crate) async fn receive(shared: Arc<Shared>) {
             let mut buffer = vec![0; 65_536];
             // An error here reports an earlier datagram to a closed port, so the loop goes on.
             loop {
-                let arrives = || {
+                let arrives = |octets: &[u8]| {
                     weather
                         .as_ref()
-                        .is_none_or(|weather| lock(weather).lets_in())
+                        .is_none_or(|weather| lock(weather).lets_in(octets))
                 };
                 if let Ok((octets, from)) = socket.recv_from(&mut buffer).await
-                    && arrives()
+                    && arrives(&buffer[..octets])
                 {
                     receive_datagram(&shared, &buffer[..octets], from).await;
                 }
