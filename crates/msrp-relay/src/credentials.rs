@@ -187,12 +187,15 @@ fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
                 };
                 return Some((value, rest));
             }
-            '\\' => value.push(characters.next()?.1),
-            c if c.is_control() && c != '\t' => return None,
-            c => value.push(c),
+            '\\' => value.push(characters.next().map(|(_, c)| c).filter(is_text)?),
+            c => value.push(Some(c).filter(is_text)?),
         }
     }
     None
+}
+
+fn is_text(c: &char) -> bool {
+    !c.is_control() || *c == '\t'
 }
 
 fn is_token(c: u8) -> bool {
@@ -265,6 +268,9 @@ mod tests {
             format!("{GOOD}, a"),
             format!("{GOOD}, a=\"b"),
             format!("{GOOD}, a=\"b\\"),
+            format!("{GOOD}, a=\"b\u{18}\""),
+            format!("{GOOD}, a=\"b\\\u{18}\""),
+            format!("{GOOD}, a=\"b\\\r\""),
             format!("{GOOD}, =b"),
             format!("{GOOD}, nonce=\"m\""),
             GOOD.replace("0000000a", "00000000"),

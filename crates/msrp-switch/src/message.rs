@@ -107,6 +107,11 @@ impl Message {
             .is_some_and(|total| self.coverage.covers(total))
     }
 
+    /// Whether every octet has arrived and left.
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_arrived() && self.held.octets() == 0 && self.ahead.octets() == 0
+    }
+
     /// Whether more of it may come.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.relay().is_none_or(|relay| !relay.is_complete)

@@ -147,20 +147,21 @@ impl Switch {
         }
     }
 
-    /// What came ahead of the octets that completed the wrapper leaves.
+    /// What came ahead of the octets that completed the wrapper leaves. A run stays in `ahead` until what is in front
+    /// of it has left: only the piece with the last octets in hand is the last one.
     fn replay_ahead(&mut self, key: MessageKey) {
-        while let Some(message) = self.messages.get_mut(key.0)
-            && let Some((start, octets)) = message.ahead.pop_until(u64::MAX)
+        if let Some(message) = self.messages.get_mut(key.0) {
+            message.ahead.advance_to(message.held.end());
+        }
+        while let Some(message) = self.messages.get(key.0)
+            && let Some(start) = message.ahead.start()
         {
-            let head_octets = message.relay().map_or(0, |relay| relay.head_octets);
-            let (start, octets) = from_position(start, octets, head_octets);
-            if octets.is_empty() {
-                continue;
-            }
             if !message.held.is_followed_by(start) {
                 self.flush(key, ContinuationFlag::More);
             }
-            if let Some(message) = self.messages.get_mut(key.0) {
+            if let Some(message) = self.messages.get_mut(key.0)
+                && let Some((start, octets)) = message.ahead.pop_until(start)
+            {
                 message.held.push(start, octets);
             }
             self.flush_relayed(key);

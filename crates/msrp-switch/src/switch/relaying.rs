@@ -247,7 +247,7 @@ impl Switch {
             return;
         };
         let fields = self.fields(message, start, octets, flag);
-        let is_last = message.has_arrived() && message.held.octets() == 0;
+        let is_last = message.has_left();
         let (sender, kind, class) = (message.sender, message.kind, message.class);
         self.outputs.push_back(Output::Piece {
             fields,
@@ -279,7 +279,7 @@ impl Switch {
         let Some(message) = self.messages.get(key.0) else {
             return true;
         };
-        let has_all_left = message.has_arrived() && message.held.octets() == 0;
+        let has_all_left = message.has_left();
         let is_under_way = |relay: &&Relay| relay.has_left && !relay.is_complete && !has_all_left;
         if message.relay().filter(is_under_way).is_some() {
             let start = message.held.start();

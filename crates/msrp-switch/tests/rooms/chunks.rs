@@ -397,11 +397,15 @@ fn octets_ahead_of_the_wrapper_wait_for_it() {
     let message = wrapped("a", &[ROOM], "x".repeat(500));
     let n = message.len();
     // The parts behind the first one, in the order in which they come, and the flag of the last.
-    let orders: [&[(usize, usize)]; 4] = [
+    let orders: [&[(usize, usize)]; 7] = [
         &[(6, n), (5, 6)],
         &[(60, n), (20, 60), (5, 20)],
         &[(300, n), (5, 300)],
         &[(400, n), (20, 30), (5, 20), (30, 400)],
+        // Some octets come twice.
+        &[(300, n), (5, 320)],
+        &[(300, n), (320, 330), (5, 300)],
+        &[(20, n), (30, 40), (5, 20)],
     ];
     for order in orders {
         let mut house = two();
@@ -415,6 +419,8 @@ fn octets_ahead_of_the_wrapper_wait_for_it() {
             assert_eq!(house.say(0, &part), [200], "{order:?}");
         }
         assert_eq!(house.getters(&message), [1], "{order:?}");
+        let last = house.pieces(1).iter().position(|piece| piece.is_last);
+        assert_eq!(last, Some(house.pieces(1).len() - 1), "{order:?}");
         let range = format!("1-{n}/{n}");
         assert_eq!(house.reports(), [(0, "mess1", range.as_str(), 200)]);
         assert!(house.switch.is_idle());
