@@ -51,12 +51,14 @@ pub(crate) use bridges::{Bridges, no_such_bridge};
 use chat_functions::ChatFunctions;
 use description::Advertised;
 pub(crate) use description::Homes;
+pub(crate) use description::may_connect;
 pub use doors::CertificateFault;
 use doors::Kept;
 pub(crate) use hub::Hub;
 use load::Memory;
 pub(crate) use registry::{Residence, Rooms};
 pub(crate) use relay_door::RelayDoor;
+pub(crate) use resolver::{Asker, Query, Resolver};
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -165,7 +167,7 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
     let (mut engine, mut common) = assemble(config, &listeners, opened, shards_count, &source);
     let kept = &engine.certificates;
     common.relay = relay
-        .map(|options| RelayDoor::open((config, options), &listeners, kept, &common.peers))
+        .map(|options| RelayDoor::open((config, options), &listeners, kept))
         .transpose()
         .map_err(StartError::Relay)?
         .map(Arc::new);
@@ -233,9 +235,11 @@ pub(crate) fn assemble(
         memory: Memory::default(),
         source: source.clone(),
     };
+    let peers = Arc::default();
     let common = Environment {
         index: 0,
-        peers: Arc::default(),
+        resolver: Arc::new(Resolver::new(&peers)),
+        peers,
         epochs: Arc::new(Epochs::new(shards_count)),
         hub: Arc::clone(&engine.hub),
         rooms: Arc::clone(&engine.rooms),
@@ -247,6 +251,7 @@ pub(crate) fn assemble(
         ask_recipients: config.ask_recipients,
         rules: config.rules,
         doors,
+        bound: listeners.iter().map(|(_, address)| *address).collect(),
         relay: None,
         source: source.clone(),
         planted: Default::default(),
@@ -526,7 +531,7 @@ impl ShardEngine {
             ShardMessage::Bridge(bridge) => Err((bridge.reply, error)),
             ShardMessage::Connection { .. }
             | ShardMessage::Crossing(_)
-            | ShardMessage::Resolved { .. }
+            | ShardMessage::Resolved(_)
             | ShardMessage::Stop => Ok(()),
             #[cfg(feature = "test-faults")]
             ShardMessage::Panic => Ok(()),

@@ -121,11 +121,13 @@ pub const RESTART_DELAY_NS_MIN: u64 = 10_000_000;
 /// waits in the listener's queue that long.
 pub const RESTART_DELAY_NS_MAX: u64 = 1_000_000_000;
 
-/// Threads that look names of next hops up. Our choice: names that nobody answers for hold up no more than these.
+/// Threads that look names of peers up, once there is one. Our choice: names that nobody answers for hold up no more than
+/// these.
 pub const RESOLVER_THREADS: usize = 4;
 
-/// Names of next hops that wait to be looked up. Our choice. More: the next hop counts as unreachable.
+/// Names of peers that wait to be looked up. Our choice. More: a next hop counts as unreachable, and a participant is refused
+/// with `unavailable`.
 pub const LOOK_UPS_WAITING_MAX: usize = 1024;
 
-/// Addresses of one next hop that are tried. Our choice. Further ones are not.
-pub const NEXT_HOP_ADDRESSES_MAX: usize = 8;
+/// Addresses of one name that are tried. Our choice. Further ones are not.
+pub const NAMED_ADDRESSES_MAX: usize = 8;

@@ -1,5 +1,6 @@
 //! What other threads say to a shard.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,16 +9,14 @@ use msrp_control::{
     BridgeId, Charging, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope,
     Tracer,
 };
-use msrp_relay::HopKey;
 use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
-use msrp_transport::{Fingerprint, Layer};
+use msrp_transport::{Connector, Fingerprint, Layer};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, StatusCode};
 use ring_io::Waker;
 
 use crate::crossing::Crossing;
-
-use std::net::SocketAddr;
+use crate::engine::Asker;
 
 /// One message to a shard.
 pub(crate) enum ShardMessage {
@@ -115,12 +114,8 @@ pub(crate) enum ShardMessage {
         layer: Option<Box<Layer>>,
         octets: Vec<u8>,
     },
-    /// To which addresses the name of a next hop of the relay leads. Asked for by this start of the shard.
-    Resolved {
-        epoch: u32,
-        hop: HopKey,
-        addresses: Vec<SocketAddr>,
-    },
+    /// To which addresses a name leads.
+    Resolved(Resolved),
     /// What another shard has to tell about connections with sessions of both.
     Crossing(Box<Crossing>),
     /// End everything.
@@ -212,9 +207,28 @@ pub(crate) struct PeerMedia {
 }
 
 /// Where to open a connection to, and what lies between its socket and MSRP.
-pub(crate) struct Destination {
-    pub(crate) address: SocketAddr,
-    pub(crate) layer: Option<Box<Layer>>,
+pub(crate) enum Destination {
+    Address(SocketAddr, Option<Box<Layer>>),
+    Name(Box<NamedHost>),
+}
+
+/// A peer that is known by its name.
+#[derive(Debug)]
+pub(crate) struct NamedHost {
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    /// What connections to it are begun with over TLS, and the fingerprint that its certificate has to have.
+    pub(crate) tls: Option<(Connector, Option<Fingerprint>)>,
+}
+
+/// To which addresses a name leads: none when it is not known.
+pub(crate) struct Resolved {
+    /// The start of the shard that asked.
+    pub(crate) epoch: u32,
+    pub(crate) asker: Asker,
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 /// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.

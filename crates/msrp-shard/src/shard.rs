@@ -35,6 +35,7 @@ mod pacing;
 mod relaying;
 mod reporting;
 mod route;
+mod seeking;
 mod session;
 mod session_ids;
 #[cfg(feature = "planted-defects")]
@@ -47,6 +48,7 @@ mod waiting;
 mod wording;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +66,7 @@ use ring_io::{ConnKey, Io, ListenerKey};
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
 use crate::defect::Planted;
-use crate::engine::{Bridges, Hub, RelayDoor, Rooms};
+use crate::engine::{Bridges, Hub, RelayDoor, Resolver, Rooms};
 use crate::limits::{RETRY_NS, SLEEP_NS_MAX};
 use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::{Cell, Counters, Run};
@@ -106,6 +108,10 @@ pub(crate) struct Environment {
     pub(crate) rules: Rules,
     /// What the connections of each listener begin with, in the listeners' order.
     pub(crate) doors: Arc<[Door]>,
+    /// The addresses that are really bound; the engine never connects to itself.
+    pub(crate) bound: Arc<[SocketAddr]>,
+    /// Where names of peers are looked up.
+    pub(crate) resolver: Arc<Resolver>,
     /// The relay of the node, where there is one.
     pub(crate) relay: Option<Arc<RelayDoor>>,
     /// Where time and chance come from.

@@ -19,13 +19,15 @@ use super::chat_functions::ChatFunctions;
 use super::doors::Kept;
 use super::participant_of;
 use crate::config::ListenerConfig;
-use crate::mailbox::{Destination, NewSession, OfferedAgain, PeerMedia};
+use crate::mailbox::{Destination, NamedHost, NewSession, OfferedAgain, PeerMedia};
 use crate::source::Source;
 
 /// The addresses under which sessions are offered to peers, one for each listener.
 pub(super) struct Advertised {
     /// At least one.
     addresses: Vec<Address>,
+    /// The addresses that are really bound; the engine never connects to itself.
+    bound: Vec<SocketAddr>,
 }
 
 /// One of them.
@@ -36,8 +38,6 @@ pub(super) struct Address {
     kind_name: &'static str,
     host: String,
     port: u16,
-    /// The address that is really bound; the engine never connects to itself.
-    bound: SocketAddr,
     pub(super) kind: MediaTransport,
     certificate: Option<Arc<CertificateStore>>,
     /// What connections of ours are begun with where this listener is over TLS.
@@ -76,7 +76,6 @@ impl Advertised {
                 kind_name: listener.transport.as_str(),
                 host,
                 port: if port == 0 { bound.port() } else { port },
-                bound: *bound,
                 kind: listener.transport.media_transport(),
                 certificate: kept.as_ref().map(|kept| Arc::clone(&kept.store)),
                 connector: kept.as_ref().map(Kept::connector),
@@ -85,6 +84,7 @@ impl Advertised {
         };
         Self {
             addresses: listeners.iter().enumerate().filter_map(listener).collect(),
+            bound: bound.iter().map(|(_, address)| *address).collect(),
         }
     }
 
@@ -292,54 +292,55 @@ impl Advertised {
         })
     }
 
-    /// Where to connect to, over what the peer asks for. TLS says its first words here, on the caller's
+    /// Where to connect to, over what the peer asks for. To an address, TLS says its first words here, on the caller's
     /// thread.
     fn destination(
         &self,
         media: &MessageMedia,
         by_connection_line: bool,
     ) -> Result<Destination, ControlError> {
-        let address = self.connect_address(media, by_connection_line)?;
-        let listener = self.for_peer(media)?;
-        let layer = match &listener.connector {
-            Some(connector) => {
-                let layer = connector.connect(address.ip(), fingerprint_of(media)?);
-                Some(layer.map_err(|error| {
-                    ControlError::new(ErrorCode::NotAcceptable, error.to_string())
-                })?)
-            }
-            None => None,
+        let (host, port) = connect_address(media, by_connection_line)?;
+        let fingerprint = fingerprint_of(media)?;
+        let connector = self.for_peer(media)?.connector.as_ref();
+        let Ok(ip) = host.parse() else {
+            let tls = connector.map(|connector| (connector.clone(), fingerprint));
+            let name = NamedHost {
+                name: host,
+                port,
+                tls,
+            };
+            return Ok(Destination::Name(Box::new(name)));
         };
-        Ok(Destination { address, layer })
-    }
-
-    /// Where to connect to: an address literal that is a peer's, not a group's and not our own.
-    fn connect_address(
-        &self,
-        media: &MessageMedia,
-        by_connection_line: bool,
-    ) -> Result<SocketAddr, ControlError> {
-        if MediaTransport::of(media).is_websocket() {
-            let detail = "the participant would have to be connected to over WebSocket; it has to \
-                connect itself (a=setup:active)";
-            return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
-        }
-        let (host, port) = media.connect_address(by_connection_line);
-        let ip: IpAddr = host.parse().map_err(|_| {
-            let detail = "the path names a host to connect to; an address literal is needed";
-            ControlError::new(ErrorCode::NotAcceptable, detail)
-        })?;
         let address = SocketAddr::new(ip, port);
-        if ip.is_unspecified() || ip.is_multicast() || port == 0 || self.is_ours(address) {
+        if !may_connect(address, &self.bound) {
             let detail = "the path names an address that nobody can be reached at";
             return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
         }
-        Ok(address)
+        let layer = connector.map(|connector| connector.connect(&host, fingerprint));
+        let layer = layer
+            .transpose()
+            .map_err(|error| ControlError::new(ErrorCode::NotAcceptable, error.to_string()))?;
+        Ok(Destination::Address(address, layer))
     }
+}
 
-    fn is_ours(&self, address: SocketAddr) -> bool {
-        self.addresses.iter().any(|own| own.bound == address)
+/// Whether an address is a peer's: one host's, and not bound by us.
+pub(crate) fn may_connect(address: SocketAddr, bound: &[SocketAddr]) -> bool {
+    let ip = address.ip();
+    !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0 && !bound.contains(&address)
+}
+
+/// The host, without brackets, and the port to connect to.
+fn connect_address(
+    media: &MessageMedia,
+    by_connection_line: bool,
+) -> Result<(String, u16), ControlError> {
+    if MediaTransport::of(media).is_websocket() {
+        let detail = "the participant would have to be connected to over WebSocket; it has to \
+            connect itself (a=setup:active)";
+        return Err(ControlError::new(ErrorCode::NotAcceptable, detail));
     }
+    Ok(media.connect_address(by_connection_line))
 }
 
 impl Address {

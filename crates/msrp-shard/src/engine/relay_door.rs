@@ -2,17 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use msrp_relay::{HopKey, RelayConfig};
+use msrp_relay::RelayConfig;
 use msrp_transport::{Connector, KnownHosts};
 use msrp_wire::{Host, MsrpUriBuf, Scheme, Transport};
 
 use super::description::Homes;
 use super::doors::Kept;
-use super::resolver::{Query, Resolver};
 use crate::config::{EngineConfig, ListenerConfig, ListenerTransport};
-use crate::mailbox::ShardHandle;
 use crate::relay::{RelayOptions, SharedUsers};
 
 /// The relay as all shards see it.
@@ -25,7 +23,6 @@ pub(crate) struct RelayDoor {
     pub(crate) relays: KnownHosts,
     /// Begins connections over TLS; `None` where the relay has no certificate.
     pub(crate) connector: Option<Connector>,
-    resolver: Resolver,
 }
 
 impl RelayDoor {
@@ -34,7 +31,6 @@ impl RelayDoor {
         (config, options): (&EngineConfig, RelayOptions),
         bound: &[(String, SocketAddr)],
         certificates: &[Option<Kept>],
-        peers: &Arc<OnceLock<Vec<ShardHandle>>>,
     ) -> Result<Self, String> {
         let index = listener_of(config, &options)?;
         let relay = behaviour((&config.listeners[index], bound[index].1), bound, &options)?;
@@ -52,18 +48,6 @@ impl RelayDoor {
             users,
             relays: KnownHosts::new(&options.relays, all_roots()),
             connector,
-            resolver: Resolver::start(peers).map_err(|error| error.to_string())?,
-        })
-    }
-
-    /// Has a name looked up, off this thread. `false` when too much is being looked up.
-    pub(crate) fn look_up(&self, (epoch, hop): (u32, HopKey), name: &str, port: u16) -> bool {
-        self.resolver.ask(Query {
-            shard: self.home,
-            epoch,
-            hop,
-            name: name.to_owned(),
-            port,
         })
     }
 

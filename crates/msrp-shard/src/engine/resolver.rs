@@ -1,45 +1,74 @@
-//! Looks names of next hops up, on threads of its own: the system's resolver blocks.
+//! Looks names of peers up, on threads of its own: the system's resolver blocks. The threads start with the first name.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use msrp_relay::HopKey;
+use msrp_switch::LegKey;
 
 use crate::limits::{LOOK_UPS_WAITING_MAX, RESOLVER_THREADS};
-use crate::mailbox::{ShardHandle, ShardMessage};
+use crate::mailbox::{Resolved, ShardHandle, ShardMessage};
 
 /// A name to be looked up.
-pub(super) struct Query {
-    pub(super) shard: usize,
+pub(crate) struct Query {
+    pub(crate) shard: usize,
     /// The start of the shard that asks.
-    pub(super) epoch: u32,
-    pub(super) hop: HopKey,
-    pub(super) name: String,
-    pub(super) port: u16,
+    pub(crate) epoch: u32,
+    pub(crate) asker: Asker,
+    pub(crate) name: String,
+    pub(crate) port: u16,
+}
+
+/// Who needs the addresses of a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker {
+    /// The relay, to connect a next hop.
+    Hop(HopKey),
+    /// A session, to connect its participant.
+    Session(LegKey),
 }
 
 /// The way to the threads that look names up. They end with the last handle on it.
-pub(super) struct Resolver(SyncSender<Query>);
+pub(crate) struct Resolver {
+    peers: Arc<OnceLock<Vec<ShardHandle>>>,
+    /// `None` within when no thread could be started.
+    queries: OnceLock<Option<SyncSender<Query>>>,
+}
 
 impl Resolver {
-    /// Starts the threads. Answers go to the mailboxes of the shards.
-    pub(super) fn start(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> std::io::Result<Self> {
-        let (sender, queries) = sync_channel(LOOK_UPS_WAITING_MAX);
-        let queries = Arc::new(Mutex::new(queries));
-        for number in 0..RESOLVER_THREADS {
-            let (queries, peers) = (Arc::clone(&queries), Arc::clone(peers));
-            std::thread::Builder::new()
-                .name(format!("resolver-{number}"))
-                .spawn(move || work(&queries, &peers))?;
+    /// Answers go to the mailboxes of these shards.
+    pub(super) fn new(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> Self {
+        Self {
+            peers: Arc::clone(peers),
+            queries: OnceLock::new(),
         }
-        Ok(Self(sender))
     }
 
-    /// `false` when too much waits.
-    pub(super) fn ask(&self, query: Query) -> bool {
-        self.0.try_send(query).is_ok()
+    /// Has a name looked up, off this thread. `false` when too much is being looked up.
+    pub(crate) fn ask(&self, query: Query) -> bool {
+        let queries = self.queries.get_or_init(|| match start(&self.peers) {
+            Ok(queries) => Some(queries),
+            Err(error) => {
+                tracing::error!(%error, "no thread to look names up could be started");
+                None
+            }
+        });
+        let queries = queries.as_ref();
+        queries.is_some_and(|queries| queries.try_send(query).is_ok())
     }
+}
+
+fn start(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> std::io::Result<SyncSender<Query>> {
+    let (sender, queries) = sync_channel(LOOK_UPS_WAITING_MAX);
+    let queries = Arc::new(Mutex::new(queries));
+    for number in 0..RESOLVER_THREADS {
+        let (queries, peers) = (Arc::clone(&queries), Arc::clone(peers));
+        std::thread::Builder::new()
+            .name(format!("resolver-{number}"))
+            .spawn(move || work(&queries, &peers))?;
+    }
+    Ok(sender)
 }
 
 fn work(queries: &Mutex<Receiver<Query>>, peers: &OnceLock<Vec<ShardHandle>>) {
@@ -53,16 +82,18 @@ fn work(queries: &Mutex<Receiver<Query>>, peers: &OnceLock<Vec<ShardHandle>>) {
         let addresses: Vec<SocketAddr> = match found {
             Ok(addresses) => addresses.collect(),
             Err(error) => {
-                tracing::info!(name = query.name, %error, "a next hop's name is not known");
+                tracing::info!(name = query.name, %error, "the name of a peer is not known");
                 Vec::new()
             }
         };
-        let resolved = ShardMessage::Resolved {
+        let resolved = ShardMessage::Resolved(Resolved {
             epoch: query.epoch,
-            hop: query.hop,
+            asker: query.asker,
+            name: query.name,
+            port: query.port,
             addresses,
-        };
-        // A shard whose mailbox is full does not hear it; the relay gives the next hop up in its time.
+        });
+        // A shard whose mailbox is full does not hear it; who asked gives the peer up in its time.
         if let Some(peer) = peers.get().and_then(|peers| peers.get(query.shard)) {
             let _ = peer.post(resolved);
         }

@@ -276,7 +276,17 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let opening = match connection.phase {
+        let phase = connection.phase;
+        if let Phase::Opening(leg) = phase
+            && self.has_next_address(leg)
+        {
+            self.close(conn);
+            return self.try_next_address(now, leg);
+        }
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let opening = match phase {
             Phase::Opening(leg) => Some(leg),
             Phase::Reaching(hop) => return self.hop_failed(conn, hop),
             Phase::Unnamed

@@ -113,11 +113,7 @@ impl<I: Io> Shard<I> {
             } => {
                 self.adopt(now, (stream, layer), octets);
             }
-            ShardMessage::Resolved {
-                epoch,
-                hop,
-                addresses,
-            } => self.resolved(epoch, hop, addresses),
+            ShardMessage::Resolved(resolved) => self.resolved(now, resolved),
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),
             ShardMessage::Stop => self.stop(now),
             #[cfg(feature = "test-faults")]

@@ -12,10 +12,13 @@
 //! # Spec
 //! RFC 4975 s.5.4 and s.8.4; CTRL-7.2.1.6.
 
+use std::net::SocketAddr;
+
 use msrp_control::{ControlError, ErrorCode, ParticipantId, Reply, RoomId};
 use msrp_sdp::{Description, Local};
 use msrp_session::{Timestamp, Transactions};
 use msrp_switch::LegKey;
+use msrp_transport::Layer;
 use msrp_wire::MsrpUriBuf;
 use ring_io::{ConnKey, Io};
 
@@ -120,20 +123,20 @@ impl<I: Io> Shard<I> {
         let session = self.sessions.get(leg).ok_or_else(no_session)?;
         let has_moved = session.has_moved(&peer.path).unwrap_or(false);
         let is_waiting = has_moved || matches!(session.link, Link::Waiting(_));
-        let opened = match peer.connect.filter(|_| is_waiting) {
-            Some(destination) => Some(self.open(leg, destination?)?),
-            None => None,
+        let destination = peer.connect.filter(|_| is_waiting).transpose()?;
+        let (opened, sought) = match destination {
+            Some(Destination::Name(host)) => (None, Some(self.seek(leg, *host)?)),
+            Some(Destination::Address(to, layer)) => (Some(self.open(leg, to, layer)?), None),
+            None => (None, None),
         };
         if has_moved {
             self.restart(now, leg, own);
         }
         if let Some(session) = self.sessions.get_mut(leg) {
             if let Some(conn) = opened {
-                let early = match &mut session.link {
-                    Link::Waiting(early) => std::mem::take(early),
-                    Link::Opening(..) | Link::Bound(_) => Box::default(),
-                };
-                session.link = Link::Opening(conn, early);
+                session.link.open(conn);
+            } else if let (Some(sought), Link::Waiting(early)) = (sought, &mut session.link) {
+                early.sought = Some(sought);
             }
             session.set_peer(&peer.path);
             session.fingerprint = peer.fingerprint.map(Box::new);
@@ -159,10 +162,11 @@ impl<I: Io> Shard<I> {
     }
 
     /// Opens a connection for a session.
-    fn open(
+    pub(super) fn open(
         &mut self,
         leg: LegKey,
-        Destination { address, layer }: Destination,
+        address: SocketAddr,
+        layer: Option<Box<Layer>>,
     ) -> Result<ConnKey, ControlError> {
         let conn = self.io.connect(address).map_err(|error| {
             let detail = format!("no connection could be opened: {error}");

@@ -12,6 +12,7 @@ use ring_io::ConnKey;
 
 use super::accounting::Account;
 use super::outbox::CopyRef;
+use super::seeking::Sought;
 use super::session_ids::SessionIds;
 use super::wording::{self, Origin, Wordings};
 use crate::limits::EARLY_OCTETS_MAX;
@@ -65,6 +66,17 @@ pub(super) enum Link {
     Bound(ConnKey),
 }
 
+impl Link {
+    /// This connection is being opened now.
+    pub(super) fn open(&mut self, conn: ConnKey) {
+        let early = match self {
+            Self::Waiting(early) | Self::Opening(_, early) => std::mem::take(early),
+            Self::Bound(_) => Box::default(),
+        };
+        *self = Self::Opening(conn, early);
+    }
+}
+
 /// What a request of ours was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -88,6 +100,8 @@ pub(super) struct Early {
     pub(super) marks: Vec<(usize, CopyRef)>,
     /// Requests whose answers have to be waited for once they are written.
     pub(super) asked: Vec<(TransactionId, Asked)>,
+    /// The participant is being looked for, as its path names it.
+    pub(super) sought: Option<Box<Sought>>,
 }
 
 impl Early {

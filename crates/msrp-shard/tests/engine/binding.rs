@@ -141,6 +141,54 @@ async fn connection_that_waits_for_an_answer_hears_of_the_end_of_its_session() {
     bob.expect_all(&binding, 481).await;
 }
 
+/// The media as a participant describes it that is known by a name.
+fn named(media: &Media, name: &str) -> Media {
+    let uri = |host: &str| format!("msrp://{host}:");
+    Media::parse(&media.to_string().replace(&uri("127.0.0.1"), &uri(name)))
+}
+
+#[tokio::test]
+async fn participant_that_is_known_by_name_is_looked_up_and_connected() {
+    for want in backends() {
+        let node = node(config(want, 2)).await;
+        let alice = node.join("alice").await;
+        let endpoint = MsrpEndpoint::bind().await;
+        let offer = node.invite("bob").await;
+        let media = named(&endpoint.media(), "localhost");
+        node.answer("bob", &media).await;
+        let bob = endpoint
+            .accept_as(&media.path.join(" "), &offer.path.join(" "))
+            .await;
+        bob.expect_empty().await;
+        alice
+            .send_ok(&Draft::text(&identity("alice"), ROOM, "to you"))
+            .await;
+        bob.expect_text(&identity("alice"), "to you").await;
+    }
+}
+
+#[tokio::test]
+async fn session_whose_peer_has_a_name_that_nobody_knows_or_an_address_of_ours_ends() {
+    // A label of 64 octets: no resolver has to be asked to know that it does not exist.
+    let nobody = "x".repeat(64);
+    for (want, is_ours) in backends().into_iter().zip([false, true]) {
+        let node = node(config(want, 1)).await;
+        let mut events = node.client.subscribe();
+        let mut media = named(&MsrpEndpoint::bind().await.media(), &nobody);
+        let offer = node.invite("bob").await;
+        if is_ours {
+            let own = named(&offer, "localhost").path.join(" ");
+            let session_id = own.rfind('/').unwrap_or(own.len());
+            media.path = vec![format!("{}/other;tcp", &own[..session_id])];
+        }
+        node.answer("bob", &media).await;
+        assert_eq!(
+            expect_lost(&mut events, "bob").await,
+            EndReason::ConnectFailed
+        );
+    }
+}
+
 #[tokio::test]
 async fn session_whose_peer_cannot_be_reached_ends() {
     for want in backends() {

@@ -108,12 +108,12 @@ async fn reoffer_that_cannot_be_served_changes_nothing() {
         .to_string()
         .replace("TCP/MSRP", "TCP/TLS/MSRP");
     let secure = secure.replace("path:msrp:", "path:msrps:");
-    let named = moved.media().setup("passive").to_string();
-    let named = named.replace("path:msrp://127.0.0.1", "path:msrp://bob.example.com");
+    let nowhere = moved.media().setup("passive").to_string();
+    let nowhere = nowhere.replace("path:msrp://127.0.0.1", "path:msrp://0.0.0.0");
     let untyped = moved.media().to_string().replace("a=accept-types", "a=x");
     let refused = moved.media().to_string();
     let refused = refused.replace(&format!("m=message {}", moved.media().port), "m=message 0");
-    for sdp in [secure, named, untyped, refused] {
+    for sdp in [secure, nowhere, untyped, refused] {
         let code = change(&node, "bob", Offer::Offer(sdp.clone())).await;
         assert_eq!(code, Err(ErrorCode::NotAcceptable), "{sdp}");
     }

@@ -254,17 +254,23 @@ async fn session_of_one_security_is_not_found_over_the_other() {
 #[tokio::test]
 async fn participant_that_waits_for_tls_is_connected_to_when_its_fingerprint_fits() {
     let (issued, theirs) = (Issued::new("active"), self_signed());
-    for want in backends() {
+    let cases = backends()
+        .into_iter()
+        .flat_map(|want| [(want, "127.0.0.1"), (want, "localhost")]);
+    for (want, host) in cases {
         let node = served(want, 2, &issued).await;
         let alice = node.join("alice").await;
         let endpoint = MsrpEndpoint::bind().await;
         let gateway = out_of_tls(&theirs, endpoint.media().address()).await;
         let endpoint = endpoint.reached_over("msrps", "tcp").reached_at(gateway);
-        let media = endpoint.media().setup("passive");
+        let mut media = endpoint.media().setup("passive");
+        media.path = vec![media.path.join(" ").replace("127.0.0.1", host)];
         let media = media.line(&format!("a=fingerprint:{}", fingerprint(&theirs)));
         let answer = node.offer("bob", &media).await;
         assert_eq!(answer.setup.as_deref(), Some("active"));
-        let bob = endpoint.accept(&answer).await;
+        let bob = endpoint
+            .accept_as(&media.path.join(" "), &answer.path.join(" "))
+            .await;
         bob.expect_empty().await;
         alice
             .send_ok(&Draft::text(&identity("alice"), ROOM, "hello"))
@@ -285,18 +291,24 @@ async fn participant_with_another_certificate_than_it_names_is_not_talked_to() {
         let mut events = node.client.subscribe();
         // Without a fingerprint a certificate that nobody has signed is worth nothing.
         let other = format!("a=fingerprint:{}", fingerprint(&self_signed()));
-        for (name, line) in [("bob", Some(other)), ("carol", None)] {
+        for (name, host, line) in [
+            ("bob", "127.0.0.1", Some(other.clone())),
+            ("carol", "127.0.0.1", None),
+            ("dave", "localhost", Some(other)),
+            ("eve", "localhost", None),
+        ] {
             let endpoint = MsrpEndpoint::bind().await;
             let gateway = out_of_tls(&theirs, endpoint.media().address()).await;
             let endpoint = endpoint.reached_over("msrps", "tcp").reached_at(gateway);
             let mut media = endpoint.media().setup("passive");
+            media.path = vec![media.path.join(" ").replace("127.0.0.1", host)];
             media.lines.extend(line);
             node.offer(name, &media).await;
             let reason = expect_lost(&mut events, name).await;
             assert_eq!(reason, EndReason::ConnectFailed);
         }
         let metric = "msrp_layer_failures_total";
-        assert_eq!(node.metric(metric, Some("certificate")), 2);
+        assert_eq!(node.metric(metric, Some("certificate")), 4);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The active side: whom we connect to over TLS.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::{ResolvesClientCert, UnbufferedClientConnection};
@@ -56,34 +55,17 @@ impl Connector {
         }
     }
 
-    /// The layer of a connection to this host. With a fingerprint, the peer's certificate has to have it;
-    /// without, it has to be valid for the host.
+    /// The layer of a connection to the host of this name, or to this address without brackets. With a fingerprint, the
+    /// peer's certificate has to have it; without, it has to be valid for the host.
     ///
     /// # Errors
     /// [`ConnectorError`].
     pub fn connect(
         &self,
-        host: IpAddr,
+        host: &str,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Box<Layer>, ConnectorError> {
-        self.begin(ServerName::from(host), fingerprint)
-    }
-
-    /// The layer of a connection to the host of this name, or to this address, as it stands in a URI. The peer's certificate
-    /// has to be valid for it.
-    ///
-    /// # Errors
-    /// [`ConnectorError`].
-    pub fn connect_to(&self, host: &str) -> Result<Box<Layer>, ConnectorError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectorError::Setup)?;
-        self.begin(name, None)
-    }
-
-    fn begin(
-        &self,
-        name: ServerName<'static>,
-        fingerprint: Option<Fingerprint>,
-    ) -> Result<Box<Layer>, ConnectorError> {
         let provider = Arc::new(default_provider());
         let pinned = fingerprint.map(|fingerprint| Pinned::new(fingerprint, &provider));
         if pinned.is_none() && self.roots.is_empty() {

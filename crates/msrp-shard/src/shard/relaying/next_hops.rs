@@ -21,7 +21,8 @@ use super::super::Shard;
 use super::super::connection::{Connection, Phase};
 use super::super::layer::Layered;
 use super::id_of;
-use crate::limits::NEXT_HOP_ADDRESSES_MAX;
+use crate::engine::{Asker, Query};
+use crate::limits::NAMED_ADDRESSES_MAX;
 use crate::metrics::Cell;
 
 /// A next hop that is being connected.
@@ -35,9 +36,6 @@ pub(super) struct Attempt {
 impl<I: Io> Shard<I> {
     /// The relay wants a next hop to be connected.
     pub(super) fn reach(&mut self, hop: HopKey, uri: MsrpUriBuf) {
-        let Some(door) = self.environment.relay.clone() else {
-            return;
-        };
         let parsed = uri.as_uri();
         let port = parsed.port().unwrap_or(PORT_DEFAULT);
         let literal = match parsed.host() {
@@ -58,24 +56,24 @@ impl<I: Io> Shard<I> {
             return self.try_addresses(hop, [SocketAddr::new(address, port)]);
         }
         let epoch = self.environment.epochs.of(self.environment.index);
-        if !door.look_up((epoch, hop), &name, port) {
+        let query = Query {
+            shard: self.environment.index,
+            epoch,
+            asker: Asker::Hop(hop),
+            name,
+            port,
+        };
+        if !self.environment.resolver.ask(query) {
             self.give_up(hop);
         }
     }
 
-    /// A name was looked up for an earlier or this start of the shard.
-    pub(in crate::shard) fn resolved(
+    /// The addresses of a next hop are tried, those that the relay may connect to.
+    pub(in crate::shard) fn try_addresses(
         &mut self,
-        epoch: u32,
         hop: HopKey,
-        addresses: Vec<SocketAddr>,
+        addresses: impl IntoIterator<Item = SocketAddr>,
     ) {
-        if epoch == self.environment.epochs.of(self.environment.index) {
-            self.try_addresses(hop, addresses);
-        }
-    }
-
-    fn try_addresses(&mut self, hop: HopKey, addresses: impl IntoIterator<Item = SocketAddr>) {
         let Some(door) = self.environment.relay.clone() else {
             return;
         };
@@ -85,7 +83,7 @@ impl<I: Io> Shard<I> {
         let Some(attempt) = relaying.attempts.get_mut(&hop) else {
             return;
         };
-        for address in addresses.into_iter().take(NEXT_HOP_ADDRESSES_MAX) {
+        for address in addresses.into_iter().take(NAMED_ADDRESSES_MAX) {
             if door.may_connect(address.ip()) {
                 attempt.addresses.push_back(address);
             } else {
@@ -136,7 +134,7 @@ impl<I: Io> Shard<I> {
             return Some(None);
         }
         let connector = self.environment.relay.as_deref()?.connector.as_ref()?;
-        match connector.connect_to(&host_of(&uri.host())) {
+        match connector.connect(&host_of(&uri.host()), None) {
             Ok(layer) => Some(Some(layer)),
             Err(error) => {
                 tracing::warn!(%error, "a next hop cannot be connected over TLS");
