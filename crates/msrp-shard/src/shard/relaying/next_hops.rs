@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use msrp_relay::HopKey;
+use msrp_session::Timestamp;
 use msrp_transport::Layer;
 use msrp_wire::{Host, MsrpUriBuf, Scheme};
 use ring_io::{ConnKey, Io, Read};
@@ -21,7 +22,7 @@ use super::super::Shard;
 use super::super::connection::{Connection, Phase};
 use super::super::layer::Layered;
 use super::id_of;
-use crate::limits::NEXT_HOP_ADDRESSES_MAX;
+use crate::limits::{NEXT_HOP_ADDRESSES_MAX, SPARE_SHARE};
 use crate::metrics::Cell;
 
 /// A next hop that is being connected.
@@ -98,6 +99,7 @@ impl<I: Io> Shard<I> {
 
     /// Opens a connection to the next address of a next hop.
     fn try_next(&mut self, hop: HopKey) {
+        self.ask_for_room();
         while let Some(address) = self.next_address(hop) {
             if self.connections.count() >= self.environment.connections_max() {
                 self.environment.counters.count(Cell::ConnectionsRefused);
@@ -118,6 +120,21 @@ impl<I: Io> Shard<I> {
             }
         }
         self.give_up(hop);
+    }
+
+    /// One more connection is to come. When few more can be had, the relay closes one that no session needs, at the end of the
+    /// turn.
+    ///
+    /// # Spec
+    /// RFC 4976 s.6.5.
+    pub(in crate::shard) fn ask_for_room(&mut self) {
+        let max = self.environment.connections_max();
+        let is_nearly_full = self.connections.count() >= max.saturating_sub(max / SPARE_SHARE);
+        if let Some(relaying) = &mut self.relaying
+            && is_nearly_full
+        {
+            relaying.room_wanted = relaying.room_wanted.saturating_add(1);
+        }
     }
 
     fn next_address(&mut self, hop: HopKey) -> Option<SocketAddr> {
@@ -160,7 +177,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A connection to a next hop is up, with its layer.
-    pub(in crate::shard) fn hop_connected(&mut self, conn: ConnKey, hop: HopKey) {
+    pub(in crate::shard) fn hop_connected(&mut self, now: Timestamp, conn: ConnKey, hop: HopKey) {
         let mut facts = self.facts_of(conn);
         let Some(relaying) = &mut self.relaying else {
             return self.close(conn);
@@ -180,7 +197,9 @@ impl<I: Io> Shard<I> {
             facts.relay = door.relays.knows(&name).then(|| name.into());
         }
         if let Some(relaying) = &mut self.relaying {
-            relaying.relay.handle_connected(hop, id_of(conn), facts);
+            relaying
+                .relay
+                .handle_connected(now, hop, id_of(conn), facts);
         }
     }
 }
