@@ -6,12 +6,12 @@ use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use crate::client::{ALICE, BOB};
 use crate::tls_peer::{client_of, over_tls};
 
-fn certificate() -> CertifiedKey<KeyPair> {
+pub(crate) fn certificate() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
 
 /// A relay over TLS with a certificate of its own, that trusts those of all relays here.
-fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config {
+pub(crate) fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config {
     let roots: String = all.iter().map(|key| key.cert.pem()).collect();
     let users = [ALICE.line("localhost"), BOB.line("localhost")].concat();
     Config::new()
@@ -30,12 +30,12 @@ fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config
         .set("relay", "allow_addresses", ["127.0.0.1"])
 }
 
-fn uri_of(relay: &Daemon) -> String {
+pub(crate) fn uri_of(relay: &Daemon) -> String {
     format!("msrps://localhost:{};tcp", relay.msrp_addr().port())
 }
 
 /// A client of a relay, over TLS.
-async fn client(
+pub(crate) async fn client(
     relay: &Daemon,
     key: &CertifiedKey<KeyPair>,
     login: &Login<'_>,
