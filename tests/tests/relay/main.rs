@@ -16,3 +16,4 @@ mod client;
 mod one_relay;
 mod stalled;
 mod two_relays;
+mod zone;

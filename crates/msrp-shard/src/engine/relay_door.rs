@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use msrp_relay::{HopKey, RelayConfig};
 use msrp_transport::{Connector, KnownHosts};
-use msrp_wire::{Host, MsrpUriBuf, Scheme, Transport};
+use msrp_wire::{Host, MsrpUri, MsrpUriBuf, Scheme, Transport};
 
 use super::description::Homes;
 use super::doors::Kept;
@@ -52,18 +52,19 @@ impl RelayDoor {
             users,
             relays: KnownHosts::new(&options.relays, all_roots()),
             connector,
-            resolver: Resolver::start(peers).map_err(|error| error.to_string())?,
+            resolver: Resolver::start(peers, &options.names).map_err(|error| error.to_string())?,
         })
     }
 
     /// Has a name looked up, off this thread. `false` when too much is being looked up.
-    pub(crate) fn look_up(&self, (epoch, hop): (u32, HopKey), name: &str, port: u16) -> bool {
+    pub(crate) fn look_up(&self, (epoch, hop): (u32, HopKey), uri: &MsrpUri<'_>) -> bool {
         self.resolver.ask(Query {
             shard: self.home,
             epoch,
             hop,
-            name: name.to_owned(),
-            port,
+            name: uri.host().to_string(),
+            port: uri.port(),
+            is_secure: uri.scheme() == Scheme::Msrps,
         })
     }
 

@@ -1,6 +1,5 @@
-//! Looks names of next hops up, on threads of its own: the system's resolver blocks.
+//! Has names of next hops looked up, on threads of its own: that blocks.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -8,6 +7,7 @@ use msrp_relay::HopKey;
 
 use crate::limits::{LOOK_UPS_WAITING_MAX, RESOLVER_THREADS};
 use crate::mailbox::{ShardHandle, ShardMessage};
+use crate::relay::HopNames;
 
 /// A name to be looked up.
 pub(super) struct Query {
@@ -16,7 +16,10 @@ pub(super) struct Query {
     pub(super) epoch: u32,
     pub(super) hop: HopKey,
     pub(super) name: String,
-    pub(super) port: u16,
+    /// The port of the URI, if it has one.
+    pub(super) port: Option<u16>,
+    /// Whether the next hop is reached over TLS.
+    pub(super) is_secure: bool,
 }
 
 /// The way to the threads that look names up. They end with the last handle on it.
@@ -24,14 +27,18 @@ pub(super) struct Resolver(SyncSender<Query>);
 
 impl Resolver {
     /// Starts the threads. Answers go to the mailboxes of the shards.
-    pub(super) fn start(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        peers: &Arc<OnceLock<Vec<ShardHandle>>>,
+        names: &Arc<dyn HopNames>,
+    ) -> std::io::Result<Self> {
         let (sender, queries) = sync_channel(LOOK_UPS_WAITING_MAX);
         let queries = Arc::new(Mutex::new(queries));
         for number in 0..RESOLVER_THREADS {
-            let (queries, peers) = (Arc::clone(&queries), Arc::clone(peers));
+            let (queries, peers, names) =
+                (Arc::clone(&queries), Arc::clone(peers), Arc::clone(names));
             std::thread::Builder::new()
                 .name(format!("resolver-{number}"))
-                .spawn(move || work(&queries, &peers))?;
+                .spawn(move || work(&queries, &peers, &*names))?;
         }
         Ok(Self(sender))
     }
@@ -42,21 +49,18 @@ impl Resolver {
     }
 }
 
-fn work(queries: &Mutex<Receiver<Query>>, peers: &OnceLock<Vec<ShardHandle>>) {
+fn work(
+    queries: &Mutex<Receiver<Query>>,
+    peers: &OnceLock<Vec<ShardHandle>>,
+    names: &dyn HopNames,
+) {
     loop {
         let query = queries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok(query) = query else { return };
-        let found = (query.name.as_str(), query.port).to_socket_addrs();
-        let addresses: Vec<SocketAddr> = match found {
-            Ok(addresses) => addresses.collect(),
-            Err(error) => {
-                tracing::info!(name = query.name, %error, "a next hop's name is not known");
-                Vec::new()
-            }
-        };
+        let addresses = names.addresses(&query.name, query.port, query.is_secure);
         let resolved = ShardMessage::Resolved {
             epoch: query.epoch,
             hop: query.hop,

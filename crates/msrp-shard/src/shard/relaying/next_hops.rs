@@ -24,6 +24,7 @@ use super::super::layer::Layered;
 use super::id_of;
 use crate::limits::{NEXT_HOP_ADDRESSES_MAX, SPARE_SHARE};
 use crate::metrics::Cell;
+use crate::relay::PORT_DEFAULT;
 
 /// A next hop that is being connected.
 #[derive(Debug)]
@@ -46,7 +47,8 @@ impl<I: Io> Shard<I> {
             Host::V6(address) => Some(IpAddr::V6(address)),
             Host::Name(_) => None,
         };
-        let name = host_of(&parsed.host());
+        let epoch = self.environment.epochs.of(self.environment.index);
+        let is_asked = literal.is_some() || door.look_up((epoch, hop), &parsed);
         let Some(relaying) = &mut self.relaying else {
             return;
         };
@@ -56,10 +58,8 @@ impl<I: Io> Shard<I> {
         };
         relaying.attempts.insert(hop, attempt);
         if let Some(address) = literal {
-            return self.try_addresses(hop, [SocketAddr::new(address, port)]);
-        }
-        let epoch = self.environment.epochs.of(self.environment.index);
-        if !door.look_up((epoch, hop), &name, port) {
+            self.try_addresses(hop, [SocketAddr::new(address, port)]);
+        } else if !is_asked {
             self.give_up(hop);
         }
     }
@@ -212,9 +212,3 @@ fn host_of(host: &Host<'_>) -> String {
         Host::V6(address) => address.to_string(),
     }
 }
-
-/// The port of a URI without one.
-///
-/// # Spec
-/// RFC 4976 s.8.
-const PORT_DEFAULT: u16 = 2855;
