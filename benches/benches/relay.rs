@@ -18,10 +18,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Instant;
 
 use msrp_relay::{Algorithm, Ha1, Proof};
-use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, RelayOptions, RelayUsers, UserList};
+use msrp_shard::{
+    EngineConfig, EngineLimits, ListenerConfig, RelayOptions, RelayUsers, SystemNames, UserList,
+};
 
 /// Octets of a chunk's body, and of one read of the bare loop.
 const CHUNK_OCTETS: usize = 64 * 1024;
@@ -118,6 +121,7 @@ fn relay(octets: usize) -> Cost {
         relays: Vec::new(),
         roots: None,
         allow_plain_auth: true,
+        names: Arc::new(SystemNames),
     };
     let started = msrp_shard::start_with_relay(&config, options).unwrap();
     let address = started.listeners[0].1;

@@ -41,6 +41,9 @@ pub(crate) struct Connection {
     pub(crate) awaited: BTreeSet<TransactionId>,
     /// Those among them of which only an error would be told, oldest first.
     pub(crate) unasked: VecDeque<TransactionId>,
+    /// When a request came on it or left on it, and under which time the relay has it among the unused ones.
+    pub(crate) used: Timestamp,
+    pub(crate) filed: Timestamp,
     /// How many next hops are being connected because of it.
     pub(crate) connecting: usize,
     /// The next hop that we connected it for.
@@ -98,7 +101,7 @@ pub(crate) struct OpenRequest {
 }
 
 impl Connection {
-    pub(crate) fn new(facts: ConnectionFacts) -> Self {
+    pub(crate) fn new(now: Timestamp, facts: ConnectionFacts) -> Self {
         Self {
             facts,
             inbound: Inbound::Nothing,
@@ -110,9 +113,19 @@ impl Connection {
             bound: BTreeSet::new(),
             awaited: BTreeSet::new(),
             unasked: VecDeque::new(),
+            used: now,
+            filed: now,
             connecting: 0,
             hop: None,
             is_closing: false,
         }
+    }
+    /// Whether closing it would end a session: a URI leads to it, the peer of a URI is behind it, something is under way.
+    /// One that we opened ourselves, or one to a relay, is opened again when a session needs it.
+    pub(crate) fn is_needed(&self) -> bool {
+        let comes_back = self.hop.is_some() || self.facts.relay.is_some();
+        let is_busy = !matches!(self.inbound, Inbound::Nothing) || !self.awaited.is_empty();
+        let has_peer = !self.bound.is_empty() && !comes_back;
+        !self.owned.is_empty() || has_peer || is_busy || self.connecting > 0
     }
 }

@@ -76,6 +76,16 @@ pub const HOP_WAITING_OCTETS_MAX: usize = 1024 * 1024;
 /// How long a next hop may take to be connected, in nanoseconds: as long as an answer. Then what waits has failed with 408.
 pub const CONNECT_NS: u64 = msrp_session::limits::TRANSACTION_NS;
 
+/// How long a connection that no session needs may be unused, in nanoseconds: one hour (RFC 4976 s.6.5). Then it is closed.
+pub const CONNECTION_IDLE_NS: u64 = 3_600_000_000_000;
+
+/// How long a connection that no session needs is kept, in nanoseconds, when room is needed for others: 60 s. Our choice: one
+/// that is in use is not closed for the sake of a new one. Where all were used since, the new one is refused.
+pub const CONNECTION_IDLE_SHORT_NS: u64 = 60_000_000_000;
+
+/// Connections that are looked at to find one that makes room. Our choice: many requests for room cost little each.
+pub const ROOM_LOOKS_MAX: usize = 16;
+
 /// How long up to [`PIECE_OCTETS_MIN`](msrp_session::limits::PIECE_OCTETS_MIN) octets of a SEND that is still coming in wait
 /// for more, in nanoseconds: 5 ms. Our choice. Then they leave as a piece, without the last one.
 pub const HOLD_NS: u64 = 5_000_000;

@@ -21,6 +21,8 @@ pub enum Refused {
     Denied(DeniedAddress),
     /// The next hop speaks a transport other than TCP.
     Transport,
+    /// The next hop is an address, over TLS and without a port (RFC 4976 s.8).
+    NoPort,
     /// Too many URIs of this relay in a path.
     Loop,
     /// The path would be longer than paths may be.
@@ -46,7 +48,7 @@ impl Refused {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Body | Self::PathTooLong => StatusCode::BAD_REQUEST,
+            Self::Body | Self::PathTooLong | Self::NoPort => StatusCode::BAD_REQUEST,
             Self::NotOwner
             | Self::Denied(_)
             | Self::Transport

@@ -27,6 +27,7 @@
 
 mod auth;
 mod forward;
+mod idle;
 mod outgoing;
 mod request;
 mod response;
@@ -143,6 +144,8 @@ pub enum CloseReason {
     AuthFailures,
     /// A next hop was connected when nobody waited for it any more.
     TooLate,
+    /// It was not used for long, and no session needs it (RFC 4976 s.6.5).
+    Idle,
 }
 
 /// A relay. See the module's text.
@@ -153,6 +156,8 @@ pub struct Relay<U> {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Connections to relays, by the name in the certificate.
     relays: BTreeSet<(Box<str>, ConnectionId)>,
+    /// All connections, those that were not used for the longest time first. See `relay/idle.rs`.
+    unused: BTreeSet<(Timestamp, ConnectionId)>,
     handles: Handles,
     hops: Arena<Hop>,
     hops_by_device: BTreeMap<Box<str>, Key>,
@@ -240,6 +245,7 @@ impl<U: Users> Relay<U> {
             config,
             connections: BTreeMap::new(),
             relays: BTreeSet::new(),
+            unused: BTreeSet::new(),
             handles: Handles::default(),
             hops: Arena::new(),
             hops_by_device: BTreeMap::new(),
@@ -256,7 +262,7 @@ impl<U: Users> Relay<U> {
     /// A connection that somebody else opened.
     pub fn handle_opened(&mut self, now: Timestamp, id: ConnectionId, facts: ConnectionFacts) {
         self.note_relay(id, &facts);
-        self.connections.insert(id, Connection::new(facts));
+        self.insert_connection(id, Connection::new(now, facts));
         self.timers
             .insert((now.after(PROBATION_NS), Timer::Probation(id)));
     }
@@ -294,7 +300,8 @@ impl<U: Users> Relay<U> {
     /// When [`Relay::handle_timeout`] has to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(deadline, _)| *deadline)
+        let timer = self.timers.first().map(|(deadline, _)| *deadline);
+        [timer, self.idle_deadline()].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -312,6 +319,7 @@ impl<U: Users> Relay<U> {
                 Timer::Held(connection) => self.hold_is_over(connection, deadline),
             }
         }
+        self.close_idle(now);
         self.check_invariants_in_debug();
     }
 

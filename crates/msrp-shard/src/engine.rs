@@ -41,7 +41,7 @@ use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
-use crate::relay::RelayOptions;
+use crate::relay::{RelayOptions, SystemNames};
 use crate::shard::Environment;
 use crate::source::Source;
 use crate::usage::{UsageRecords, UsageTap};
@@ -166,6 +166,10 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
     let opened = (doors, certificates);
     let (mut engine, mut common) = assemble(config, &listeners, opened, shards_count, &source);
     let kept = &engine.certificates;
+    if let Some(options) = &relay {
+        let names = Arc::clone(&options.names);
+        common.resolver = Arc::new(Resolver::new(&common.peers, names));
+    }
     common.relay = relay
         .map(|options| RelayDoor::open((config, options), &listeners, kept))
         .transpose()
@@ -238,7 +242,7 @@ pub(crate) fn assemble(
     let peers = Arc::default();
     let common = Environment {
         index: 0,
-        resolver: Arc::new(Resolver::new(&peers)),
+        resolver: Arc::new(Resolver::new(&peers, Arc::new(SystemNames))),
         peers,
         epochs: Arc::new(Epochs::new(shards_count)),
         hub: Arc::clone(&engine.hub),

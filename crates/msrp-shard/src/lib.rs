@@ -25,5 +25,5 @@ pub use metrics::{HISTOGRAMS, METRICS};
 pub use msrp_relay::{UserLineError, UserLineFault, UserList};
 pub use msrp_switch::Rules;
 pub use msrp_transport::Origins;
-pub use relay::{RelayOptions, RelayUsers};
+pub use relay::{HopNames, RelayOptions, RelayUsers, SystemNames};
 pub use usage::{UsageGauge, UsageRecords};

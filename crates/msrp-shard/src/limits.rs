@@ -131,3 +131,7 @@ pub const LOOK_UPS_WAITING_MAX: usize = 1024;
 
 /// Addresses of one name that are tried. Our choice. Further ones are not.
 pub const NAMED_ADDRESSES_MAX: usize = 8;
+
+/// The part of all connections, one in so many, that is kept free while the relay has some that no session needs: 32. Our choice.
+/// With less room the one that was used least recently is closed for each new connection (RFC 4976 s.6.5).
+pub const SPARE_SHARE: usize = 32;

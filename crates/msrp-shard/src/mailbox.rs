@@ -227,7 +227,7 @@ pub(crate) struct Resolved {
     pub(crate) epoch: u32,
     pub(crate) asker: Asker,
     pub(crate) name: String,
-    pub(crate) port: u16,
+    pub(crate) port: Option<u16>,
     pub(crate) addresses: Vec<SocketAddr>,
 }
 

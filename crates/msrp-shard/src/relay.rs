@@ -1,6 +1,7 @@
 //! What makes the engine an MSRP relay (RFC 4976).
 
-use std::net::IpAddr;
+use std::fmt::Debug;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -26,7 +27,41 @@ pub struct RelayOptions {
     pub roots: Option<PathBuf>,
     /// Whether AUTH is taken on connections without TLS. For networks that only clients reach that are trusted.
     pub allow_plain_auth: bool,
+    /// Who looks names of next hops and of participants up.
+    pub names: Arc<dyn HopNames>,
 }
+
+/// Looks the names of next hops and of participants up.
+pub trait HopNames: Debug + Send + Sync {
+    /// The addresses of a host, best first. Without a port: where SRV records say, for `is_secure`; else port 2855. It may
+    /// block for some seconds: it is asked on threads of its own. The engine connects to none that is denied.
+    ///
+    /// # Spec
+    /// RFC 4976 s.8.
+    fn addresses(&self, host: &str, port: Option<u16>, is_secure: bool) -> Vec<SocketAddr>;
+}
+
+/// The system's resolver, which knows no SRV records.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemNames;
+
+impl HopNames for SystemNames {
+    fn addresses(&self, host: &str, port: Option<u16>, _: bool) -> Vec<SocketAddr> {
+        match (host, port.unwrap_or(PORT_DEFAULT)).to_socket_addrs() {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                tracing::info!(host, %error, "the name of a peer is not known");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The port of a URI without one.
+///
+/// # Spec
+/// RFC 4976 s.8.
+pub(crate) const PORT_DEFAULT: u16 = 2855;
 
 /// The users of the relay, who can be replaced while it runs. A lock, which only an AUTH takes.
 #[derive(Debug, Default)]

@@ -50,6 +50,7 @@ mod limits;
 mod names;
 mod net;
 mod paths;
+mod relay_names;
 mod screen;
 mod stack;
 mod tcp;
@@ -82,6 +83,7 @@ use crate::ua::{
     Answer, Body, DialogId, Headers, Method, OutRequest, SipUa, Transport, TxnId, UaEvent,
 };
 
+pub use self::relay_names::RelayNames;
 pub use self::tls::{TlsError, TlsFiles};
 
 /// How the engine is set up.

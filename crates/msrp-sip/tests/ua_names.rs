@@ -12,7 +12,7 @@ use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use msrp_sip::ua::{Method, SipUa, Transport};
-use msrp_sip::ua_rsipstack::{Ua, UaConfig, start};
+use msrp_sip::ua_rsipstack::{RelayNames, Ua, UaConfig, start};
 use support::*;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -206,4 +206,76 @@ async fn refused_connection_and_503_lead_to_the_next_hop() {
     let (transaction, ..) = invited(&mut server).await;
     server.handle.answer(transaction, answer(200));
     assert_eq!(ringing_or_final(&mut caller, dialog).await.status, 200);
+}
+
+/// What is found for an MSRP next hop, as texts.
+async fn relay(zone: &Zone, host: &str, port: Option<u16>, is_secure: bool) -> Vec<String> {
+    let names = RelayNames::new(&[zone.address]).unwrap();
+    let found = names.addresses(host, port, is_secure).await;
+    found.iter().map(ToString::to_string).collect()
+}
+
+// covers: MSRP-4976-8-04
+#[tokio::test]
+async fn relay_without_a_port_is_where_its_service_records_say() {
+    let zone = Zone::serve(vec![
+        (
+            "_msrps._tcp.im.example.",
+            service(20, 9001, "b.im.example."),
+        ),
+        (
+            "_msrps._tcp.im.example.",
+            service(10, 9000, "a.im.example."),
+        ),
+        (
+            "_msrps._tcp.im.example.",
+            service(30, 9002, "nowhere.im.example."),
+        ),
+        ("_msrp._tcp.im.example.", service(1, 9003, "a.im.example.")),
+        ("a.im.example.", RData::A(A([192, 0, 2, 1].into()))),
+        ("a.im.example.", RData::A(A([192, 0, 2, 2].into()))),
+        ("b.im.example.", RData::A(A([192, 0, 2, 3].into()))),
+        ("im.example.", RData::A(A([192, 0, 2, 9].into()))),
+        ("_msrps._tcp.none.example.", service(1, 0, ".")),
+        ("none.example.", RData::A(A([192, 0, 2, 9].into()))),
+        ("bare.example.", RData::A(A([192, 0, 2, 9].into()))),
+    ])
+    .await;
+    let mut found = relay(&zone, "im.example", None, true).await;
+    found[..2].sort_unstable();
+    assert_eq!(
+        found,
+        ["192.0.2.1:9000", "192.0.2.2:9000", "192.0.2.3:9001"]
+    );
+    // A port, or no TLS: address records.
+    assert_eq!(
+        relay(&zone, "im.example", Some(7), true).await,
+        ["192.0.2.9:7"]
+    );
+    assert_eq!(
+        relay(&zone, "im.example", None, false).await,
+        ["192.0.2.9:2855"]
+    );
+    // No record: the address with the usual port. A record that says there is no relay: nothing.
+    assert_eq!(
+        relay(&zone, "bare.example", None, true).await,
+        ["192.0.2.9:2855"]
+    );
+    assert!(relay(&zone, "none.example", None, true).await.is_empty());
+    assert!(relay(&zone, "unknown.example", None, true).await.is_empty());
+}
+
+#[tokio::test]
+async fn relay_with_very_many_records_has_eight_addresses() {
+    let names: Vec<String> = (1..=12).map(|n| format!("h{n}.im.example.")).collect();
+    let mut records = Vec::new();
+    for name in &names {
+        records.push(("_msrps._tcp.im.example.", service(1, 9000, name)));
+        for last in 1..=3 {
+            records.push((name.as_str(), RData::A(A([192, 0, 2, last].into()))));
+        }
+    }
+    let zone = Zone::serve(records).await;
+    let found = relay(&zone, "im.example", None, true).await;
+    assert_eq!(found.len(), 8, "{found:?}");
 }

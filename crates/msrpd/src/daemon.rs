@@ -21,8 +21,9 @@ use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::capture::export::export;
 use crate::capture::hep::Collector;
 use crate::certificates::Expiries;
-use crate::config::{Config, Limits, Relay, SipTransport};
+use crate::config::{Config, Limits, SipTransport};
 use crate::ng::NgServer;
+use crate::relay_names::Dns;
 use crate::sd_notify;
 use crate::usage::{self, UsageKeeper};
 
@@ -313,7 +314,8 @@ async fn start_engine(
         part: Part::Msrp,
         reason,
     };
-    let relay = users.map(|users| relay_options(&config.relay, users));
+    let relay = users.map(|users| relay_options(config, users));
+    let relay = relay.transpose().map_err(fault)?;
     let config = engine_config(config);
     let start = move || match relay {
         Some(relay) => msrp_shard::start_with_relay(&config, relay),
@@ -417,8 +419,9 @@ fn engine_config(config: &Config) -> EngineConfig {
     }
 }
 
-fn relay_options(relay: &Relay, users: Arc<RelayUsers>) -> RelayOptions {
-    RelayOptions {
+fn relay_options(config: &Config, users: Arc<RelayUsers>) -> Result<RelayOptions, String> {
+    let relay = &config.relay;
+    Ok(RelayOptions {
         listener: relay.listener.clone(),
         realm: relay.realm.clone(),
         users,
@@ -427,7 +430,8 @@ fn relay_options(relay: &Relay, users: Arc<RelayUsers>) -> RelayOptions {
         relays: relay.relays.clone(),
         roots: relay.ca.clone(),
         allow_plain_auth: relay.allow_plain_auth,
-    }
+        names: Arc::new(Dns::new(&config.sip.name_servers)?),
+    })
 }
 
 fn engine_limits(limits: &Limits) -> EngineLimits {

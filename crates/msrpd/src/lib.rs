@@ -18,6 +18,7 @@ pub mod http;
 pub mod log;
 pub mod ng;
 pub mod overload;
+mod relay_names;
 pub mod relay_users;
 pub mod reload;
 pub mod sd_notify;

@@ -4,12 +4,16 @@
     reason = "a test stops where something is missing"
 )]
 
+#[path = "../../../crates/msrp-shard/tests/engine/gateway.rs"]
+mod gateway;
 #[path = "../../../crates/msrp-shard/tests/engine/tls_peer.rs"]
 mod tls_peer;
 
 mod attacks;
 mod authentication;
+mod certificates;
 mod client;
 mod one_relay;
 mod stalled;
 mod two_relays;
+mod zone;

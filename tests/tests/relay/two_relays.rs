@@ -5,13 +5,14 @@ use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 
 use crate::client::{ALICE, BOB};
 use crate::tls_peer::{client_of, over_tls};
+use crate::zone::{Record, Zone};
 
-fn certificate() -> CertifiedKey<KeyPair> {
+pub(crate) fn certificate() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
 
 /// A relay over TLS with a certificate of its own, that trusts those of all relays here.
-fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config {
+pub(crate) fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config {
     let roots: String = all.iter().map(|key| key.cert.pem()).collect();
     let users = [ALICE.line("localhost"), BOB.line("localhost")].concat();
     Config::new()
@@ -30,12 +31,12 @@ fn config(own: &CertifiedKey<KeyPair>, all: &[&CertifiedKey<KeyPair>]) -> Config
         .set("relay", "allow_addresses", ["127.0.0.1"])
 }
 
-fn uri_of(relay: &Daemon) -> String {
+pub(crate) fn uri_of(relay: &Daemon) -> String {
     format!("msrps://localhost:{};tcp", relay.msrp_addr().port())
 }
 
 /// A client of a relay, over TLS.
-async fn client(
+pub(crate) async fn client(
     relay: &Daemon,
     key: &CertifiedKey<KeyPair>,
     login: &Login<'_>,
@@ -123,4 +124,51 @@ async fn auth_through_a_relay_that_shows_no_trusted_certificate_is_refused() {
     let to = format!("{inner} {}", uri_of(&first));
     let answer = alice.expect_response(&alice.send_auth(&to, &[])).await;
     assert_eq!(answer.status(), Some(408));
+}
+
+// covers: MSRP-4976-8-04
+#[tokio::test]
+async fn second_relay_is_found_by_its_domain_alone_where_a_service_record_says() {
+    let first_key = certificate();
+    let second_key =
+        generate_simple_self_signed(vec!["relay.example".to_owned(), "localhost".to_owned()])
+            .unwrap();
+    let keys = [&first_key, &second_key];
+    let second = Daemon::start(
+        config(&second_key, &keys).listeners(&[
+            "name = \"relay\"\nbind = \"127.0.0.1:0\"\nadvertise = \"relay.example:0\"\ntransport = \"tls\"\n\
+             cert = \"cert.pem\"\nkey = \"key.pem\"\n",
+        ]),
+    )
+    .await;
+    let zone = |address: [u8; 4]| {
+        Zone::serve(vec![
+            (
+                "_msrps._tcp.relay.example",
+                Record::Service(second.msrp_addr().port(), "one.relay.example"),
+            ),
+            ("one.relay.example", Record::Address(address.into())),
+            ("relay.example", Record::Address([127, 0, 0, 9].into())),
+        ])
+    };
+    let right = zone([127, 0, 0, 1]);
+    let first = config(&first_key, &keys).set("relay", "relays", ["relay.example"]);
+    let first = first.set("sip", "name_servers", [right.address().as_str()]);
+    let first = Daemon::start(first).await;
+    let (alice, inner) = client(&first, &first_key, &ALICE).await;
+    let to = format!("{inner} msrps://relay.example;tcp");
+    let both = alice.use_path(&to, &BOB).await;
+    let port = second.msrp_addr().port();
+    let outer = both.split(' ').nth(1).unwrap();
+    assert!(outer.starts_with(&format!("msrps://relay.example:{port}/")));
+    // A record that leads to an address that is denied leads nowhere.
+    let wrong = zone([127, 0, 0, 2]);
+    let other = config(&first_key, &keys).set("sip", "name_servers", [wrong.address().as_str()]);
+    let other = Daemon::start(other).await;
+    let (alice, inner) = client(&other, &first_key, &ALICE).await;
+    let to = format!("{inner} msrps://relay.example;tcp");
+    let answer = alice.expect_response(&alice.send_auth(&to, &[])).await;
+    assert_eq!(answer.status(), Some(408));
+    let denied = "msrp_relay_addresses_denied_total";
+    other.wait_metric(denied, |count| count == 1.0).await;
 }

@@ -31,6 +31,7 @@ impl<U: Users> Relay<U> {
             return;
         };
         connection.inbound = Inbound::Nothing;
+        connection.used = now;
         let is_encrypted = connection.facts.is_tls || self.config.allow_plain_auth;
         let is_blocked =
             matches!(head.method, Method::Other(_)) && self.config.block_unknown_methods;

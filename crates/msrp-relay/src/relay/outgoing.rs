@@ -18,12 +18,18 @@ use crate::users::Users;
 
 impl<U: Users> Relay<U> {
     /// The next hop is connected. From now on the connection is one like all others: requests may come on it.
-    pub fn handle_connected(&mut self, hop: HopKey, id: ConnectionId, facts: ConnectionFacts) {
+    pub fn handle_connected(
+        &mut self,
+        now: Timestamp,
+        hop: HopKey,
+        id: ConnectionId,
+        facts: ConnectionFacts,
+    ) {
         self.note_relay(id, &facts);
-        let mut connection = Connection::new(facts);
+        let mut connection = Connection::new(now, facts);
         connection.is_proven = true;
         connection.hop = Some(hop.0);
-        self.connections.insert(id, connection);
+        self.insert_connection(id, connection);
         let before = self
             .hops
             .get_mut(hop.0)
@@ -58,6 +64,7 @@ impl<U: Users> Relay<U> {
     /// # Spec
     /// RFC 4976 s.6.4.1.
     pub fn handle_written(&mut self, now: Timestamp, connection: ConnectionId, id: TransactionId) {
+        self.note_use(now, connection);
         let Some(pending) = self.pending.get_mut(&(connection, id)) else {
             return;
         };

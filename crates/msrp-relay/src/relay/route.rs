@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use msrp_session::Timestamp;
 use msrp_wire::limits::PATH_URIS_MAX;
-use msrp_wire::{Ident, MsrpPathBuf, MsrpUri, Path, Transport};
+use msrp_wire::{Host, Ident, MsrpPathBuf, MsrpUri, Path, Scheme, Transport};
 
 use super::Relay;
 use crate::connection::ConnectionId;
@@ -200,7 +200,7 @@ impl<U: Users> Relay<U> {
         if let Some((_, connection)) = known {
             return Ok(Way::Connection(*connection));
         }
-        if let msrp_wire::Host::Name(name) = next.host()
+        if let Host::Name(name) = next.host()
             && let Some(connection) = self.relay_connection(name)
         {
             return Ok(Way::Connection(connection));
@@ -231,6 +231,10 @@ impl<U: Users> Relay<U> {
             .addresses
             .check_host(next.host())
             .map_err(Refused::Denied)?;
+        let is_address = !matches!(next.host(), Host::Name(_));
+        if is_address && next.scheme() == Scheme::Msrps && next.port().is_none() {
+            return Err(Refused::NoPort);
+        }
         let key = self.hop(now, asker, next)?;
         Ok(match self.hops.get(key).map(|hop| &hop.state) {
             Some(HopState::Up(connection)) => Way::Connection(*connection),

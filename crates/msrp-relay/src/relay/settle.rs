@@ -22,6 +22,7 @@ impl<U: Users> Relay<U> {
         let Some(connection) = self.connections.remove(&id) else {
             return;
         };
+        self.unused.remove(&(connection.filed, id));
         self.version = self.version.wrapping_add(1);
         // Nothing leads to this connection any more before anything is told that it has ended.
         for session in connection.bound {

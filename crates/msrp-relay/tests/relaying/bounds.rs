@@ -2,7 +2,7 @@
 
 use msrp_relay::{CloseReason, limits};
 
-use crate::harness::{ALICE, BARE, BOB, World, credentials, nonce, request, send};
+use crate::harness::{ALICE, BARE, BOB, SECOND, World, credentials, nonce, request, send};
 
 #[test]
 fn uris_of_one_connection_are_bounded() {
@@ -235,4 +235,101 @@ fn body_of_another_request_than_send_is_bounded() {
         assert_eq!(answer.is_some(), status.is_some());
         assert!(answer.is_none_or(|answer| answer.contains(status.unwrap())));
     }
+}
+
+// covers: MSRP-4976-6.5-01
+#[test]
+fn connection_that_no_session_needs_is_closed_when_it_was_unused_for_an_hour() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "Expires: 7200\r\n");
+    let to = format!("{uri} {BOB}");
+    world.feed(1, send("send0001", &to, ALICE, "", "x", '$'));
+    world.connect(2, None);
+    let sent = world.only(2);
+    world.answer(2, &sent, "200 OK");
+    // The peer of a session that came by itself could not be reached again.
+    world.open(3);
+    let carol = "msrp://carol.example.net:1/x;tcp";
+    let back = format!("{uri} {ALICE}");
+    world.feed(3, send("send0003", &back, carol, "", "x", '$'));
+    world.pass(3000);
+    world.feed(1, send("send0002", &to, ALICE, "", "x", '$'));
+    let sent = world.seen(2).pop().unwrap();
+    world.answer(2, &sent, "200 OK");
+    world.pass(3599);
+    assert_eq!(world.closes, []);
+    world.pass(1);
+    assert_eq!(world.closes, [(2, CloseReason::Idle)]);
+    world.close(2);
+    // The client and the peer are needed until the URI is worth nothing any more.
+    world.pass(600);
+    assert_eq!(world.relay.handles_count(), 0);
+    world.pass(3601);
+    assert_eq!(
+        world.closes[1..],
+        [(3, CloseReason::Idle), (1, CloseReason::Idle)]
+    );
+}
+
+// covers: MSRP-4976-6.5-02, MSRP-4976-6.5-03
+#[test]
+fn room_is_made_by_closing_the_connection_that_was_unused_for_longest() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "Expires: 7200\r\n");
+    for id in 2..=5 {
+        let to = format!("{uri} msrp://bob.example.net:{id}/x;tcp");
+        world.feed(1, send("send0001", &to, ALICE, "", "x", '$'));
+        world.connect(id, None);
+        let sent = world.only(id);
+        world.answer(id, &sent, "200 OK");
+        world.pass(1);
+    }
+    // Number 2 is used again, number 4 owes an answer.
+    for (id, is_answered) in [(2, true), (4, false)] {
+        world.pass(15);
+        let to = format!("{uri} msrp://bob.example.net:{id}/x;tcp");
+        world.feed(1, send("send0002", &to, ALICE, "", "x", '$'));
+        let sent = world.only(id);
+        if is_answered {
+            world.answer(id, &sent, "200 OK");
+        }
+    }
+    world.pass(26);
+    assert!(!world.make_room(), "all were used within a minute");
+    world.now = world.now.after(4 * SECOND);
+    let mut closed = Vec::new();
+    while world.make_room() {
+        closed.extend(world.closes.pop());
+    }
+    assert_eq!(closed, [(3, CloseReason::Idle), (5, CloseReason::Idle)]);
+    world.pass(60);
+    assert!(world.make_room() && world.make_room() && !world.make_room());
+    assert_eq!(
+        world.closes,
+        [(2, CloseReason::Idle), (4, CloseReason::Idle)]
+    );
+}
+
+// covers: MSRP-4976-8-02
+#[test]
+fn next_hop_over_tls_that_is_an_address_has_a_port() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "");
+    for (host, is_refused) in [
+        ("192.0.2.9", true),
+        ("[2001:db8::9]", true),
+        ("192.0.2.9:2855", false),
+        ("[2001:db8::9]:2855", false),
+        ("bob.example.net", false),
+    ] {
+        let to = format!("{uri} msrps://{host}/x;tcp");
+        world.feed(1, send("send0001", &to, ALICE, "", "x", '$'));
+        let status = if is_refused { 400 } else { 200 };
+        let answer = world.only(1);
+        assert!(answer.contains(&format!(" {status} ")), "{host}: {answer}");
+    }
+    assert_eq!(world.connects.len(), 3);
 }

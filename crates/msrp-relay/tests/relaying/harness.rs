@@ -87,7 +87,7 @@ impl World {
         let (hop, uri) = self.connects.remove(0);
         self.decoders.insert(id, Decoder::new(Limits::default()));
         self.relay
-            .handle_connected(hop, ConnectionId(id), Self::facts(relay));
+            .handle_connected(self.now, hop, ConnectionId(id), Self::facts(relay));
         self.drain();
         uri
     }
@@ -189,6 +189,12 @@ impl World {
         self.now = self.now.after(seconds * SECOND);
         self.relay.handle_timeout(self.now);
         self.drain();
+    }
+
+    pub(crate) fn make_room(&mut self) -> bool {
+        let has_room = self.relay.make_room(self.now);
+        self.drain();
+        has_room
     }
 
     /// A client gets a URI; returns it.

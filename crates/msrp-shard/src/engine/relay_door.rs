@@ -36,9 +36,9 @@ impl RelayDoor {
         let relay = behaviour((&config.listeners[index], bound[index].1), bound, &options)?;
         let roots = options.roots.as_deref().map(read_roots).transpose()?;
         let all_roots = || roots.clone().unwrap_or_else(super::doors::system_roots);
-        let connector = certificates[index]
-            .as_ref()
-            .map(|kept| Connector::new(Arc::clone(&kept.store), all_roots()));
+        let kept = certificates[index].as_ref();
+        check_certificate(kept, &relay)?;
+        let connector = kept.map(|kept| Connector::new(Arc::clone(&kept.store), all_roots()));
         let users = SharedUsers(options.users);
         msrp_relay::Relay::new(relay.clone(), users.clone(), [0; 32])
             .map_err(|fault| explain(fault).to_owned())?;
@@ -144,6 +144,17 @@ fn read_roots(file: &Path) -> Result<Vec<Vec<u8>>, String> {
         return Err(fault("it holds no certificate".to_owned()));
     }
     Ok(roots)
+}
+
+/// Clients and relays believe a relay by the name in its URIs (RFC 4976 s.9.2).
+fn check_certificate(kept: Option<&Kept>, relay: &RelayConfig) -> Result<(), String> {
+    let uri = relay.advertised.as_uri();
+    match (kept, uri.host()) {
+        (Some(kept), Host::Name(name)) if !kept.store.has_for(name) => Err(format!(
+            "its clients believe a certificate that names {name} among its subject alternative names; its listener has none"
+        )),
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 fn explain(fault: msrp_relay::NotARelay) -> &'static str {

@@ -1,6 +1,5 @@
-//! Looks names of peers up, on threads of its own: the system's resolver blocks. The threads start with the first name.
+//! Has names of peers looked up, on threads of its own: that blocks. The threads start with the first name.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -9,6 +8,7 @@ use msrp_switch::LegKey;
 
 use crate::limits::{LOOK_UPS_WAITING_MAX, RESOLVER_THREADS};
 use crate::mailbox::{Resolved, ShardHandle, ShardMessage};
+use crate::relay::HopNames;
 
 /// A name to be looked up.
 pub(crate) struct Query {
@@ -17,7 +17,10 @@ pub(crate) struct Query {
     pub(crate) epoch: u32,
     pub(crate) asker: Asker,
     pub(crate) name: String,
-    pub(crate) port: u16,
+    /// The port of the URI, if it has one.
+    pub(crate) port: Option<u16>,
+    /// Whether the peer is reached over TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// Who needs the addresses of a name.
@@ -32,22 +35,24 @@ pub(crate) enum Asker {
 /// The way to the threads that look names up. They end with the last handle on it.
 pub(crate) struct Resolver {
     peers: Arc<OnceLock<Vec<ShardHandle>>>,
+    names: Arc<dyn HopNames>,
     /// `None` within when no thread could be started.
     queries: OnceLock<Option<SyncSender<Query>>>,
 }
 
 impl Resolver {
     /// Answers go to the mailboxes of these shards.
-    pub(super) fn new(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> Self {
+    pub(super) fn new(peers: &Arc<OnceLock<Vec<ShardHandle>>>, names: Arc<dyn HopNames>) -> Self {
         Self {
             peers: Arc::clone(peers),
+            names,
             queries: OnceLock::new(),
         }
     }
 
     /// Has a name looked up, off this thread. `false` when too much is being looked up.
     pub(crate) fn ask(&self, query: Query) -> bool {
-        let queries = self.queries.get_or_init(|| match start(&self.peers) {
+        let queries = self.queries.get_or_init(|| match self.start() {
             Ok(queries) => Some(queries),
             Err(error) => {
                 tracing::error!(%error, "no thread to look names up could be started");
@@ -57,35 +62,33 @@ impl Resolver {
         let queries = queries.as_ref();
         queries.is_some_and(|queries| queries.try_send(query).is_ok())
     }
-}
 
-fn start(peers: &Arc<OnceLock<Vec<ShardHandle>>>) -> std::io::Result<SyncSender<Query>> {
-    let (sender, queries) = sync_channel(LOOK_UPS_WAITING_MAX);
-    let queries = Arc::new(Mutex::new(queries));
-    for number in 0..RESOLVER_THREADS {
-        let (queries, peers) = (Arc::clone(&queries), Arc::clone(peers));
-        std::thread::Builder::new()
-            .name(format!("resolver-{number}"))
-            .spawn(move || work(&queries, &peers))?;
+    fn start(&self) -> std::io::Result<SyncSender<Query>> {
+        let (sender, queries) = sync_channel(LOOK_UPS_WAITING_MAX);
+        let queries = Arc::new(Mutex::new(queries));
+        for number in 0..RESOLVER_THREADS {
+            let queries = Arc::clone(&queries);
+            let (peers, names) = (Arc::clone(&self.peers), Arc::clone(&self.names));
+            std::thread::Builder::new()
+                .name(format!("resolver-{number}"))
+                .spawn(move || work(&queries, &peers, &*names))?;
+        }
+        Ok(sender)
     }
-    Ok(sender)
 }
 
-fn work(queries: &Mutex<Receiver<Query>>, peers: &OnceLock<Vec<ShardHandle>>) {
+fn work(
+    queries: &Mutex<Receiver<Query>>,
+    peers: &OnceLock<Vec<ShardHandle>>,
+    names: &dyn HopNames,
+) {
     loop {
         let query = queries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok(query) = query else { return };
-        let found = (query.name.as_str(), query.port).to_socket_addrs();
-        let addresses: Vec<SocketAddr> = match found {
-            Ok(addresses) => addresses.collect(),
-            Err(error) => {
-                tracing::info!(name = query.name, %error, "the name of a peer is not known");
-                Vec::new()
-            }
-        };
+        let addresses = names.addresses(&query.name, query.port, query.is_secure);
         let resolved = ShardMessage::Resolved(Resolved {
             epoch: query.epoch,
             asker: query.asker,

@@ -39,6 +39,7 @@ use crate::metrics::Cell;
 impl<I: Io> Shard<I> {
     /// A peer connected.
     pub(super) fn accept(&mut self, now: Timestamp, listener: ListenerKey, stream: OwnedFd) {
+        self.ask_for_room();
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
         if self.connections.count() >= self.environment.connections_max() {
@@ -210,7 +211,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         if let Phase::Reaching(hop) = phase {
-            return self.hop_connected(conn, hop);
+            return self.hop_connected(now, conn, hop);
         }
         let Phase::Opening(leg) = phase else {
             return;

@@ -39,6 +39,8 @@ pub(super) struct Relaying {
     relay: Relay<SharedUsers>,
     /// Next hops that are being connected.
     attempts: HashMap<HopKey, Attempt>,
+    /// How many connections came in this turn although few more can be had.
+    room_wanted: u32,
 }
 
 impl Relaying {
@@ -49,6 +51,7 @@ impl Relaying {
         Ok(Self {
             relay: relay.map_err(fault)?,
             attempts: HashMap::new(),
+            room_wanted: 0,
         })
     }
 
@@ -268,6 +271,11 @@ impl<I: Io> Shard<I> {
         if let Some(relaying) = &mut self.relaying {
             relaying.relay.handle_timeout(now);
             relaying.relay.end_turn(now);
+            for _ in 0..std::mem::take(&mut relaying.room_wanted) {
+                if !relaying.relay.make_room(now) {
+                    break;
+                }
+            }
         }
     }
 

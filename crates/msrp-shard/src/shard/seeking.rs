@@ -40,7 +40,8 @@ impl<I: Io> Shard<I> {
             epoch: self.environment.epochs.of(self.environment.index),
             asker: Asker::Session(leg),
             name: host.name.clone(),
-            port: host.port,
+            port: Some(host.port),
+            is_secure: host.tls.is_some(),
         };
         if !self.environment.resolver.ask(query) {
             let detail = "too many names of participants are being looked up; try again later";
@@ -72,7 +73,7 @@ impl<I: Io> Shard<I> {
             && let Link::Waiting(early) = &mut session.link
             && let Some(sought) = &mut early.sought
             && sought.host.name == resolved.name
-            && sought.host.port == resolved.port
+            && Some(sought.host.port) == resolved.port
         {
             sought.addresses = usable.take(NAMED_ADDRESSES_MAX).collect();
             self.try_next_address(now, leg);

@@ -64,6 +64,15 @@ pub(super) const DOWN_FOR: Duration = Duration::from_secs(30);
 /// Addresses that are passed over. At the bound all are tried again.
 pub(super) const DOWN_MAX: usize = 1024;
 
+/// Addresses of one MSRP next hop that are given, and SRV records that are followed to find them, best first. More are left
+/// out.
+pub(super) const RELAY_ADDRESSES_MAX: usize = 8;
+/// See [`RELAY_ADDRESSES_MAX`].
+pub(super) const RELAY_SERVICES_MAX: usize = 8;
+
+/// How long the name of an MSRP next hop is looked up at most. What was found until then counts.
+pub(super) const RELAY_WAIT: Duration = Duration::from_secs(10);
+
 /// How long one query to a name server may take. The name is taken as unknown then.
 pub(super) const NAME_WAIT: Duration = Duration::from_secs(2);
 

@@ -10,6 +10,7 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ProtocolConfig, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::lookup::Lookup;
+use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::rdata::{NAPTR, SRV};
 use hickory_resolver::proto::rr::{RData, RecordType};
@@ -124,13 +125,24 @@ impl Names {
         }
     }
 
-    async fn ask(&self, name: &str, kind: RecordType) -> Option<Lookup> {
+    pub(super) async fn ask(&self, name: &str, kind: RecordType) -> Option<Lookup> {
         // With the dot at its end the name is whole, and no search list applies.
         let name = format!("{}.", name.trim_end_matches('.'));
         match self.resolver.lookup(name.as_str(), kind).await {
             Ok(lookup) => Some(lookup),
             Err(error) => {
                 tracing::debug!(name, %kind, %error, "no record");
+                None
+            }
+        }
+    }
+
+    /// The addresses of a host.
+    pub(super) async fn lookup_ip(&self, host: &str) -> Option<LookupIp> {
+        match self.resolver.lookup_ip(host).await {
+            Ok(found) => Some(found),
+            Err(error) => {
+                tracing::debug!(host, %error, "name not resolved");
                 None
             }
         }
@@ -212,12 +224,9 @@ impl Search<'_> {
             transport,
             address: SocketAddr::new(ip, port),
         };
-        match self.names.resolver.lookup_ip(host).await {
-            Ok(found) => {
-                self.note_age(found.valid_until());
-                self.ways.extend(found.iter().map(way));
-            }
-            Err(error) => tracing::debug!(host, %error, "name not resolved"),
+        if let Some(found) = self.names.lookup_ip(host).await {
+            self.note_age(found.valid_until());
+            self.ways.extend(found.iter().map(way));
         }
     }
 
@@ -259,7 +268,7 @@ fn transport_of(rule: &NAPTR) -> Option<Transport> {
     }
 }
 
-fn services_of(lookup: &Lookup) -> Vec<SRV> {
+pub(super) fn services_of(lookup: &Lookup) -> Vec<SRV> {
     let records = lookup.answers().iter();
     records
         .filter_map(|record| match &record.data {
@@ -270,7 +279,7 @@ fn services_of(lookup: &Lookup) -> Vec<SRV> {
 }
 
 /// By priority; among equals by lot, weighted.
-fn in_order(mut services: Vec<SRV>) -> Vec<SRV> {
+pub(super) fn in_order(mut services: Vec<SRV>) -> Vec<SRV> {
     services.sort_by_key(|service| (service.priority, service.weight));
     let mut ordered = Vec::new();
     while let Some(priority) = services.first().map(|service| service.priority) {

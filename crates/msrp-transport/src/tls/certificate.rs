@@ -184,6 +184,18 @@ impl CertificateStore {
         name.as_ref().and_then(find).unwrap_or(first).clone()
     }
 
+    /// Whether one of them is valid for a host of this name.
+    #[must_use]
+    pub fn has_for(&self, host: &str) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (first, others) = &*current;
+        let name = ServerName::try_from(host).ok();
+        name.is_some_and(|name| {
+            let mut all = std::iter::once(first).chain(others);
+            all.any(|certificate| certificate.is_for(&name))
+        })
+    }
+
     /// What a listener's handshakes are made with. Clients are asked for a certificate; which one fits is the
     /// session's to say, unless it has to be signed by somebody.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, CertificateError> {

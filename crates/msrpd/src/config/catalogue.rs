@@ -266,7 +266,7 @@ pub const KEYS: &[Key] = &[
         path: "sip.name_servers",
         kind: "array of `ADDRESS:PORT`",
         default: |c| quoted_list(&c.sip.name_servers),
-        effect: "Where names of next hops are looked up. Empty: the name servers of the system.",
+        effect: "Where names of next hops are looked up, those of the relay too. Empty: the name servers of the system.",
         limit: "A name server gets 2 s for each query; an unknown name fails the request.",
     },
     Key {

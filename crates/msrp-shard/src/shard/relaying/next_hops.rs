@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use msrp_relay::HopKey;
+use msrp_session::Timestamp;
 use msrp_transport::Layer;
 use msrp_wire::{Host, MsrpUriBuf, Scheme};
 use ring_io::{ConnKey, Io, Read};
@@ -22,8 +23,9 @@ use super::super::connection::{Connection, Phase};
 use super::super::layer::Layered;
 use super::id_of;
 use crate::engine::{Asker, Query};
-use crate::limits::NAMED_ADDRESSES_MAX;
+use crate::limits::{NAMED_ADDRESSES_MAX, SPARE_SHARE};
 use crate::metrics::Cell;
+use crate::relay::PORT_DEFAULT;
 
 /// A next hop that is being connected.
 #[derive(Debug)]
@@ -43,7 +45,15 @@ impl<I: Io> Shard<I> {
             Host::V6(address) => Some(IpAddr::V6(address)),
             Host::Name(_) => None,
         };
-        let name = host_of(&parsed.host());
+        let is_asked = literal.is_some()
+            || self.environment.resolver.ask(Query {
+                shard: self.environment.index,
+                epoch: self.environment.epochs.of(self.environment.index),
+                asker: Asker::Hop(hop),
+                name: parsed.host().to_string(),
+                port: parsed.port(),
+                is_secure: parsed.scheme() == Scheme::Msrps,
+            });
         let Some(relaying) = &mut self.relaying else {
             return;
         };
@@ -53,17 +63,8 @@ impl<I: Io> Shard<I> {
         };
         relaying.attempts.insert(hop, attempt);
         if let Some(address) = literal {
-            return self.try_addresses(hop, [SocketAddr::new(address, port)]);
-        }
-        let epoch = self.environment.epochs.of(self.environment.index);
-        let query = Query {
-            shard: self.environment.index,
-            epoch,
-            asker: Asker::Hop(hop),
-            name,
-            port,
-        };
-        if !self.environment.resolver.ask(query) {
+            self.try_addresses(hop, [SocketAddr::new(address, port)]);
+        } else if !is_asked {
             self.give_up(hop);
         }
     }
@@ -96,6 +97,7 @@ impl<I: Io> Shard<I> {
 
     /// Opens a connection to the next address of a next hop.
     fn try_next(&mut self, hop: HopKey) {
+        self.ask_for_room();
         while let Some(address) = self.next_address(hop) {
             if self.connections.count() >= self.environment.connections_max() {
                 self.environment.counters.count(Cell::ConnectionsRefused);
@@ -116,6 +118,21 @@ impl<I: Io> Shard<I> {
             }
         }
         self.give_up(hop);
+    }
+
+    /// One more connection is to come. When few more can be had, the relay closes one that no session needs, at the end of the
+    /// turn.
+    ///
+    /// # Spec
+    /// RFC 4976 s.6.5.
+    pub(in crate::shard) fn ask_for_room(&mut self) {
+        let max = self.environment.connections_max();
+        let is_nearly_full = self.connections.count() >= max.saturating_sub(max / SPARE_SHARE);
+        if let Some(relaying) = &mut self.relaying
+            && is_nearly_full
+        {
+            relaying.room_wanted = relaying.room_wanted.saturating_add(1);
+        }
     }
 
     fn next_address(&mut self, hop: HopKey) -> Option<SocketAddr> {
@@ -158,7 +175,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A connection to a next hop is up, with its layer.
-    pub(in crate::shard) fn hop_connected(&mut self, conn: ConnKey, hop: HopKey) {
+    pub(in crate::shard) fn hop_connected(&mut self, now: Timestamp, conn: ConnKey, hop: HopKey) {
         let mut facts = self.facts_of(conn);
         let Some(relaying) = &mut self.relaying else {
             return self.close(conn);
@@ -178,7 +195,9 @@ impl<I: Io> Shard<I> {
             facts.relay = door.relays.knows(&name).then(|| name.into());
         }
         if let Some(relaying) = &mut self.relaying {
-            relaying.relay.handle_connected(hop, id_of(conn), facts);
+            relaying
+                .relay
+                .handle_connected(now, hop, id_of(conn), facts);
         }
     }
 }
@@ -191,9 +210,3 @@ fn host_of(host: &Host<'_>) -> String {
         Host::V6(address) => address.to_string(),
     }
 }
-
-/// The port of a URI without one.
-///
-/// # Spec
-/// RFC 4976 s.8.
-const PORT_DEFAULT: u16 = 2855;
