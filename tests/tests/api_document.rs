@@ -1,7 +1,12 @@
-//! The commands of `docs/api.md`, as a reader types them.
+//! The commands of `docs/api.md` and `docs/first-calls.md`, as a reader types them.
 
 use msrp_testkit::{Config, Daemon};
 use tokio::process::Command;
+
+/// What a client offers.
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+                     m=message 2856 TCP/MSRP *\r\na=path:msrp://192.0.2.7:2856/s1;tcp\r\n\
+                     a=accept-types:message/cpim text/plain\r\na=setup:active\r\n";
 
 /// The blocks of a language, in their order.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -63,10 +68,7 @@ async fn python_of_the_document_makes_a_room_and_gets_an_answer() {
     let document = include_str!("../../docs/api.md");
     let blocks = blocks(document, "python");
     let daemon = Daemon::start(Config::new()).await;
-    let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
-                 m=message 2856 TCP/MSRP *\r\na=path:msrp://192.0.2.7:2856/s1;tcp\r\n\
-                 a=accept-types:message/cpim text/plain\r\na=setup:active\r\n";
-    daemon.write_file("offer.sdp", offer);
+    daemon.write_file("offer.sdp", OFFER);
     let address = daemon.admin_addr().to_string();
     let script = blocks[0].replace("127.0.0.1:8655", &address);
     let mut command = Command::new("python3");
@@ -80,17 +82,28 @@ async fn python_of_the_document_makes_a_room_and_gets_an_answer() {
 
 #[tokio::test]
 async fn commands_of_the_document_work_one_after_the_other() {
-    let document = include_str!("../../docs/api.md");
-    let blocks = blocks(document, "sh");
+    let blocks = blocks(include_str!("../../docs/api.md"), "sh");
     assert!(blocks.len() >= 5);
+    run_in_order(&Daemon::start(Config::new()).await, &blocks).await;
+}
+
+#[tokio::test]
+async fn commands_of_the_first_calls_work_one_after_the_other() {
+    let blocks = blocks(include_str!("../../docs/first-calls.md"), "sh");
+    assert_eq!(blocks.len(), 2, "the room, and the call with curl");
     let daemon = Daemon::start(Config::new()).await;
+    daemon.write_file("offer.sdp", OFFER);
+    run_in_order(&daemon, &blocks).await;
+}
+
+async fn run_in_order(daemon: &Daemon, blocks: &[String]) {
     let address = daemon.admin_addr().to_string();
     for block in blocks {
         let script = block.replace("127.0.0.1:8655", &address);
         let mut command = Command::new("sh");
         command.args(["-e", "-c", &script]);
         command.current_dir(daemon.directory());
-        let output = command.output().await.unwrap();
+        let output = command.output().await.expect("sh runs");
         let (out, error) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),

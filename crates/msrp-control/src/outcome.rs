@@ -86,7 +86,7 @@ pub struct SessionStatistics {
     pub messages_sent: u32,
     /// Requests of the participant that were refused.
     pub requests_refused: u32,
-    /// Octets of its messages, with their wrappers.
+    /// Octets of the bodies of its SENDs, with wrappers and with what was refused, as in usage records.
     pub octets_sent: u64,
     /// Messages towards the participant, by how they ended.
     pub received: CopyCounts,

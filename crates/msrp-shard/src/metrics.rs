@@ -14,166 +14,167 @@ use business::Business;
 use histogram::Buckets;
 pub(crate) use histogram::Run;
 
+/// Each metric is said once, with the cells that it has: one, or one for each value of its label.
 macro_rules! cells {
-    ($($(#[$doc:meta])* $cell:ident => $name:literal, $help:literal, $kind:ident $(, $label:literal = $value:literal)?;)*) => {
+    ($($name:literal, $help:literal, $kind:ident $(, $label:literal)? {
+        $($cell:ident $(= $value:literal)?),*
+    })*) => {
         /// One number of one shard.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Cell { $($(#[$doc])* $cell),* }
+        pub(crate) enum Cell { $($($cell),*),* }
 
-        const CELLS: &[(Cell, &str, &str, Kind, Option<(&str, &str)>)] = &[
-            $((Cell::$cell, $name, $help, Kind::$kind, cells!(@label $($label, $value)?))),*
+        /// The metrics of the shards, in the order of their first cells.
+        const FAMILIES: &[Family] = &[
+            $(Family {
+                name: $name,
+                help: $help,
+                kind: Kind::$kind,
+                label: cells!(@label $($label)?),
+                cells: &[$((Cell::$cell, cells!(@value $($value)?))),*],
+            }),*
         ];
+        const CELLS_COUNT: usize = [$($(Cell::$cell),*),*].len();
     };
-    (@label) => { None };
-    (@label $label:literal, $value:literal) => { Some(($label, $value)) };
+    (@label) => { "" };
+    (@label $label:literal) => { $label };
+    (@value) => { "" };
+    (@value $value:literal) => { $value };
+}
+
+/// A metric of the shards.
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+    /// Empty when there is one cell.
+    label: &'static str,
+    /// The cells, with the value of the label for each.
+    cells: &'static [(Cell, &'static str)],
+}
+
+impl Family {
+    fn sample(&self, value_of_label: &str, value: u64) -> Sample {
+        let label = (!self.label.is_empty()).then(|| (self.label, value_of_label.to_owned()));
+        Sample {
+            name: self.name,
+            help: self.help,
+            kind: self.kind,
+            labels: label.into_iter().collect(),
+            value,
+        }
+    }
 }
 
 cells! {
-    Connections => "msrp_connections", "MSRP connections that are open.", Gauge;
-    TransportTcp => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "tcp";
-    TransportTls => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "tls";
-    TransportWs => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "ws";
-    TransportWss => "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" = "wss";
-    ConnectionsAccepted => "msrp_connections_accepted_total", "MSRP connections accepted.", Counter;
-    ConnectionsRefused => "msrp_connections_refused_total", "MSRP connections closed as they came because a limit was reached.", Counter;
-    ConnectionsNeverBound => "msrp_connections_never_bound_total", "MSRP connections closed because they named no session in time.", Counter;
-    ConnectionsMalformed => "msrp_connections_malformed_total", "MSRP connections closed because their octets were not MSRP.", Counter;
-    HandedOver => "msrp_connections_handed_over_total", "MSRP connections handed to the shard that owns their session.", Counter;
-    HandshakesTls => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "tls";
-    HandshakesWs => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "ws";
-    HandshakesWss => "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" = "wss";
-    LayerTls => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "tls";
-    LayerCertificate => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "certificate";
-    LayerNotWebSocket => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "not_websocket";
-    LayerVersion => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "version";
-    LayerSubprotocol => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "subprotocol";
-    LayerOrigin => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "origin";
-    LayerHandshakeTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "handshake_too_long";
-    LayerFrame => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "frame";
-    LayerMessageTooLong => "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" = "message_too_long";
-    Participants => "msrp_participants", "Participants in all rooms.", Gauge;
-    Bridges => "msrp_bridges", "Bridges of two sessions that are there.", Gauge;
-    BridgesStarted => "msrp_bridges_started_total", "Bridges of two sessions that were made.", Counter;
-    SessionsWaiting => "msrp_sessions", "Sessions that there are, by state: waiting for an answer or for a connection, or bound to one.", Gauge, "state" = "waiting";
-    SessionsAtConnection => "msrp_sessions", "Sessions that there are, by state: waiting for an answer or for a connection, or bound to one.", Gauge, "state" = "bound";
-    SessionsBound => "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter;
-    RequestsSend => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "SEND";
-    RequestsReport => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "REPORT";
-    RequestsNickname => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "NICKNAME";
-    RequestsOther => "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" = "other";
-    RequestsRejected => "msrp_requests_rejected_total", "MSRP requests whose header section was illegal; answered with 400.", Counter;
-    ReceivedOk => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "200";
-    ReceivedBadRequest => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "400";
-    ReceivedForbidden => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "403";
-    ReceivedTimeout => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "408";
-    ReceivedStop => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "413";
-    ReceivedType => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "415";
-    ReceivedRange => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "423";
-    ReceivedNoSession => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "481";
-    ReceivedMethod => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "501";
-    ReceivedElsewhere => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "506";
-    ReceivedOther => "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" = "other";
-    ReportOk => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "200";
-    ReportForbidden => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "403";
-    ReportTimeout => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "408";
-    ReportStop => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "413";
-    ReportType => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "415";
-    ReportNoSession => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "481";
-    ReportOther => "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" = "other";
-    ResponsesUnknown => "msrp_responses_unknown_total", "MSRP responses received that belong to no outstanding request.", Counter;
-    ResponsesOk => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "200";
-    ResponsesBadRequest => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "400";
-    ResponsesForbidden => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "403";
-    ResponsesNotFound => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "404";
-    ResponsesStop => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "413";
-    ResponsesType => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "415";
-    ResponsesNicknameMalformed => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "424";
-    ResponsesNicknameTaken => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "425";
-    ResponsesNoPrivate => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "428";
-    ResponsesNoSession => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "481";
-    ResponsesMethod => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "501";
-    ResponsesElsewhere => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "506";
-    ResponsesOther => "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" = "other";
-    ReportsSentOk => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "200";
-    ReportsSentForbidden => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "403";
-    ReportsSentTimeout => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "408";
-    ReportsSentStop => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "413";
-    ReportsSentType => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "415";
-    ReportsSentOther => "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" = "other";
-    PiecesSent => "msrp_pieces_sent_total", "SEND requests written, one for each piece and recipient.", Counter;
-    OctetsReceived => "msrp_octets_received_total", "Octets received on MSRP connections.", Counter;
-    OctetsSent => "msrp_octets_sent_total", "Octets written to MSRP connections.", Counter;
-    CopiedHeld => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "open_chunk";
-    CopiedBacklog => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "backlog";
-    CopiedHeldBack => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "held_back";
-    CopiedEarly => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "not_yet_bound";
-    CopiedSplit => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "read_border";
-    CopiedRelay => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "relay_turn_end";
-    CopiedTls => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "tls";
-    CopiedWebsocket => "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" = "websocket";
-    MessagesText => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "text";
-    MessagesComposing => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "composing";
-    MessagesDisposition => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "disposition";
-    MessagesFile => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "file";
-    MessagesOther => "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" = "other";
-    CopiesOpened => "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter;
-    CopiesDelivered => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "delivered";
-    CopiesSent => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "sent";
-    CopiesRefused => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "refused";
-    CopiesFailed => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "failed";
-    CopiesAborted => "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" = "aborted";
-    FinalReportsSent => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "complete";
-    FinalReportsTimedOut => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "timed_out";
-    FinalReportsSkipped => "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" = "skipped";
-    SendersPaused => "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter;
-    RecipientsBehind => "msrp_recipients_behind_total", "Times that a recipient took so little that nobody waited for it any more.", Counter;
-    CopiesWithoutRoom => "msrp_copies_without_room_total", "Copies that ended because too much was waiting for their recipient.", Counter;
-    EndRemoved => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "removed";
-    EndRoomClosed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "room_closed";
-    EndConnectionLost => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connection_lost";
-    EndNeverBound => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "never_bound";
-    EndConnectFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "connect_failed";
-    EndStalled => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "stalled";
-    EndProtocolError => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "protocol_error";
-    EndSessionOver => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "session_over";
-    EndUnanswered => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "unanswered";
-    EndIdle => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "idle";
-    EndShardFailed => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shard_failed";
-    EndShutdown => "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" = "shutdown";
-    RelayUris => "msrp_relay_uris", "URIs that the relay has given to clients and other relays and that are valid.", Gauge;
-    RelayUrisGiven => "msrp_relay_uris_given_total", "URIs that the relay has given.", Counter;
-    RelayOpen => "msrp_relay_sends_open", "SENDs that the relay has taken and that have not ended.", Gauge;
-    RelayTaken => "msrp_relay_sends_taken_total", "SENDs that the relay took to forward them.", Counter;
-    RelayNotTaken => "msrp_relay_sends_not_taken_total", "SENDs that the relay refused before it forwarded anything of them.", Counter;
-    RelayDelivered => "msrp_relay_sends_total", "SENDs that the relay took, by outcome at the next hop.", Counter, "outcome" = "delivered";
-    RelaySent => "msrp_relay_sends_total", "SENDs that the relay took, by outcome at the next hop.", Counter, "outcome" = "sent";
-    RelayRefused => "msrp_relay_sends_total", "SENDs that the relay took, by outcome at the next hop.", Counter, "outcome" = "refused";
-    RelayFailed => "msrp_relay_sends_total", "SENDs that the relay took, by outcome at the next hop.", Counter, "outcome" = "failed";
-    RelayToldResponse => "msrp_relay_failures_told_total", "SENDs that the relay took and that did not arrive, by how their senders were told.", Counter, "how" = "response";
-    RelayToldReport => "msrp_relay_failures_told_total", "SENDs that the relay took and that did not arrive, by how their senders were told.", Counter, "how" = "report";
-    RelayToldNothing => "msrp_relay_failures_told_total", "SENDs that the relay took and that did not arrive, by how their senders were told.", Counter, "how" = "not_asked_for";
-    RelayToldNobody => "msrp_relay_failures_told_total", "SENDs that the relay took and that did not arrive, by how their senders were told.", Counter, "how" = "sender_gone";
-    RelayPieces => "msrp_relay_pieces_total", "Pieces of SENDs that the relay sent on.", Counter;
-    RelayRequests => "msrp_relay_requests_forwarded_total", "Requests other than SEND that the relay forwarded.", Counter;
-    RelayResponses => "msrp_relay_responses_forwarded_total", "Responses that the relay forwarded.", Counter;
-    RelayDropped => "msrp_relay_reports_dropped_total", "REPORTs that the relay could not forward.", Counter;
-    RelayWithoutRoom => "msrp_relay_without_room_total", "Pieces that ended because too much was waiting for their next hop.", Counter;
-    RelayUnreachable => "msrp_relay_next_hops_unreachable_total", "Next hops that could not be connected.", Counter;
-    RelayDenied => "msrp_relay_addresses_denied_total", "Addresses of next hops that the relay does not connect to.", Counter;
-    RelayClosed => "msrp_relay_connections_closed_total", "Connections that the relay closed because of what was sent on them.", Counter;
-    LimitConnections => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "connections_max";
-    LimitMessage => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "message_octets_max";
-    LimitRoom => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "participants_per_room_max";
-    LimitShared => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "sessions_per_connection_max";
-    LimitEarly => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "early_octets_max";
-    LimitBacklog => "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" = "backlog_octets_max";
-    ReceiveSlots => "msrp_receive_slots", "Receive buffers that there are.", Gauge;
-    ReceiveSlotsInUse => "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge;
-    ReceivePauses => "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter;
-    Crossings => "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter;
-    Routes => "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter;
-    Restarts => "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter;
-    Turns => "msrp_shard_turns_total", "Turns of the shard loops.", Counter;
+    "msrp_connections", "MSRP connections that are open.", Gauge { Connections }
+    "msrp_transport_connections", "MSRP connections that are open, by transport.", Gauge, "transport" {
+        TransportTcp = "tcp", TransportTls = "tls", TransportWs = "ws", TransportWss = "wss"
+    }
+    "msrp_connections_accepted_total", "MSRP connections accepted.", Counter { ConnectionsAccepted }
+    "msrp_connections_refused_total", "MSRP connections closed as they came because a limit was reached.", Counter { ConnectionsRefused }
+    "msrp_connections_never_bound_total", "MSRP connections closed because they named no session in time.", Counter { ConnectionsNeverBound }
+    "msrp_connections_malformed_total", "MSRP connections closed because their octets were not MSRP.", Counter { ConnectionsMalformed }
+    "msrp_connections_handed_over_total", "MSRP connections handed to the shard that owns their session.", Counter { HandedOver }
+    "msrp_handshakes_total", "MSRP connections on which TLS, WebSocket or both came up, by transport.", Counter, "transport" {
+        HandshakesTls = "tls", HandshakesWs = "ws", HandshakesWss = "wss"
+    }
+    "msrp_layer_failures_total", "MSRP connections that TLS or WebSocket ended, by reason.", Counter, "reason" {
+        LayerTls = "tls", LayerCertificate = "certificate", LayerNotWebSocket = "not_websocket",
+        LayerVersion = "version", LayerSubprotocol = "subprotocol", LayerOrigin = "origin",
+        LayerHandshakeTooLong = "handshake_too_long", LayerFrame = "frame", LayerMessageTooLong = "message_too_long"
+    }
+    "msrp_participants", "Participants in all rooms.", Gauge { Participants }
+    "msrp_bridges", "Bridges of two sessions that are there.", Gauge { Bridges }
+    "msrp_bridges_started_total", "Bridges of two sessions that were made.", Counter { BridgesStarted }
+    "msrp_sessions", "Sessions that there are, by state: waiting for an answer or for a connection, or bound to one.", Gauge, "state" {
+        SessionsWaiting = "waiting", SessionsAtConnection = "bound"
+    }
+    "msrp_sessions_bound_total", "Sessions that were bound to a connection.", Counter { SessionsBound }
+    "msrp_requests_received_total", "MSRP requests received, by method.", Counter, "method" {
+        RequestsSend = "SEND", RequestsReport = "REPORT", RequestsNickname = "NICKNAME", RequestsOther = "other"
+    }
+    "msrp_requests_rejected_total", "MSRP requests whose header section was illegal; answered with 400.", Counter { RequestsRejected }
+    "msrp_responses_received_total", "MSRP responses received, by status.", Counter, "status" {
+        ReceivedOk = "200", ReceivedBadRequest = "400", ReceivedForbidden = "403", ReceivedTimeout = "408",
+        ReceivedStop = "413", ReceivedType = "415", ReceivedRange = "423", ReceivedNoSession = "481",
+        ReceivedMethod = "501", ReceivedElsewhere = "506", ReceivedOther = "other"
+    }
+    "msrp_reports_received_total", "REPORT requests received in a session, by the status that they tell.", Counter, "status" {
+        ReportOk = "200", ReportForbidden = "403", ReportTimeout = "408", ReportStop = "413", ReportType = "415",
+        ReportNoSession = "481", ReportOther = "other"
+    }
+    "msrp_responses_unknown_total", "MSRP responses received that belong to no outstanding request.", Counter { ResponsesUnknown }
+    "msrp_responses_sent_total", "MSRP responses sent, by status.", Counter, "status" {
+        ResponsesOk = "200", ResponsesBadRequest = "400", ResponsesForbidden = "403", ResponsesNotFound = "404",
+        ResponsesStop = "413", ResponsesType = "415", ResponsesNicknameMalformed = "424",
+        ResponsesNicknameTaken = "425", ResponsesNoPrivate = "428", ResponsesNoSession = "481",
+        ResponsesMethod = "501", ResponsesElsewhere = "506", ResponsesOther = "other"
+    }
+    "msrp_reports_sent_total", "REPORT requests sent, by the status that they tell.", Counter, "status" {
+        ReportsSentOk = "200", ReportsSentForbidden = "403", ReportsSentTimeout = "408", ReportsSentStop = "413",
+        ReportsSentType = "415", ReportsSentOther = "other"
+    }
+    "msrp_pieces_sent_total", "SEND requests written, one for each piece and recipient.", Counter { PiecesSent }
+    "msrp_octets_received_total", "Octets received on MSRP connections.", Counter { OctetsReceived }
+    "msrp_octets_sent_total", "Octets written to MSRP connections.", Counter { OctetsSent }
+    "msrp_body_octets_copied_total", "Body octets copied in user space, by reason.", Counter, "why" {
+        CopiedHeld = "open_chunk", CopiedBacklog = "backlog", CopiedHeldBack = "held_back",
+        CopiedEarly = "not_yet_bound", CopiedSplit = "read_border", CopiedRelay = "relay_turn_end", CopiedTls = "tls",
+        CopiedWebsocket = "websocket"
+    }
+    "msrp_messages_total", "Messages accepted from participants, by what they hold: text, a typing notice (application/im-iscomposing+xml), a delivery notice (message/imdn+xml), a file, or something else.", Counter, "content" {
+        MessagesText = "text", MessagesComposing = "composing", MessagesDisposition = "disposition",
+        MessagesFile = "file", MessagesOther = "other"
+    }
+    "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter { CopiesOpened }
+    "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" {
+        CopiesDelivered = "delivered", CopiesSent = "sent", CopiesRefused = "refused", CopiesFailed = "failed",
+        CopiesAborted = "aborted"
+    }
+    "msrp_final_reports_total", "Final reports that were asked for, by what became of them: complete, sent with recipients that had not reported in time, or not sent because nobody was there to take it.", Counter, "outcome" {
+        FinalReportsSent = "complete", FinalReportsTimedOut = "timed_out", FinalReportsSkipped = "skipped"
+    }
+    "msrp_senders_paused_total", "Times that a sender was not read because a recipient was slow.", Counter { SendersPaused }
+    "msrp_recipients_behind_total", "Times that a recipient took so little that nobody waited for it any more.", Counter { RecipientsBehind }
+    "msrp_copies_without_room_total", "Copies that ended because too much was waiting for their recipient.", Counter { CopiesWithoutRoom }
+    "msrp_sessions_ended_total", "Sessions that ended, by reason.", Counter, "reason" {
+        EndRemoved = "removed", EndRoomClosed = "room_closed", EndConnectionLost = "connection_lost",
+        EndNeverBound = "never_bound", EndConnectFailed = "connect_failed", EndStalled = "stalled",
+        EndProtocolError = "protocol_error", EndSessionOver = "session_over", EndUnanswered = "unanswered",
+        EndIdle = "idle", EndShardFailed = "shard_failed", EndShutdown = "shutdown"
+    }
+    "msrp_relay_uris", "URIs that the relay has given to clients and other relays and that are valid.", Gauge { RelayUris }
+    "msrp_relay_uris_given_total", "URIs that the relay has given.", Counter { RelayUrisGiven }
+    "msrp_relay_sends_open", "SENDs that the relay has taken and that have not ended.", Gauge { RelayOpen }
+    "msrp_relay_sends_taken_total", "SENDs that the relay took to forward them.", Counter { RelayTaken }
+    "msrp_relay_sends_not_taken_total", "SENDs that the relay refused before it forwarded anything of them.", Counter { RelayNotTaken }
+    "msrp_relay_sends_total", "SENDs that the relay took, by outcome at the next hop.", Counter, "outcome" {
+        RelayDelivered = "delivered", RelaySent = "sent", RelayRefused = "refused", RelayFailed = "failed"
+    }
+    "msrp_relay_failures_told_total", "SENDs that the relay took and that did not arrive, by how their senders were told.", Counter, "how" {
+        RelayToldResponse = "response", RelayToldReport = "report", RelayToldNothing = "not_asked_for",
+        RelayToldNobody = "sender_gone"
+    }
+    "msrp_relay_pieces_total", "Pieces of SENDs that the relay sent on.", Counter { RelayPieces }
+    "msrp_relay_requests_forwarded_total", "Requests other than SEND that the relay forwarded.", Counter { RelayRequests }
+    "msrp_relay_responses_forwarded_total", "Responses that the relay forwarded.", Counter { RelayResponses }
+    "msrp_relay_reports_dropped_total", "REPORTs that the relay could not forward.", Counter { RelayDropped }
+    "msrp_relay_without_room_total", "Pieces that ended because too much was waiting for their next hop.", Counter { RelayWithoutRoom }
+    "msrp_relay_next_hops_unreachable_total", "Next hops that could not be connected.", Counter { RelayUnreachable }
+    "msrp_relay_addresses_denied_total", "Addresses of next hops that the relay does not connect to.", Counter { RelayDenied }
+    "msrp_relay_connections_closed_total", "Connections that the relay closed because of what was sent on them.", Counter { RelayClosed }
+    "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" {
+        LimitConnections = "connections_max", LimitMessage = "message_octets_max",
+        LimitRoom = "participants_per_room_max", LimitShared = "sessions_per_connection_max",
+        LimitEarly = "early_octets_max", LimitBacklog = "backlog_octets_max"
+    }
+    "msrp_receive_slots", "Receive buffers that there are.", Gauge { ReceiveSlots }
+    "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge { ReceiveSlotsInUse }
+    "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter { ReceivePauses }
+    "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter { Crossings }
+    "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter { Routes }
+    "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter { Restarts }
+    "msrp_shard_turns_total", "Turns of the shard loops.", Counter { Turns }
 }
 
 /// The metrics that are told for each shard.
@@ -246,21 +247,17 @@ pub const METRICS: fn() -> Vec<(&'static str, &'static str, Kind)> = || {
         (BUSY.0, BUSY.1, Kind::CounterNs),
         (LAG.0, LAG.1, Kind::GaugeNs),
     ];
-    for (_, name, help, kind, _) in CELLS {
-        if all.last().is_none_or(|last| last.0 != *name) {
-            all.push((name, help, *kind));
-        }
-    }
+    all.extend(FAMILIES.iter().map(|f| (f.name, f.help, f.kind)));
     all
 };
 
 /// The numbers of one shard. The shard alone writes; anybody reads.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    cells: [AtomicU64; CELLS.len()],
+    cells: [AtomicU64; CELLS_COUNT],
     /// What the cells held when the shard was last started: totals that are kept elsewhere begin
     /// again at zero there.
-    before: [AtomicU64; CELLS.len()],
+    before: [AtomicU64; CELLS_COUNT],
     /// When the shard last went round its loop, in nanoseconds of the engine's clock.
     pub(crate) alive_ns: AtomicU64,
     /// How busy it is.
@@ -274,8 +271,8 @@ pub(crate) struct Counters {
 impl Default for Counters {
     fn default() -> Self {
         Self {
-            cells: [const { AtomicU64::new(0) }; CELLS.len()],
-            before: [const { AtomicU64::new(0) }; CELLS.len()],
+            cells: [const { AtomicU64::new(0) }; CELLS_COUNT],
+            before: [const { AtomicU64::new(0) }; CELLS_COUNT],
             alive_ns: AtomicU64::new(0),
             business: Business::default(),
             latency: Buckets::default(),
@@ -394,19 +391,16 @@ pub(crate) fn samples(
         gauge(SHARDS, shards.len() as u64),
     ];
     all.extend(of_each_shard(shards));
-    all.extend(CELLS.iter().map(|(cell, name, help, kind, label)| {
-        Sample {
-            name,
-            help,
-            kind: *kind,
-            labels: label
-                .iter()
-                .map(|(name, value)| (*name, (*value).to_owned()))
-                .collect(),
-            value: shards.iter().map(|shard| shard.get(*cell)).sum(),
+    for family in FAMILIES {
+        let cells = family.cells.iter().map(|(cell, value)| {
+            let sum = shards.iter().map(|shard| shard.get(*cell)).sum();
+            family.sample(value, sum)
+        });
+        all.extend(cells);
+        if family.cells[0].0 == Cell::LimitConnections {
+            all.extend(of_the_node(family, limits));
         }
-    }));
-    all.extend(of_the_node(limits));
+    }
     all
 }
 
@@ -431,14 +425,10 @@ fn of_each_shard(shards: &[Arc<Counters>]) -> impl Iterator<Item = Sample> {
 }
 
 /// The bounds that no shard keeps, beside those of the shards.
-fn of_the_node(limits: &NodeLimits) -> impl Iterator<Item = Sample> {
-    let cell = Cell::LimitConnections as usize;
-    LIMITS.iter().map(move |(limit, value)| Sample {
-        name: CELLS[cell].1,
-        help: CELLS[cell].2,
-        kind: Kind::Counter,
-        labels: vec![("limit", (*value).to_owned())],
-        value: limits.0[*limit as usize].load(Ordering::Relaxed),
+fn of_the_node(family: &Family, limits: &NodeLimits) -> impl Iterator<Item = Sample> {
+    LIMITS.iter().map(move |(limit, value)| {
+        let count = limits.0[*limit as usize].load(Ordering::Relaxed);
+        family.sample(value, count)
     })
 }
 
@@ -451,10 +441,15 @@ mod tests {
     #[test]
     fn metrics_cells_stand_at_their_own_index_and_differ() {
         let mut seen = BTreeSet::new();
-        for (index, (cell, name, _, _, label)) in CELLS.iter().enumerate() {
+        let all = FAMILIES
+            .iter()
+            .flat_map(|f| f.cells.iter().map(move |cell| (f.name, cell)));
+        for (index, (name, (cell, value))) in all.enumerate() {
             assert_eq!(*cell as usize, index);
-            assert!(seen.insert((name, label)), "{name} {label:?} twice");
+            assert!(seen.insert((name, value)), "{name} {value:?} twice");
         }
+        let names: BTreeSet<_> = FAMILIES.iter().map(|family| family.name).collect();
+        assert_eq!(names.len(), FAMILIES.len(), "each metric is said once");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum ContentClass {
     Other,
 }
 
-/// How many messages of each class were accepted.
+/// How many messages of each class there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassSums {
     /// [`ContentClass::Text`].
@@ -55,6 +55,20 @@ impl ContentClass {
 }
 
 impl ClassSums {
+    /// Messages of all classes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        [
+            self.text,
+            self.composing,
+            self.disposition,
+            self.file,
+            self.other,
+        ]
+        .iter()
+        .fold(0, |all, sum| all.saturating_add(*sum))
+    }
+
     pub(crate) fn count(&mut self, class: ContentClass) {
         let sum = match class {
             ContentClass::Text => &mut self.text,

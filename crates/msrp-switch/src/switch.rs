@@ -67,13 +67,6 @@ pub enum Output {
         /// Why, when it is not 200.
         refused: Option<Refused>,
     },
-    /// A message was accepted: its recipients are fixed. Comes once for each message.
-    Accepted {
-        /// The sender's leg.
-        leg: LegKey,
-        /// What it holds.
-        class: ContentClass,
-    },
     /// Write one SEND to each of these legs.
     Piece {
         /// Its header fields.

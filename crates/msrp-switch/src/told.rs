@@ -4,7 +4,7 @@
 
 use msrp_wire::{MessageId, StatusCode};
 
-use crate::content_class::ContentClass;
+use crate::content_class::{ClassSums, ContentClass};
 use crate::ledger::Outcome;
 use crate::leg::LegKey;
 use crate::room::RoomKey;
@@ -67,19 +67,26 @@ pub struct CopySums {
     pub aborted: u32,
 }
 
-/// What a leg has sent and got. Grows as long as the leg is there.
+/// What a leg has sent and got: the only account of it that is kept. Grows as long as the leg is there.
+///
+/// The first two fields are all that the end of a copy touches, so they stay side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
 pub struct LegSums {
-    /// Messages of it that were accepted for relaying.
-    pub messages_sent: u32,
-    /// Requests of it that were refused.
-    pub refused: u32,
-    /// Octets of messages that it sent, with their wrappers.
-    pub octets_sent: u64,
-    /// Messages towards it, by outcome.
-    pub copies: CopySums,
     /// Octets of the messages that it got whole, with their wrappers.
     pub octets_received: u64,
+    /// Messages towards it, by outcome.
+    pub copies: CopySums,
+    /// Requests of it that were refused.
+    pub refused: u32,
+    /// Octets of the bodies of its SENDs, wrappers and what was refused included.
+    pub octets_sent: u64,
+    /// Messages of it that were accepted for relaying.
+    pub accepted: ClassSums,
+    /// Messages of which the last piece left towards it, as [`Switch::count_left`](crate::Switch::count_left) was told.
+    pub left: ClassSums,
+    /// Octets of pieces that left towards it, as it was told.
+    pub octets_left: u64,
 }
 
 /// The account of one message while somebody wants it.

@@ -7,7 +7,7 @@ mod exposition;
 mod local_socket;
 pub mod metric;
 mod phase;
-mod process;
+pub(crate) mod process;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use msrp_control::Client;
 use tokio::time::Instant;
 
+use crate::admin::process;
 use crate::config::Limits;
 
 /// Looks at the process for ever, and tells the engine what it has reached.
@@ -16,10 +17,10 @@ pub async fn watch(limits: &Limits, client: Client) {
     if bounds == Bounds::default() {
         return std::future::pending().await;
     }
-    let (mut before, mut reached) = (Sample::take(Instant::now()), None);
+    let (mut before, mut reached) = (Sample::take(&client), None);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let now = Sample::take(Instant::now());
+        let now = Sample::take(&client);
         let present = bounds.reached(&before, &now, reached);
         before = now;
         if present == reached {
@@ -48,7 +49,7 @@ struct Bounds {
 struct Sample {
     at: Instant,
     memory_octets: u64,
-    cpu_ticks: u64,
+    cpu_ns: u64,
 }
 
 impl Bounds {
@@ -66,15 +67,15 @@ impl Bounds {
         now: &Sample,
         present: Option<&'static str>,
     ) -> Option<&'static str> {
-        let passed_ms = now.at.duration_since(before.at).as_millis();
-        let passed_ms = u64::try_from(passed_ms).unwrap_or(u64::MAX).max(1);
-        let used_ms = now.cpu_ticks.saturating_sub(before.cpu_ticks) * MS_PER_TICK;
+        let passed_ns = now.at.duration_since(before.at).as_nanos();
+        let passed_ns = u64::try_from(passed_ns).unwrap_or(u64::MAX).max(1);
+        let used_ns = now.cpu_ns.saturating_sub(before.cpu_ns);
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
         let measured = [
             ("memory", now.memory_octets, self.memory_octets),
             (
                 "cpu",
-                used_ms * 100 / passed_ms / processors,
+                used_ns.saturating_mul(100) / passed_ns / processors,
                 self.cpu_percent,
             ),
         ];
@@ -87,58 +88,29 @@ impl Bounds {
 }
 
 impl Sample {
-    fn take(at: Instant) -> Self {
-        let text = |file| std::fs::read_to_string(file).unwrap_or_default();
+    fn take(client: &Client) -> Self {
         Self {
-            at,
-            memory_octets: resident(&text("/proc/self/statm")).unwrap_or(0) * PAGE_OCTETS,
-            cpu_ticks: ticks(&text("/proc/self/stat")).unwrap_or(0),
+            at: Instant::now(),
+            memory_octets: client.engine().load().resident_octets,
+            cpu_ns: process::cpu_ns(),
         }
     }
 }
 
-/// Resident pages, from `/proc/self/statm`.
-fn resident(statm: &str) -> Option<u64> {
-    statm.split(' ').nth(1)?.parse().ok()
-}
-
-/// Ticks of the processor in user and system mode, from `/proc/self/stat`. The name of the process
-/// may hold blanks and parentheses.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, behind) = stat.rsplit_once(") ")?;
-    let mut fields = behind.split(' ').skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Octets of a page on the processors that msrpd runs on.
-const PAGE_OCTETS: u64 = 4096;
-/// Linux shows processor time in hundredths of a second.
-const MS_PER_TICK: u64 = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_read_from_what_the_kernel_shows() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 5 0 9 9 9";
-        assert_eq!(ticks(stat), Some(42));
-        assert_eq!(resident("500 120 30 1 0 60 0"), Some(120));
-        let sample = Sample::take(Instant::now());
-        assert!(sample.memory_octets > 100_000);
-    }
-
-    #[test]
     fn bound_that_is_reached_is_left_below_nine_tenths_of_it() {
         let at = Instant::now();
-        let sample = |memory_octets, cpu_ticks, s| Sample {
+        let sample = |memory_octets, cpu_ms: u64, s| Sample {
             at: at + Duration::from_secs(s),
             memory_octets,
-            cpu_ticks,
+            cpu_ns: cpu_ms * 1_000_000,
         };
         let bounds = Bounds {
             memory_octets: 1000,
@@ -151,8 +123,8 @@ mod tests {
         assert_eq!(reached(sample(950, 0, 1), Some("memory")), Some("memory"));
         assert_eq!(reached(sample(899, 0, 1), Some("memory")), None);
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-        let half = processors * 50;
+        let half = processors * 500;
         assert_eq!(reached(sample(0, half, 1), None), Some("cpu"));
-        assert_eq!(reached(sample(0, half - 1, 1), None), None);
+        assert_eq!(reached(sample(0, half - 10, 1), None), None);
     }
 }

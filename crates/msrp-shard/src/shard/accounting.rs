@@ -8,7 +8,7 @@ use msrp_control::{
     UsageRecord,
 };
 use msrp_session::Timestamp;
-use msrp_switch::{ContentClass, LegKey};
+use msrp_switch::{ClassSums, LegKey, LegSums};
 use msrp_wire::Identity;
 use ring_io::Io;
 
@@ -16,27 +16,21 @@ use super::Shard;
 use super::commands::{Answer, no_such_room};
 use super::session::Session;
 
-/// The account of a session. It is empty, and stays so, when no records were made as it began.
+/// What the records of a session are made with, beside the sums of its leg. It is empty, and stays so, when no
+/// records were made as it began.
 #[derive(Debug, Default)]
 pub(super) struct Account(Option<Box<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
     number: u64,
-    usage: SessionUsage,
     charging: Option<Arc<Charging>>,
 }
 
 impl Account {
     pub(super) fn new(number: u64, charging: Option<Arc<Charging>>) -> Self {
         let is_needed = number > 0 || charging.is_some();
-        Self(is_needed.then(|| {
-            Box::new(Entries {
-                number,
-                charging,
-                ..Entries::default()
-            })
-        }))
+        Self(is_needed.then(|| Box::new(Entries { number, charging })))
     }
 
     /// What other systems call the session.
@@ -50,66 +44,38 @@ impl Account {
         }
     }
 
-    /// Octets of a SEND came.
-    pub(super) fn count_received(&mut self, octets: usize) {
-        if let Some(usage) = self.open() {
-            usage.octets_received = usage.octets_received.saturating_add(octets as u64);
-        }
-    }
-
-    /// A message of the participant was accepted.
-    pub(super) fn count_message(&mut self, class: ContentClass) {
-        if let Some(usage) = self.open() {
-            count(&mut usage.messages_received, class);
-        }
-    }
-
-    /// A piece is on its way to the participant; with `ended`, the last one of a message of this class.
-    pub(super) fn count_sent(&mut self, octets: u64, ended: Option<ContentClass>) {
-        let Some(usage) = self.open() else { return };
-        usage.octets_sent = usage.octets_sent.saturating_add(octets);
-        if let Some(class) = ended {
-            count(&mut usage.messages_sent, class);
-        }
+    /// Whether records are made of it, so that what leaves towards it is counted.
+    pub(super) fn is_kept(&self) -> bool {
+        self.number() > 0
     }
 
     /// What it is known by in the records; 0 when none are made of it.
     fn number(&self) -> u64 {
         self.0.as_ref().map_or(0, |entries| entries.number)
     }
+}
 
-    fn usage(&self) -> SessionUsage {
-        self.0
-            .as_ref()
-            .map(|entries| entries.usage)
-            .unwrap_or_default()
-    }
-
-    /// What is counted on, when anything is.
-    fn open(&mut self) -> Option<&mut SessionUsage> {
-        self.0.as_mut().map(|entries| &mut entries.usage)
+fn usage(sums: LegSums) -> SessionUsage {
+    SessionUsage {
+        messages_received: counts(sums.accepted),
+        octets_received: sums.octets_sent,
+        messages_sent: counts(sums.left),
+        octets_sent: sums.octets_left,
     }
 }
 
-fn count(counts: &mut ClassCounts, class: ContentClass) {
-    let sum = match class {
-        ContentClass::Text => &mut counts.text,
-        ContentClass::Composing => &mut counts.composing,
-        ContentClass::Disposition => &mut counts.disposition,
-        ContentClass::File => &mut counts.file,
-        ContentClass::Other => &mut counts.other,
-    };
-    *sum = sum.saturating_add(1);
+fn counts(sums: ClassSums) -> ClassCounts {
+    let count = |sum| u32::try_from(sum).unwrap_or(u32::MAX);
+    ClassCounts {
+        text: count(sums.text),
+        composing: count(sums.composing),
+        disposition: count(sums.disposition),
+        file: count(sums.file),
+        other: count(sums.other),
+    }
 }
 
 impl<I: Io> Shard<I> {
-    /// A message of a leg was accepted.
-    pub(super) fn account_message(&mut self, leg: LegKey, class: ContentClass) {
-        if let Some(session) = self.sessions.get_mut(leg) {
-            session.account.count_message(class);
-        }
-    }
-
     /// Makes the first record of a session.
     pub(super) fn record_start(&self, now: Timestamp, leg: LegKey) {
         if let Some(session) = self.sessions.get(leg) {
@@ -159,7 +125,7 @@ impl<I: Io> Shard<I> {
             entity,
             identities,
             charging: session.account.charging(),
-            usage: session.account.usage(),
+            usage: usage(self.switch.leg_sums(leg)),
         })));
     }
 }

@@ -421,9 +421,6 @@ impl<I: Io> Shard<I> {
         let Some(leg) = to else {
             return self.relay_body(conn, octets);
         };
-        if let Some(session) = self.sessions.get_mut(leg) {
-            session.account.count_received(octets.len());
-        }
         self.switch.handle_body(leg, octets);
     }
 

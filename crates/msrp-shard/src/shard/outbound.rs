@@ -80,7 +80,6 @@ impl<I: Io> Shard<I> {
                     };
                     self.fan_out(now, &fields, body, &to, of);
                 }
-                Output::Accepted { leg, class } => self.account_message(leg, class),
                 Output::Report {
                     leg,
                     message_id,
@@ -252,7 +251,9 @@ impl<I: Io> Shard<I> {
                 if self.environment.planted.strikes(Defect::EarlyForgotten)
                     || early.push(piece, &session.paths, done)
                 {
-                    session.account.count_sent(*body_octets, *ended);
+                    if session.account.is_kept() {
+                        self.switch.count_left(leg, *body_octets, *ended);
+                    }
                     if is_asked {
                         let asked = Asked::Piece {
                             message: *message,
@@ -293,7 +294,9 @@ impl<I: Io> Shard<I> {
             is_last: *is_last,
             kind: *kind,
         };
-        session.account.count_sent(*body_octets, *ended);
+        if session.account.is_kept() {
+            self.switch.count_left(leg, *body_octets, *ended);
+        }
         let forgotten = session.transactions.open(piece.id(), deadline, asked);
         connection.outbox.push_piece(
             (piece, Some(*since)),

@@ -61,10 +61,7 @@ impl<I: Io> Shard<I> {
             }
             Output::Piece { .. } => self.spoil_piece(output),
             Output::Report { .. } => self.spoil_report(output),
-            Output::OwnMessage { .. }
-            | Output::Accepted { .. }
-            | Output::HoldSender { .. }
-            | Output::TooLate { .. } => true,
+            Output::OwnMessage { .. } | Output::HoldSender { .. } | Output::TooLate { .. } => true,
         }
     }
 

@@ -86,7 +86,7 @@ impl<I: Io> Shard<I> {
     ) {
         let statistics = SessionStatistics {
             duration_ms: now.since(session.started) / NS_PER_MS,
-            messages_sent: sums.messages_sent,
+            messages_sent: u32::try_from(sums.accepted.total()).unwrap_or(u32::MAX),
             requests_refused: sums.refused,
             octets_sent: sums.octets_sent,
             received: counts(sums.copies),

@@ -58,6 +58,9 @@ impl Switch {
         };
         if let Some(bridged) = &mut sender.bridged {
             bridged.count_octets(octets.len());
+        } else {
+            let sums = sender.sums();
+            sums.octets_sent = sums.octets_sent.saturating_add(octets.len() as u64);
         }
         match &mut sender.chunk {
             OpenChunk::Closed | OpenChunk::Discarded(_) => {}
@@ -310,10 +313,6 @@ impl Switch {
             .coverage
             .add(start, octets.len() as u64)
             .map_err(|_| Refused::TooManyHoles)?;
-        if let Some(leg) = message.sender.and_then(|leg| self.legs.get_mut(leg.0)) {
-            let sums = leg.sums();
-            sums.octets_sent = sums.octets_sent.saturating_add(octets.len() as u64);
-        }
         let (start, octets) = match &message.stage {
             Stage::Gathering => return self.gather(key, start, octets),
             Stage::Relaying(relay) => from_position(start, octets, relay.head_octets),

@@ -114,7 +114,7 @@ impl Switch {
         let total = message.announced_total;
         let class = crate::content_class::ContentClass::of(&content_type);
         let recipients = recipients::everybody(room, &self.legs, leg, &content_type, total);
-        self.sums.messages.count(class);
+        self.note_accepted(key, leg, class);
         self.start_relay(key, recipients, None, None);
     }
 

@@ -10,7 +10,7 @@
 use bytes::{Buf as _, Bytes};
 use msrp_wire::{ContentType, ContinuationFlag};
 
-use super::{Output, Switch};
+use super::Switch;
 use crate::content_class::ContentClass;
 use crate::defect::Defect;
 use crate::leg::LegKey;
@@ -109,14 +109,11 @@ impl Switch {
             head_octets = 0;
         }
         self.admit_report(recipients.report.as_ref(), sender)?;
-        self.outputs
-            .push_back(Output::Accepted { leg: sender, class });
         // Also what came ahead, so that nothing leaves to those who have no room for it.
         let end = message.coverage.end();
         self.note_accepted(key, sender, class);
         if let Some(message) = self.messages.get_mut(key.0) {
             message.kind = kind;
-            message.class = class;
         }
         self.start_relay(key, recipients, from, content);
         if let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) {

@@ -36,6 +36,19 @@ impl Switch {
         sums.copied().unwrap_or_default()
     }
 
+    /// A piece is on its way to a leg; with `ended`, the last one of a message of this class. For callers that want
+    /// it in [`LegSums`]: nothing else depends on it.
+    pub fn count_left(&mut self, leg: LegKey, octets: u64, ended: Option<ContentClass>) {
+        let Some(leg) = self.legs.get_mut(leg.0) else {
+            return;
+        };
+        let sums = leg.sums();
+        sums.octets_left = sums.octets_left.saturating_add(octets);
+        if let Some(class) = ended {
+            sums.left.count(class);
+        }
+    }
+
     /// The account of a message that begins now, when one is wanted.
     pub(super) fn tally(&self, room: RoomKey, class: Option<ContentClass>) -> Option<Box<Tally>> {
         self.tells_messages.then(|| {
@@ -51,11 +64,13 @@ impl Switch {
     pub(super) fn note_accepted(&mut self, key: MessageKey, sender: LegKey, class: ContentClass) {
         self.sums.messages.count(class);
         if let Some(leg) = self.legs.get_mut(sender.0) {
-            let sums = leg.sums();
-            sums.messages_sent = sums.messages_sent.saturating_add(1);
+            leg.sums().accepted.count(class);
         }
-        let message = self.messages.get_mut(key.0);
-        if let Some(tally) = message.and_then(|message| message.tally.as_mut()) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        message.class = class;
+        if let Some(tally) = &mut message.tally {
             tally.class = Some(class);
         }
     }

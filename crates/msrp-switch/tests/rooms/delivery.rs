@@ -353,6 +353,8 @@ fn content_without_wrapper_is_relayed_where_the_room_takes_it() {
         let chunk = whole("mess", &picture).content_type("image/png");
         let status = if takes_bare { 200 } else { 415 };
         assert_eq!(house.say(ALICE, &chunk), [status]);
+        let sums = house.switch.leg_sums(house.key(ALICE));
+        assert_eq!(sums.accepted.file, u64::from(takes_bare));
         house.join(DAVE);
         let expected: &[Who] = if takes_bare { &[BOB, DAVE] } else { &[] };
         assert_eq!(house.getters(&picture), expected);

@@ -660,7 +660,6 @@ impl House {
                     }
                 }
                 Output::TooLate { leg } => self.too_late.push(self.who(leg)),
-                Output::Accepted { leg, .. } => assert!(self.who(leg) < self.participants.len()),
                 Output::OwnMessage { leg, fields, body } => {
                     let (who, body) = (self.who(leg), body.concat());
                     self.outputs_seen.push(Seen::Message { who, fields, body });

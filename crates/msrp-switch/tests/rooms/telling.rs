@@ -20,7 +20,7 @@ fn messages_that_nobody_wants_to_know_of_are_not_told() {
     house.end_turn();
     assert_eq!(house.switch.poll_told(), None);
     // What is counted for participants is counted all the same.
-    assert_eq!(house.switch.leg_sums(house.key(0)).messages_sent, 1);
+    assert_eq!(house.switch.leg_sums(house.key(0)).accepted.text, 1);
 }
 
 #[test]
@@ -66,7 +66,21 @@ fn message_that_is_refused_is_told_with_the_status() {
     assert_eq!(told.refused, Some(StatusCode::FORBIDDEN));
     assert_eq!((told.copies, told.class), (CopySums::default(), None));
     let sums = house.switch.leg_sums(house.key(0));
-    assert_eq!((sums.messages_sent, sums.refused), (0, 1));
+    assert_eq!((sums.accepted.total(), sums.refused), (0, 1));
+}
+
+#[test]
+fn sums_of_a_leg_hold_octets_that_were_refused_and_what_the_caller_saw_leave() {
+    let mut house = House::new(["a", "b"].map(guest));
+    let text = wrapped("b", &[ROOM], "not mine");
+    assert_eq!(house.say(0, &whole("msg1", &text)), [403]);
+    let a = house.key(0);
+    house.switch.count_left(a, 10, None);
+    house.switch.count_left(a, 5, Some(ContentClass::File));
+    let sums = house.switch.leg_sums(a);
+    assert_eq!(sums.octets_sent, text.len() as u64);
+    assert_eq!((sums.octets_left, sums.left.file), (15, 1));
+    assert_eq!((sums.left.total(), sums.accepted.total()), (1, 0));
 }
 
 #[test]
@@ -94,5 +108,5 @@ fn sums_of_a_leg_tell_what_became_of_what_was_for_it() {
     assert_eq!(sums, expected);
     let sums = house.switch.leave(house.key(0));
     let octets_sent = 2 * text.len() as u64;
-    assert_eq!((sums.messages_sent, sums.octets_sent), (2, octets_sent));
+    assert_eq!((sums.accepted.text, sums.octets_sent), (2, octets_sent));
 }

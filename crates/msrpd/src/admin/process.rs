@@ -18,7 +18,7 @@ impl Used {
             |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
         let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
         Self {
-            cpu_ns: cpu_ns(&read("stat")).unwrap_or_default(),
+            cpu_ns: cpu_ns(),
             resident_octets: resident_octets(&read("status")).unwrap_or_default(),
             // The directory that is read is one of them.
             open_fds: u64::try_from(open).unwrap_or_default().saturating_sub(1),
@@ -37,8 +37,14 @@ impl Used {
     }
 }
 
+/// Processor time of all threads since the process began, in nanoseconds.
+pub(crate) fn cpu_ns() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_ns_of(&stat).unwrap_or_default()
+}
+
 /// User and system time: the 12th and 13th field behind the name, which may hold anything.
-fn cpu_ns(stat: &str) -> Option<u64> {
+fn cpu_ns_of(stat: &str) -> Option<u64> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_ascii_whitespace().skip(11);
     let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -70,7 +76,7 @@ mod tests {
     #[test]
     fn process_uses_what_the_files_of_proc_say() {
         let stat = "1 (a) b) S 1 1 1 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 5 0 1 1 1";
-        assert_eq!(cpu_ns(stat), Some(3_000_000_000));
+        assert_eq!(cpu_ns_of(stat), Some(3_000_000_000));
         assert_eq!(resident_octets("VmRSS:\t  12 kB\n"), Some(12_288));
         let limits =
             "Limit  Soft  Hard\nMax open files            1024                 4096  files\n";

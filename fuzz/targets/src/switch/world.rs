@@ -257,7 +257,6 @@ impl World {
     fn look_at(&mut self, output: Output) {
         match output {
             Output::Respond { leg, .. }
-            | Output::Accepted { leg, .. }
             | Output::HoldSender { leg, .. }
             | Output::TooLate { leg } => self.assert_is_known(leg),
             Output::Report {
