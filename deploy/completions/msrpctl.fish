@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_msrpctl_global_optspecs
-    string join \n log= json admin= socket= token-file= h/help V/version
+    string join \n log= json admin= socket= token-file= ca= cert= key= h/help V/version
 end
 
 function __fish_msrpctl_needs_command
@@ -28,6 +28,9 @@ complete -c msrpctl -n "__fish_msrpctl_needs_command" -l log -d 'What to log, fo
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_needs_command" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_needs_command" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_needs_command" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_needs_command" -s V -l version -d 'Print version'
@@ -52,6 +55,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l log -d 'What 
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand status" -s V -l version -d 'Print version'
@@ -60,6 +66,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l log -d 'What to 
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l once -d 'Print one screen and end'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand top" -s h -l help -d 'Print help'
@@ -68,6 +77,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l log -d 'What t
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand rooms" -s V -l version -d 'Print version'
@@ -75,6 +87,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l log -d 'What to
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand room" -s V -l version -d 'Print version'
@@ -82,6 +97,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l log -d 
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand participants" -s V -l version -d 'Print version'
@@ -89,6 +107,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l log -d 'What to
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand kick" -s V -l version -d 'Print version'
@@ -96,6 +117,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l log -d 'W
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand close-room" -s V -l version -d 'Print version'
@@ -106,6 +130,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l log -d 'What
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand message" -s V -l version -d 'Print version'
@@ -118,6 +145,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l log -d 'What to
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand chat" -s V -l version -d 'Print version'
@@ -128,6 +158,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l log -d 'What 
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand events" -s V -l version -d 'Print version'
@@ -138,6 +171,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l log -d 'What t
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l headers -d 'Show header sections only, no bodies'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand trace" -s h -l help -d 'Print help'
@@ -148,6 +184,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l log -d 'What t
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l sessions -d 'Refuse new participants as well'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l wait -d 'Wait until nobody takes part any more; the status is 1 when the deadline cut somebody off'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand drain" -l json -d 'Print JSON: one document, or one a line where there are several'
@@ -157,6 +196,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l log -d 'What
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand undrain" -s V -l version -d 'Print version'
@@ -164,6 +206,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l log -d 'What 
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand reload" -s V -l version -d 'Print version'
@@ -172,6 +217,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l log -d 'What t
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand check" -s V -l version -d 'Print version'
@@ -179,6 +227,9 @@ complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l log -d '
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l admin -d 'The admin address of msrpd' -r
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l socket -d 'The admin socket of msrpd, in the place of its address' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l token-file -d 'A file that holds a token of msrpd, and nothing else' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l ca -d 'The admin address speaks TLS, with a certificate that one of these signs. PEM' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l cert -d 'The certificate to show to the node, then those of its chain. PEM; needs --ca and --key' -r -F
+complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l key -d 'The private key of --cert. PEM' -r -F
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -l json -d 'Print JSON: one document, or one a line where there are several'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c msrpctl -n "__fish_msrpctl_using_subcommand completions" -s V -l version -d 'Print version'

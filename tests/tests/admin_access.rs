@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use msrp_testkit::daemon::LogLine;
 use msrp_testkit::{Config, Daemon, http};
+use msrpd_tests::Program;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -132,4 +133,58 @@ async fn client_without_a_certificate_of_the_authority_does_not_get_in() {
     let operator = ours.issue("another");
     let answer = get(address, &ours, Some(operator)).await;
     assert_eq!(answer.as_deref(), Some("200"));
+}
+
+/// How msrpctl ends that asks for the status of a node at an address, with these options more; and what it says.
+async fn ctl(address: &str, options: &[&str]) -> (Option<i32>, String) {
+    let arguments = [&["status", "--admin", address], options].concat();
+    let (status, errors) = Program::start("msrpctl", &arguments).wait_end().await;
+    (status.code(), errors)
+}
+
+#[tokio::test]
+async fn msrpctl_speaks_tls_with_a_node_that_its_authority_vouches_for() {
+    let (ours, others) = (Authority::new(), Authority::new());
+    let (certificate, key) = ours.issue("localhost");
+    let (operator, operator_key) = ours.issue("operator");
+    let config = Config::new()
+        .set("admin", "cert", "admin.pem")
+        .set("admin", "key", "admin.key")
+        .set("admin", "client_ca", "ours.pem")
+        .file("admin.pem", &certificate.pem())
+        .file("admin.key", &key.serialize_pem())
+        .file("ours.pem", &ours.0.pem())
+        .file("others.pem", &others.0.pem())
+        .file("operator.pem", &operator.pem())
+        .file("operator.key", &operator_key.serialize_pem());
+    let daemon = Daemon::start(config).await;
+    let named = format!("localhost:{}", daemon.admin_addr().port());
+    let file = |name: &str| daemon.directory().join(name).display().to_string();
+    let [ours, others, none] = ["ours.pem", "others.pem", "none.pem"].map(file);
+    let [cert, key] = ["operator.pem", "operator.key"].map(file);
+    let shown = ["--cert", &cert, "--key", &key];
+    let with = |ca| [&["--ca", ca][..], &shown].concat();
+    assert_eq!(ctl(&named, &with(&ours)).await, (Some(0), String::new()));
+
+    // What is wrong, how it ends, and what it says.
+    let address = daemon.admin_addr().to_string();
+    let cases: [(&str, Vec<&str>, i32, &str); 7] = [
+        (&named, with(&others), 3, "invalid peer certificate"),
+        (&address, with(&ours), 3, "not valid for name"),
+        (&named, vec!["--ca", &ours], 3, "certificate"),
+        (&named, vec![], 3, "--ca"),
+        (&named, shown.to_vec(), 1, "--cert and --key need --ca"),
+        (
+            &named,
+            vec!["--ca", &ours, "--cert", &cert],
+            1,
+            "go together",
+        ),
+        (&named, vec!["--ca", &none], 1, "none.pem"),
+    ];
+    for (address, options, code, part) in cases {
+        let (status, errors) = ctl(address, &options).await;
+        assert_eq!(status, Some(code), "{options:?}: {errors}");
+        assert!(errors.contains(part), "{options:?}: {errors}");
+    }
 }

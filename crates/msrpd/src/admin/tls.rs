@@ -48,7 +48,11 @@ pub(crate) fn read(
     Ok(Arc::new(config))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates in a file, at least one.
+///
+/// # Errors
+/// A sentence with the file.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let name = file.display();
     let read = CertificateDer::pem_file_iter(file).map_err(|error| format!("{name}: {error}"))?;
     let all: Vec<_> = read

@@ -88,7 +88,8 @@ impl fmt::Display for Fault {
             Self::Strange { place, what } => write!(
                 f,
                 "what answers at {place} is not the admin server of msrpd: {what}\n\
-                 Name the place that admin.bind gives, with --admin ADDRESS:PORT."
+                 Name the place that admin.bind gives, with --admin ADDRESS:PORT, and with --ca FILE the authority of \
+                 its certificate when it has one (admin.cert)."
             ),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Local(sentence) => f.write_str(sentence),

@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::fault::{Fault, Refusal};
+use super::secure::{Secure, Security};
 
 /// Where the admin server is, and what opens it.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,6 +46,9 @@ pub struct Reach {
         hide_env_values = true
     )]
     pub token_file: Option<PathBuf>,
+    /// Whether and how it speaks TLS.
+    #[command(flatten)]
+    pub security: Security,
 }
 
 /// The admin server of one node.
@@ -56,7 +60,7 @@ pub(super) struct Server {
 
 #[derive(Debug, Clone)]
 enum Place {
-    Address(String),
+    Address(String, Option<Secure>),
     Socket(PathBuf),
 }
 
@@ -69,11 +73,11 @@ pub(super) struct Answer {
 
 impl Server {
     /// # Errors
-    /// [`Fault::Local`] when the file of the token cannot be used.
+    /// [`Fault::Local`] when the file of the token, or one of TLS, cannot be used.
     pub(super) fn new(reach: &Reach) -> Result<Self, Fault> {
         let place = match &reach.socket {
             Some(path) => Place::Socket(path.clone()),
-            None => Place::Address(reach.admin.clone()),
+            None => Place::Address(reach.admin.clone(), Secure::new(&reach.security)?),
         };
         let token = reach.token_file.as_deref().map(read_token).transpose()?;
         Ok(Self { place, token })
@@ -82,7 +86,7 @@ impl Server {
     /// How a person names the place.
     pub(super) fn place(&self) -> String {
         match &self.place {
-            Place::Address(address) => address.clone(),
+            Place::Address(address, _) => address.clone(),
             Place::Socket(path) => path.display().to_string(),
         }
     }
@@ -182,13 +186,15 @@ impl Server {
     ) -> Result<Response<Body>, Fault> {
         let request = self.request(method, path, body)?;
         match &self.place {
-            Place::Address(address) => {
+            Place::Address(address, secure) => {
                 let stream = TcpStream::connect(address).await;
-                self.exchange(
-                    stream.map_err(|e| self.unreachable(&e.to_string()))?,
-                    request,
-                )
-                .await
+                let stream = stream.map_err(|e| self.unreachable(&e.to_string()))?;
+                let Some(secure) = secure else {
+                    return self.exchange(stream, request).await;
+                };
+                let stream = secure.connect(address, stream).await;
+                self.exchange(stream.map_err(|e| self.unreachable(&e))?, request)
+                    .await
             }
             Place::Socket(path) => {
                 let stream = UnixStream::connect(path).await;
@@ -222,7 +228,7 @@ impl Server {
         body: Option<Value>,
     ) -> Result<Request<Body>, Fault> {
         let host = match &self.place {
-            Place::Address(address) => address.as_str(),
+            Place::Address(address, _) => address.as_str(),
             Place::Socket(_) => "localhost",
         };
         let mut request = Request::builder()
