@@ -20,6 +20,7 @@
 //! | the account | [`account`] |
 //! | sockets and the data path | [`engine`] |
 //! | joining | [`sip`], [`sessions`], [`pairs`], [`authorization`] |
+//! | the other program, which floods | [`flood`] |
 //! | a run from start to end | [`run`], [`summary`] |
 
 #![forbid(unsafe_code)]
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod clock;
 pub mod content;
 pub mod engine;
+pub mod flood;
 pub mod latency;
 pub mod limits;
 pub mod local_uri;
