@@ -81,7 +81,7 @@ fn room(recipients: usize) -> (Switch, Vec<LegKey>) {
 /// Brings one message through the switch and settles every copy; gives how many there were.
 fn fan_out(switch: &mut Switch, sender: LegKey, head: &RequestHead<'_>, body: &Bytes) -> usize {
     let mut copies = 0;
-    switch.handle_chunk(sender, head);
+    switch.handle_chunk(Timestamp::default(), sender, head);
     switch.handle_body(sender, body.clone());
     switch.handle_end(sender, ContinuationFlag::Last);
     while let Some(output) = switch.poll_output() {

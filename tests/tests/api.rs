@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use msrp_testkit::http::{self, HttpResponse};
+use msrp_testkit::msrp::Start;
 use msrp_testkit::{Config, Daemon, Draft, Media, MsrpEndpoint, MsrpPeer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -188,6 +189,54 @@ async fn change_of_a_participant_leaves_what_it_does_not_name() {
         .await;
     let typo = api.refusal("PATCH", place, json!({ "mutted": true })).await;
     assert_eq!(typo, (400, "malformed_json".to_owned(), 400));
+}
+
+#[tokio::test]
+async fn participant_above_its_rate_is_told_to_slow_down_until_the_rate_is_lifted() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let alice = api.join("alice", ALICE).await;
+    let bob = api.join("bob", BOB).await;
+    let place = "/v1/rooms/lunch/participants/alice";
+    let rate = json!({ "messages": 1, "per_s": 86_400, "burst": 2 });
+    let (status, changed) = api.json("PATCH", place, json!({ "rate": rate })).await;
+    assert_eq!((status, &changed["rate"]), (200, &rate));
+    for text in ["one", "two"] {
+        alice.send_ok(&says(ALICE, text)).await;
+        bob.expect_text(ALICE, text).await;
+    }
+    let sent = alice.send(&says(ALICE, "three"));
+    let refused = alice.expect_status(&sent.tids[0], 413).await;
+    let comment = "Too Many Messages, Slow Down".to_owned();
+    assert_eq!(refused.start, Start::Response(413, Some(comment)));
+    daemon
+        .wait_metric("msrp_messages_too_fast_total", |count| count == 1.0)
+        .await;
+    let (_, changed) = api.json("PATCH", place, json!({ "muted": false })).await;
+    assert_eq!(changed["rate"], rate, "what is not named stays");
+    let (_, changed) = api.json("PATCH", place, json!({ "rate": null })).await;
+    assert_eq!(changed["rate"], Value::Null);
+    alice.send_ok(&says(ALICE, "four")).await;
+    bob.expect_text(ALICE, "four").await;
+    let nothing = json!({ "rate": { "messages": 0 } });
+    let refused = api.refusal("PATCH", place, nothing).await;
+    assert_eq!(refused, (400, "malformed_json".to_owned(), 400));
+}
+
+#[tokio::test]
+async fn participant_may_be_added_with_a_rate() {
+    let daemon = Daemon::start(Config::new()).await;
+    let api = As::new(&daemon).await;
+    let new = json!({ "participant": "carol", "uri": "sip:carol@example.com", "rate": { "messages": 5 } });
+    let (status, _) = api.json("POST", PARTICIPANTS, new).await;
+    assert_eq!(status, 201);
+    let (_, carol) = api
+        .json("GET", "/v1/rooms/lunch/participants/carol", Value::Null)
+        .await;
+    assert_eq!(
+        carol["rate"],
+        json!({ "messages": 5, "per_s": 1, "burst": 5 })
+    );
 }
 
 #[tokio::test]

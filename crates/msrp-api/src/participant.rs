@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use msrp_control::{
-    Charging, LocalMedia, Media, ParticipantConfig, ParticipantId, ParticipantState, RoomId,
+    Charging, LocalMedia, Media, MessageRate, ParticipantConfig, ParticipantId, ParticipantState,
+    RATE_BURST_MAX, RateError, RoomId,
 };
 use rand_core::{OsRng, TryRngCore as _};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ struct NewParticipant {
 
 /// Who takes part. Of a participant that is there, what is not said stays.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Who {
     uri: Option<String>,
     identities: Option<Vec<String>>,
@@ -40,6 +42,23 @@ struct Who {
     may_send_private: Option<bool>,
     takes_private: Option<bool>,
     muted: Option<bool>,
+    /// `Some(None)`: as often as it likes.
+    #[serde(deserialize_with = "said")]
+    rate: Option<Option<Rate>>,
+}
+
+/// How often it may begin a message.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "SaidRate", into = "SaidRate")]
+struct Rate(MessageRate);
+
+/// As it stands in a document: one second, and as many at once as in that time, unless it says otherwise.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaidRate {
+    messages: u32,
+    per_s: Option<u32>,
+    burst: Option<u32>,
 }
 
 /// What the engine's description says.
@@ -79,6 +98,7 @@ pub(crate) struct ParticipantBody {
     may_send_private: bool,
     takes_private: bool,
     muted: bool,
+    rate: Option<Rate>,
     bound: bool,
     nickname: Option<String>,
 }
@@ -132,6 +152,7 @@ pub(crate) async fn add(
     let mut config = new.who.config(&participant)?;
     config.charging = charging.shared();
     let is_muted = new.who.muted == Some(true);
+    let rate = new.who.rate.flatten();
     let is_dial_out = new.offer.is_none();
     let media = media(new.offer);
     let local = new.policy.local();
@@ -143,6 +164,12 @@ pub(crate) async fn add(
         api.client
             .set_muted(room.clone(), participant.clone(), true)
             .await?;
+    }
+    if let Some(Rate(rate)) = rate {
+        let set = api
+            .client
+            .set_rate(room.clone(), participant.clone(), Some(rate));
+        set.await?;
     }
     let location = format!("/v1/rooms/{room}/participants/{participant}");
     let described = describe(&sdp, is_dial_out);
@@ -238,6 +265,11 @@ pub(crate) async fn change(
             .client
             .set_muted(room.clone(), participant.clone(), is_muted);
         mute.await?;
+    }
+    if let Some(rate) = change.rate {
+        let rate = rate.map(|Rate(rate)| rate);
+        let set = api.client.set_rate(room.clone(), participant.clone(), rate);
+        set.await?;
     }
     let state = api.client.participant(room.clone(), participant).await?;
     Ok(Json(ParticipantBody::new(&room, state)))
@@ -350,10 +382,39 @@ impl ParticipantBody {
             may_send_private: config.may_send_private,
             takes_private: config.shows_release,
             muted: state.is_muted,
+            rate: state.rate.map(Rate),
             bound: state.is_bound,
             nickname: state.nickname,
         }
     }
+}
+
+impl TryFrom<SaidRate> for Rate {
+    type Error = RateError;
+
+    fn try_from(said: SaidRate) -> Result<Self, RateError> {
+        let burst = said.burst.unwrap_or(said.messages.min(RATE_BURST_MAX));
+        MessageRate::new(said.messages, said.per_s.unwrap_or(1), burst).map(Self)
+    }
+}
+
+impl From<Rate> for SaidRate {
+    fn from(Rate(rate): Rate) -> Self {
+        Self {
+            messages: rate.messages(),
+            per_s: Some(rate.per_s()),
+            burst: Some(rate.burst()),
+        }
+    }
+}
+
+/// What stands in a document, `null` too.
+fn said<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 fn media(offer: Option<Sdp>) -> Media {

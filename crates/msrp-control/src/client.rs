@@ -7,8 +7,8 @@ use futures_channel::{mpsc, oneshot};
 use crate::metrics::{Histogram, Sample};
 use crate::{
     Command, ControlError, Delivery, Drain, ErrorCode, Event, Interest, Load, LocalMedia, Media,
-    NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply, RoomConfig,
-    RoomId, RoomState, RoomSummary, Subscription, TraceScope, TraceStream, tracer,
+    MessageRate, NodeStatus, OwnMessage, ParticipantConfig, ParticipantId, ParticipantState, Reply,
+    RoomConfig, RoomId, RoomState, RoomSummary, Subscription, TraceScope, TraceStream, tracer,
 };
 
 /// Where an engine puts the one answer to a command. Dropping it unused answers
@@ -247,6 +247,24 @@ impl Client {
             room,
             participant,
             is_muted,
+        };
+        done(&self.execute(command).await?)
+    }
+
+    /// [`Command::SetRate`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchRoom`], [`ErrorCode::NoSuchParticipant`].
+    pub async fn set_rate(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        rate: Option<MessageRate>,
+    ) -> Result<(), ControlError> {
+        let command = Command::SetRate {
+            room,
+            participant,
+            rate,
         };
         done(&self.execute(command).await?)
     }

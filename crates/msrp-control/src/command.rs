@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    BridgeCommand, BridgeId, BridgeState, BridgeTotals, Charging, ParticipantId, RoomId,
-    TraceScope, Tracer,
+    BridgeCommand, BridgeId, BridgeState, BridgeTotals, Charging, MessageRate, ParticipantId,
+    RoomId, TraceScope, Tracer,
 };
 
 /// One request to the engine. Every command is answered with exactly one [`Reply`] or
@@ -112,6 +112,17 @@ pub enum Command {
         participant: ParticipantId,
         /// Whether it is muted from now on.
         is_muted: bool,
+    },
+    /// Says how often a participant may begin a message; beyond that its messages are refused with 413. Each message
+    /// counts, typing notices and delivery notices too; [`Command::UpdateParticipant`] and [`Command::Reoffer`] leave
+    /// the rate as it is. Answered with [`Reply::Done`].
+    SetRate {
+        /// The room.
+        room: RoomId,
+        /// The participant.
+        participant: ParticipantId,
+        /// The rate from now on; `None` for as often as it likes.
+        rate: Option<MessageRate>,
     },
     /// Makes a room one that delivers messages instead of one in which people talk, or changes how it
     /// does; see [`Delivery`]. Comes before the participants. Answered with [`Reply::Done`].
@@ -271,6 +282,8 @@ pub struct ParticipantState {
     pub is_bound: bool,
     /// Whether the word was taken from it.
     pub is_muted: bool,
+    /// How often it may begin a message; `None` when nobody said so.
+    pub rate: Option<MessageRate>,
 }
 
 /// The rules of a room.

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod id;
 mod load;
+mod message_rate;
 pub mod metrics;
 mod outcome;
 mod subscription;
@@ -34,6 +35,9 @@ pub use error::{ControlError, ErrorCode};
 pub use event::{EndReason, Event};
 pub use id::{BridgeId, ID_OCTETS_MAX, IdError, ParticipantId, RoomId};
 pub use load::Load;
+pub use message_rate::{
+    MessageRate, RATE_BURST_MAX, RATE_MESSAGES_MAX, RATE_SECONDS_MAX, RateError,
+};
 pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
 pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};
 pub use trace::{

@@ -41,6 +41,7 @@ use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
 use crate::mailbox::{Described, Reoffer, ShardHandle, ShardMessage};
 use crate::metrics::{self, Counters, NodeLimit, NodeLimits};
+use crate::rate;
 use crate::relay::{RelayOptions, SystemNames};
 use crate::shard::Environment;
 use crate::source::Source;
@@ -523,6 +524,7 @@ impl ShardEngine {
             | ShardMessage::UpdateParticipant { reply, .. }
             | ShardMessage::SendMessage { reply, .. }
             | ShardMessage::SetMuted { reply, .. }
+            | ShardMessage::SetRate { reply, .. }
             | ShardMessage::SetDelivery { reply, .. }
             | ShardMessage::ExcuseParticipant { reply, .. }
             | ShardMessage::AwaitServed { reply, .. }
@@ -767,6 +769,19 @@ impl ShardEngine {
                     room,
                     participant,
                     is_muted,
+                    reply,
+                })
+            }
+            Command::SetRate {
+                room,
+                participant,
+                rate,
+            } => {
+                let key = room.clone();
+                self.post_to(&key, reply, |reply| ShardMessage::SetRate {
+                    room,
+                    participant,
+                    rate: rate.map(rate::of_switch),
                     reply,
                 })
             }

@@ -12,6 +12,7 @@ mod engine;
 pub mod limits;
 mod mailbox;
 mod metrics;
+mod rate;
 mod relay;
 mod shard;
 #[cfg(feature = "simulation")]

@@ -66,6 +66,13 @@ pub(crate) enum ShardMessage {
         is_muted: bool,
         reply: ReplySender,
     },
+    /// Say how often a participant may begin a message.
+    SetRate {
+        room: RoomId,
+        participant: ParticipantId,
+        rate: Option<msrp_switch::Rate>,
+        reply: ReplySender,
+    },
     /// Say how a room delivers messages.
     SetDelivery {
         room: RoomId,

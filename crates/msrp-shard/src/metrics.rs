@@ -126,6 +126,7 @@ cells! {
         MessagesText = "text", MessagesComposing = "composing", MessagesDisposition = "disposition",
         MessagesFile = "file", MessagesOther = "other"
     }
+    "msrp_messages_too_fast_total", "Messages refused with 413 because their sender is above the rate that was set for it.", Counter { MessagesTooFast }
     "msrp_copies_opened_total", "Messages accepted for a recipient, one for each recipient.", Counter { CopiesOpened }
     "msrp_copies_total", "Messages towards a recipient, by outcome.", Counter, "outcome" {
         CopiesDelivered = "delivered", CopiesSent = "sent", CopiesRefused = "refused", CopiesFailed = "failed",

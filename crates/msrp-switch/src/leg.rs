@@ -11,6 +11,7 @@ use crate::bridge::Bridged;
 use crate::final_report::ReportKey;
 use crate::kind::KindSet;
 use crate::message::MessageKey;
+use crate::rate::{Pace, Paid};
 use crate::room::RoomKey;
 use crate::told::LegSums;
 
@@ -95,8 +96,10 @@ pub struct Leg {
     pub(crate) bridged: Option<Box<Bridged>>,
     /// What it has sent and got; nothing yet when it is not there.
     pub(crate) sums: Option<Box<LegSums>>,
-    /// Until when its requests for nicknames use up what it may ask for.
-    pub(crate) nicknames_paid_until: Timestamp,
+    /// Its requests for nicknames.
+    pub(crate) nicknames_paid: Paid,
+    /// How often it may begin a message; `None` when nobody said so.
+    pub(crate) pace: Option<Box<Pace>>,
 }
 
 /// A message of which a recipient has still to report what became of it.
@@ -158,7 +161,8 @@ impl Leg {
             refused_kinds: KindSet::default(),
             bridged: None,
             sums: None,
-            nicknames_paid_until: Timestamp::default(),
+            nicknames_paid: Paid::default(),
+            pace: None,
         }
     }
 

@@ -55,7 +55,7 @@ pub const TOLD_MAX: usize = 4096;
 pub const NAMED_RECIPIENTS_MAX: usize = 256;
 
 /// How many requests for a nickname a session may make at once. One more is refused with 403.
-pub const NICKNAMES_AT_ONCE_MAX: u64 = 10;
+pub const NICKNAMES_AT_ONCE_MAX: u32 = 10;
 
 /// After how long a session may make one more request for a nickname, in nanoseconds: 1 s. Every one
 /// may have to be told to all who watch the room.

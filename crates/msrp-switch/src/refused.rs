@@ -37,6 +37,8 @@ pub enum Refused {
     BeyondTheEnd,
     /// The chunks of a message leave too many holes.
     TooManyHoles,
+    /// The participant begins messages more often than it may.
+    TooFast,
     /// The session has too many unfinished messages.
     TooManyUnfinished,
     /// Too many final reports are being collected for the session.
@@ -87,11 +89,21 @@ impl Refused {
             Self::NicknameReserved | Self::NicknameInUse => StatusCode::NICKNAME_RESERVED,
             Self::NoSuchRecipient => StatusCode::NOT_FOUND,
             Self::TooLarge
+            | Self::TooFast
             | Self::TooManyUnfinished
             | Self::TooManyReports
             | Self::SenderSilent
             | Self::NobodyTakesIt => StatusCode::STOP_SENDING,
             Self::StillRefused(status) => status,
+        }
+    }
+
+    /// The comment behind the status: that of the status, unless it is of use to know more.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::TooFast => "Too Many Messages, Slow Down",
+            other => other.status().phrase(),
         }
     }
 
@@ -113,6 +125,7 @@ impl Refused {
             Self::NotTheStart => "not_the_start",
             Self::BeyondTheEnd => "beyond_the_end",
             Self::TooManyHoles => "too_many_holes",
+            Self::TooFast => "too_fast",
             Self::TooManyUnfinished => "too_many_unfinished",
             Self::TooManyReports => "too_many_reports",
             Self::SenderSilent => "sender_silent",

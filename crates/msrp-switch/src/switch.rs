@@ -45,6 +45,7 @@ use crate::ledger::{Outcome, Sums};
 use crate::leg::{Leg, LegKey, LegSpec, OpenChunk, Participant};
 use crate::message::{Message, MessageKey};
 use crate::messages::Messages;
+use crate::rate::{Pace, Rate};
 use crate::recipient_error::RecipientError;
 use crate::refused::Refused;
 use crate::room::{Room, RoomKey, RoomSpec};
@@ -458,6 +459,22 @@ impl Switch {
     #[must_use]
     pub fn is_muted(&self, leg: LegKey) -> bool {
         self.legs.get(leg.0).is_some_and(|leg| leg.is_muted)
+    }
+
+    /// Says how often a participant may begin a message; `None` as often as it likes. Beyond that its messages are
+    /// refused with [`Refused::TooFast`](crate::Refused::TooFast). What it has sent under an earlier rate counts.
+    pub fn set_rate(&mut self, leg: LegKey, rate: Option<Rate>) {
+        let Some(leg) = self.legs.get_mut(leg.0) else {
+            return;
+        };
+        let paid = leg.pace.as_ref().map(|pace| pace.paid).unwrap_or_default();
+        leg.pace = rate.map(|rate| Box::new(Pace { rate, paid }));
+    }
+
+    /// How often a participant may begin a message; `None` when nobody said so.
+    #[must_use]
+    pub fn rate(&self, leg: LegKey) -> Option<Rate> {
+        Some(self.legs.get(leg.0)?.pace.as_ref()?.rate)
     }
 
     /// Who the participant of a leg is at present. Copies; for controllers, not for chunks.

@@ -6,7 +6,7 @@ use msrp_control::{
     Charging, ControlError, EndReason, ErrorCode, Event, ParticipantId, Reply, RoomId,
 };
 use msrp_session::Timestamp;
-use msrp_switch::{LegKey, Participant, RoomSpec};
+use msrp_switch::{LegKey, Participant, Rate, RoomSpec};
 use ring_io::{Io, Read};
 
 use super::accounting::Account;
@@ -64,6 +64,14 @@ impl<I: Io> Shard<I> {
                 reply,
             } => {
                 let _ = reply.send(self.set_muted(&room, &participant, is_muted));
+            }
+            ShardMessage::SetRate {
+                room,
+                participant,
+                rate,
+                reply,
+            } => {
+                let _ = reply.send(self.set_rate(&room, &participant, rate));
             }
             ShardMessage::SetDelivery {
                 room,
@@ -278,6 +286,18 @@ impl<I: Io> Shard<I> {
     fn set_muted(&mut self, room: &RoomId, participant: &ParticipantId, is_muted: bool) -> Answer {
         let leg = self.find(room, participant)?;
         self.switch.set_muted(leg, is_muted);
+        self.tell_updated(room, participant);
+        Ok(Reply::Done)
+    }
+
+    fn set_rate(
+        &mut self,
+        room: &RoomId,
+        participant: &ParticipantId,
+        rate: Option<Rate>,
+    ) -> Answer {
+        let leg = self.find(room, participant)?;
+        self.switch.set_rate(leg, rate);
         self.tell_updated(room, participant);
         Ok(Reply::Done)
     }

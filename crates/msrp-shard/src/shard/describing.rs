@@ -12,6 +12,7 @@ use super::Shard;
 use super::commands::{Answer, no_such_room};
 use super::session::Link;
 use crate::mailbox::Described;
+use crate::rate;
 
 impl<I: Io> Shard<I> {
     pub(super) fn describe(&self, room: &RoomId, what: &Described) -> Answer {
@@ -87,6 +88,7 @@ impl<I: Io> Shard<I> {
             nickname: self.switch.nickname(leg).map(str::to_owned),
             is_bound: matches!(session.link, Link::Bound(_)),
             is_muted: self.switch.is_muted(leg),
+            rate: self.switch.rate(leg).and_then(rate::of_controllers),
         })
     }
 }

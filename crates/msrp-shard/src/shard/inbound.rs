@@ -345,7 +345,7 @@ impl<I: Io> Shard<I> {
                         since: now,
                     };
                 }
-                self.switch.handle_chunk(leg, head);
+                self.switch.handle_chunk(now, leg, head);
             }
             Method::Report => self.handle_report(now, leg, head),
             Method::Nickname => self.handle_nickname(now, conn, leg, head),

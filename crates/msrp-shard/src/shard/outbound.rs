@@ -127,6 +127,9 @@ impl<I: Io> Shard<I> {
         if let Some(refused) = refused {
             let (room, participant) = (&session.room, &session.participant);
             tracing::info!(%room, %participant, status = status.value(), reason = %refused, "message refused");
+            if refused == Refused::TooFast {
+                self.environment.counters.count(Cell::MessagesTooFast);
+            }
         }
         let Some(conn) = session.bound() else {
             return;
@@ -165,7 +168,7 @@ impl<I: Io> Shard<I> {
                     out,
                     id,
                     status,
-                    Some(status.phrase()),
+                    Some(refused.map_or(status.phrase(), Refused::phrase)),
                     path.first(),
                     &session.own,
                 );

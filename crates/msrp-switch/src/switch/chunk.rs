@@ -23,7 +23,7 @@ impl Switch {
     ///
     /// # Spec
     /// RFC 4975 s.5.3, s.7.3.1; AMB-24, AMB-27, AMB-70.
-    pub fn handle_chunk(&mut self, leg: LegKey, head: &RequestHead<'_>) {
+    pub fn handle_chunk(&mut self, now: Timestamp, leg: LegKey, head: &RequestHead<'_>) {
         let Some(sender) = self.legs.get_mut(leg.0) else {
             return;
         };
@@ -32,7 +32,7 @@ impl Switch {
             bridged.count_request();
         }
         sender.chunk = OpenChunk::Discarded(None);
-        match self.open_chunk(leg, head) {
+        match self.open_chunk(now, leg, head) {
             Ok(chunk) => {
                 if let Some(sender) = self.legs.get_mut(leg.0) {
                     sender.chunk = chunk;
@@ -114,6 +114,7 @@ impl Switch {
 
     fn open_chunk(
         &mut self,
+        now: Timestamp,
         leg: LegKey,
         head: &RequestHead<'_>,
     ) -> Result<OpenChunk, (Option<MessageKey>, Refused)> {
@@ -133,6 +134,7 @@ impl Switch {
             return self.open_bridged(leg, head, range);
         }
         let verdict = self.admit(leg, head, range);
+        let verdict = verdict.and_then(|()| self.pay(now, leg));
         let key = self
             .start_message(leg, head, range)
             .map_err(|refused| (None, refused))?;
@@ -195,6 +197,16 @@ impl Switch {
             return Err(Refused::TooLarge);
         }
         Ok(())
+    }
+
+    /// Counts a message against the rate of its sender, when it has one.
+    fn pay(&mut self, now: Timestamp, leg: LegKey) -> Result<(), Refused> {
+        let sender = self.legs.get_mut(leg.0);
+        let pace = sender.and_then(|sender| sender.pace.as_mut());
+        match pace.is_none_or(|pace| pace.paid.take(now, pace.rate)) {
+            true => Ok(()),
+            false => Err(Refused::TooFast),
+        }
     }
 
     pub(super) fn start_message(

@@ -7,9 +7,10 @@ use msrp_session::Timestamp;
 use msrp_wire::UseNickname;
 
 use super::Switch;
-use crate::leg::{Leg, LegKey};
+use crate::leg::LegKey;
 use crate::limits::{NICKNAME_NS, NICKNAMES_AT_ONCE_MAX};
 use crate::nickname::Nickname;
+use crate::rate::Rate;
 use crate::refused::Refused;
 
 /// What a request for a nickname changed.
@@ -48,7 +49,7 @@ impl Switch {
         let room = self.rooms.get_mut(leg.room.0);
         let room = room.filter(|room| room.has_nicknames);
         let room = room.ok_or(Refused::NoNicknames)?;
-        if !leg.may_be_named(now) {
+        if !leg.nicknames_paid.take(now, NICKNAMES) {
             return Err(Refused::TooManyNicknames);
         }
         let value = use_nickname.unwrap_or_default();
@@ -106,14 +107,9 @@ impl Switch {
     }
 }
 
-impl Leg {
-    /// Whether one more request for a nickname may be handled; counts it if so.
-    fn may_be_named(&mut self, now: Timestamp) -> bool {
-        let paid_until = self.nicknames_paid_until.max(now).after(NICKNAME_NS);
-        let is_within = paid_until.since(now) <= NICKNAME_NS.saturating_mul(NICKNAMES_AT_ONCE_MAX);
-        if is_within {
-            self.nicknames_paid_until = paid_until;
-        }
-        is_within
-    }
-}
+/// How often a session may ask for a nickname.
+const NICKNAMES: Rate = Rate {
+    count: 1,
+    per_ns: NICKNAME_NS,
+    burst: NICKNAMES_AT_ONCE_MAX,
+};

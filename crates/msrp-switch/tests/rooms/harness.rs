@@ -566,7 +566,7 @@ impl House {
             match step.event {
                 None => break,
                 Some(Event::Request(head)) => {
-                    self.switch.handle_chunk(key, &head);
+                    self.switch.handle_chunk(self.now, key, &head);
                     self.drain();
                     tell(self, Given::Head(&head));
                 }
@@ -609,7 +609,7 @@ impl House {
         } = decoder.decode(&data).unwrap()
         {
             match event {
-                Event::Request(head) => self.switch.handle_chunk(key, &head),
+                Event::Request(head) => self.switch.handle_chunk(self.now, key, &head),
                 Event::Body(Body::Input(range)) => self.switch.handle_body(key, data.slice(range)),
                 Event::End(flag) => self.switch.handle_end(key, flag),
                 other => panic!("{other:?}"),

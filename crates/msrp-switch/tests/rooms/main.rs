@@ -21,6 +21,7 @@ mod own_message;
 #[cfg(feature = "planted-defects")]
 mod planted;
 mod private;
+mod rates;
 mod recipient_errors;
 mod report_document;
 mod sizes;

@@ -229,7 +229,7 @@ impl World {
                 .unwrap_or_else(|e| panic!("{e}"));
             match step.event {
                 None => return,
-                Some(Event::Request(head)) => self.switch.handle_chunk(leg, &head),
+                Some(Event::Request(head)) => self.switch.handle_chunk(self.now, leg, &head),
                 Some(Event::Body(Body::Input(range))) => {
                     self.switch.handle_body(leg, data.slice(range));
                 }
