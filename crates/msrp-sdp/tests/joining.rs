@@ -1,7 +1,5 @@
 //! Descriptions with several MSRP sessions, taken apart and put together.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 use msrp_sdp::{Description, Place};
 
 const OFFER: &str = "v=0\r\no=alice 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=setup:active\r\n\
