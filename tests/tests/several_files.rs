@@ -297,7 +297,7 @@ async fn offer_with_more_files_than_may_be_gets_port_zero_for_the_rest() {
     ends_clean(&daemon).await;
 }
 
-// covers: CLI-10-01, CLI-10-03, CLI-10-04, CTRL-7.2.1.6-06
+// covers: CLI-10-01, CLI-10-03, CLI-10-04
 #[tokio::test]
 async fn file_added_to_a_talk_goes_beside_it_and_ends_by_port_zero() {
     for way in WAYS {
