@@ -1,8 +1,7 @@
 //! Files by INVITE to a list or a group, pushed and pulled.
 
 use msrp_testkit::{
-    Config, Daemon, Draft, Flag, Invitation, Invite, Join, Media, MsrpEndpoint, Participant,
-    SipPeer,
+    Config, Daemon, Draft, Flag, Invitation, Join, MsrpEndpoint, Participant, SipPeer,
 };
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FACTORY, FRIENDS, WAYS, Way, config_with_friends};
 
@@ -211,76 +210,5 @@ async fn file_that_nobody_wants_is_refused() {
         invitation.reject(488, "Not Acceptable Here").await;
         joining.calling.expect_failure(488).await;
         ends_clean(&daemon).await;
-    }
-}
-
-/// A section about a file behind the sections of a description.
-fn with_file(media: &Media, endpoint: &MsrpEndpoint) -> String {
-    let section = endpoint.media().accept_types("image/png").line(SELECTOR);
-    let section = section.line("a=sendonly").to_string();
-    let start = section.find("m=message").expect("a section");
-    format!("{media}{}", &section[start..])
-}
-
-#[tokio::test]
-async fn second_file_of_an_offer_is_refused_by_port_zero_and_the_first_one_goes() {
-    for way in WAYS {
-        let (daemon, proxy) = node_with(way, Config::new()).await;
-        let (endpoint, other) = (MsrpEndpoint::bind().await, MsrpEndpoint::bind().await);
-        let media = endpoint.media().accept_types("image/png").line(SELECTOR);
-        let media = media.line("a=sendonly").setup("active");
-        let list = format!(
-            "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>\
-             <entry uri=\"{BOB}\"/></list></resource-lists>"
-        );
-        let body = format!(
-            "--b\r\nContent-Type: application/sdp\r\n\r\n{}\r\n--b\r\n\
-             Content-Type: application/resource-lists+xml\r\n\
-             Content-Disposition: recipient-list\r\n\r\n{list}\r\n--b--\r\n",
-            with_file(&media, &other)
-        );
-        let agent = way.agent(&daemon).await;
-        let invite = Invite::new(FACTORY, ALICE).body("multipart/mixed;boundary=b", body);
-        let calling = agent.invite(&invite).await;
-        let invitation = invitation_for(&proxy, BOB).await;
-        assert_eq!(invitation.request().text().matches("m=message").count(), 1);
-        let bob = accept(&invitation, "image/png", "a=recvonly").await;
-        let dialog = calling.expect_success().await;
-        let answer = dialog.initial().text();
-        let lines: Vec<&str> = answer.lines().filter(|l| l.starts_with("m=")).collect();
-        assert_eq!(lines.len(), 2, "{answer}");
-        assert!(!lines[0].starts_with("m=message 0 "), "{answer}");
-        assert!(lines[1].starts_with("m=message 0 "), "{answer}");
-        let alice = endpoint.connect(&dialog.remote_media()).await;
-        alice.send_ok(&Draft::new("image/png", picture())).await;
-        assert!(bob.msrp.expect_message().await.body == picture());
-        dialog.bye().await;
-        bob.expect_removed().await;
-    }
-}
-
-#[tokio::test]
-async fn file_added_to_a_session_is_refused_by_port_zero_and_the_talk_goes_on() {
-    for way in WAYS {
-        let (daemon, _proxy) = node_with(way, config_with_friends()).await;
-        let endpoint = MsrpEndpoint::bind().await;
-        let media = endpoint.media().setup("active");
-        let joining = way
-            .dial(FRIENDS, ALICE)
-            .offer(|media| media.setup("active"))
-            .endpoint(endpoint);
-        let alice = joining.join(&daemon).await;
-        let bob = way.join(&daemon, FRIENDS, BOB).await;
-        let other = MsrpEndpoint::bind().await;
-        let request = alice.dialog.request("INVITE");
-        let request = request.with_body("application/sdp", with_file(&media, &other));
-        let answer = alice.dialog.exchange(request).await;
-        assert_eq!(answer.status(), 200);
-        let lines = answer.text().lines().filter(|l| l.starts_with("m="));
-        let lines: Vec<&str> = lines.collect();
-        assert_eq!(lines.len(), 2, "{}", answer.text());
-        assert!(lines[1].starts_with("m=message 0 "), "{}", answer.text());
-        alice.say("then by another INVITE").await;
-        bob.expect_text(ALICE, "then by another INVITE").await;
     }
 }

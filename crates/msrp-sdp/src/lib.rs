@@ -7,6 +7,7 @@
 //! | text of a peer to values | [`Description`], [`MessageMedia`] |
 //! | values to an offer, an answer, or a description of what is supported | [`Local`] |
 //! | a description that passes through us, with us in it | [`Anchor`] |
+//! | several sessions in one description | [`Description::only`], [`Description::join`] |
 //! | who opens the connection, and to which address | [`Setup`], [`answer_setup`], [`offerer_connects`], [`AddressMatch`] |
 //! | why a description is refused | [`SdpError`] |
 //!
@@ -35,6 +36,7 @@ mod description;
 mod direction;
 mod error;
 mod format_list;
+mod joining;
 pub mod limits;
 mod local;
 mod media_transport;
@@ -49,6 +51,7 @@ pub use cema::{AddressMatch, CemaAnswer};
 pub use description::Description;
 pub use direction::Direction;
 pub use error::SdpError;
+pub use joining::{ClosedSection, Place};
 pub use local::Local;
 pub use media_transport::MediaTransport;
 pub use message_media::MessageMedia;

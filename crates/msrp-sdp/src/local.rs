@@ -7,7 +7,7 @@ use sdp_types::{AddrType, Attribute, Connection, Media, NetType, Origin, Session
 
 use crate::{
     Description, Direction, MessageMedia, Protocol, Setup, answer_setup, attribute, format_list,
-    path::Authority,
+    joining::written, path::Authority,
 };
 
 /// Our side of one MSRP session, from which descriptions are composed.
@@ -388,14 +388,5 @@ fn address_type(host: &str) -> AddrType {
     match host.parse() {
         Ok(IpAddr::V6(_)) => AddrType::Ip6,
         Ok(IpAddr::V4(_)) | Err(_) => AddrType::Ip4,
-    }
-}
-
-/// The text of a description. Writing into memory cannot fail, and all of it was text before.
-fn written(session: &Session) -> String {
-    let mut octets = Vec::new();
-    match session.write(&mut octets) {
-        Ok(()) => String::from_utf8(octets).unwrap_or_default(),
-        Err(_) => String::new(),
     }
 }

@@ -38,6 +38,7 @@ mod refusal;
 mod release;
 mod roster;
 mod session_timer;
+mod slots;
 mod software;
 mod subscription;
 #[cfg(test)]
@@ -51,7 +52,7 @@ use std::sync::Arc;
 use msrp_control::metrics::{Kind as MetricKind, Sample};
 use msrp_control::{ControlError, EndReason, Event, Reply, RoomId};
 
-use crate::focus::conference::{Conference, Env, Kind};
+use crate::focus::conference::{Conference, Env, Kind, line_of_room};
 use crate::focus::desk::{Asked, Desk, Purpose};
 use crate::focus::other_methods::{answer_gone, answer_outside};
 use crate::focus::pager::Pager;
@@ -217,35 +218,9 @@ impl Focus {
             Some(Asked::Create(room)) => {
                 self.with(now, &room, |c, env| c.on_created(&result, env));
             }
-            Some(Asked::Offer(seat)) => {
-                self.with(now, &seat.room, |c, env| c.on_offer(seat.key, result, env));
-            }
-            Some(Asked::Hide(seat)) => {
-                self.with(now, &seat.room, |c, env| c.on_hidden(seat.key, result, env));
-            }
-            Some(Asked::Accept(seat)) => {
+            Some(Asked::Leg(seat, step, line)) => {
                 self.with(now, &seat.room, |c, env| {
-                    c.on_accepted(seat.key, result, env)
-                });
-            }
-            Some(Asked::Enter(seat)) => {
-                self.with(now, &seat.room, |c, env| {
-                    c.on_entered(seat.key, result, env)
-                });
-            }
-            Some(Asked::Reoffer(seat)) => {
-                self.with(now, &seat.room, |c, env| {
-                    c.on_reoffered(seat.key, result, env)
-                });
-            }
-            Some(Asked::Change(seat)) => {
-                self.with(now, &seat.room, |c, env| {
-                    c.on_changed(seat.key, &result, env)
-                });
-            }
-            Some(Asked::Serve(seat)) => {
-                self.with(now, &seat.room, |c, env| {
-                    c.on_served(seat.key, &result, env)
+                    c.on_leg((seat.key, line), step, result, env)
                 });
             }
             Some(Asked::Forget) | None => {}
@@ -279,29 +254,34 @@ impl Focus {
             | Event::LimitReached { .. } => {}
             // Its own removals and closings concern nobody whom it still knows.
             Event::ParticipantRemoved { room, participant } => {
-                self.with(now, room, |c, env| {
-                    c.on_participant_removed(participant, env)
+                let (room, line) = line_of_room(room);
+                self.with(now, &room, |c, env| {
+                    c.on_participant_removed(line, participant, env)
                 });
             }
             Event::RoomClosed { room } => {
-                self.with(now, room, |c, env| {
-                    c.on_room_lost(EndReason::RoomClosed, env)
+                let (room, line) = line_of_room(room);
+                self.with(now, &room, |c, env| {
+                    c.on_line_lost(line, EndReason::RoomClosed, env)
                 });
             }
             Event::ParticipantTooLate { room, participant } => {
-                self.with(now, room, |c, env| c.on_too_late(participant, env));
+                let (room, line) = line_of_room(room);
+                self.with(now, &room, |c, env| c.on_too_late(line, participant, env));
             }
             Event::ParticipantLost {
                 room,
                 participant,
                 reason,
             } => {
-                self.with(now, room, |c, env| {
-                    c.on_participant_lost(participant, *reason, env)
+                let (room, line) = line_of_room(room);
+                self.with(now, &room, |c, env| {
+                    c.on_participant_lost(line, participant, *reason, env)
                 });
             }
             Event::RoomLost { room, reason } => {
-                self.with(now, room, |c, env| c.on_room_lost(*reason, env));
+                let (room, line) = line_of_room(room);
+                self.with(now, &room, |c, env| c.on_line_lost(line, *reason, env));
             }
         }
     }

@@ -62,6 +62,14 @@ pub const RETRY_AFTER_S: u32 = 5;
 /// counts as 408. Source: RFC 3261 s.16.6 timer C; AMB-22.
 pub const INVITATION_NS_MAX: u64 = 180 * NS_PER_S;
 
+/// Most files of one conference at once. More: port 0 in the answer. Source: ours; each is a room of the engine.
+pub const FILES_MAX: usize = 8;
+
+/// How long those who are offered a file inside a session may take to say whether they want it, in nanoseconds.
+/// After that nobody does, and its owner is answered with port 0. Source: ours; RFC 3261 s.17.1.1.2 gives a
+/// transaction without any answer 32 s.
+pub const ADDING_NS_MAX: u64 = 60 * NS_PER_S;
+
 /// How long we wait after a glare (491) before the refresh is sent again, in nanoseconds, at least.
 /// Source: RFC 3261 s.14.1.
 pub const GLARE_NS_MIN: u64 = 2_100_000_000;

@@ -47,6 +47,6 @@ pub use msrp::{
     MsrpPeer, Sent, cpim,
 };
 pub use participant::{AdHoc, Join, Participant};
-pub use sdp::Media;
+pub use sdp::{Media, Sections};
 pub use sip::{Dialog, Invitation, Invite, SipMessage, SipPeer};
 pub use transcript::{DEADLINE, Transcript};

@@ -1,7 +1,11 @@
 //! The MSRP media section of an offer or answer.
 
+mod sections;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+pub use sections::Sections;
 
 /// One `m=message` section with what a test wants to say or to check about it.
 ///

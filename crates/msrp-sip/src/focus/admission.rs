@@ -9,7 +9,7 @@ use msrp_control::IDENTITIES_MAX;
 
 use crate::address::{NameAddr, Scheme, Uri};
 use crate::focus::headers::{tokens, wants_privacy};
-use crate::focus::media::{self, Remote};
+use crate::focus::media::{self, PeerDescription};
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::Agreement;
@@ -48,7 +48,7 @@ pub(crate) struct Knock {
     /// The header fields of the INVITE.
     pub(crate) headers: Headers,
     /// Its offer.
-    pub(crate) offer: Remote,
+    pub(crate) offer: PeerDescription,
 }
 
 impl Caller {
@@ -161,7 +161,7 @@ pub(crate) fn check_extensions(headers: &Headers) -> Result<(), Refusal> {
 pub(crate) fn read_offer(
     request: &Request,
     policy: &Policy,
-) -> Result<(Remote, Vec<Part>), Refusal> {
+) -> Result<(PeerDescription, Vec<Part>), Refusal> {
     if request
         .headers
         .all("Content-Encoding")
@@ -183,7 +183,8 @@ pub(crate) fn read_offer(
     let sdp = parts.iter().find(|p| p.media_type == media::SDP);
     let sdp = sdp
         .ok_or_else(|| Refusal::NotAcceptable("The request has no session description.".into()))?;
-    Ok((Remote::read_any(&sdp.octets)?.served_by(policy)?, parts))
+    let offer = PeerDescription::read(&sdp.octets)?.served_by(policy);
+    Ok((offer.with_session()?, parts))
 }
 
 /// The distinct users of the list, the caller left out, in list order.

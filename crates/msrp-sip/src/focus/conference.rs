@@ -12,11 +12,14 @@
 //! CTRL-7.2.1.1 to CTRL-7.2.1.5, CTRL-7.2.1.10, CTRL-7.2.2.1, CTRL-7.2.2.2, CTRL-7.2.2.12,
 //! REL-7.2.2.8.
 
+mod adding;
 mod delivering;
 mod dialog;
 mod engine;
 mod events;
 mod following;
+mod lines;
+mod offering;
 mod paging;
 mod referral;
 mod refresh;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 
 pub(crate) use delivering::Purpose as Delivered;
 pub(crate) use events::{Subscriber, Wish};
+pub(crate) use lines::line_of_room;
 pub(crate) use referral::Referral;
 
 use msrp_control::{Addressing, Command, RoomConfig, RoomId};
@@ -35,7 +39,7 @@ use msrp_control::{Addressing, Command, RoomConfig, RoomId};
 use crate::address::{Uri, write_name_addr};
 use crate::focus::admission::Knock;
 use crate::focus::alias::Aliases;
-use crate::focus::conference::delivering::Delivering;
+use crate::focus::conference::lines::{Lines, MAIN, farewell};
 use crate::focus::desk::{Asked, Desk, Seat};
 use crate::focus::headers;
 use crate::focus::invitation::Inviter;
@@ -44,6 +48,7 @@ use crate::focus::participant::{Participant, State};
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
 use crate::focus::release::{self, Census, ReleaseReason, Rules};
+use crate::focus::slots::LineId;
 use crate::groups::{Caller as GroupCaller, Group};
 use crate::limits::NS_PER_S;
 use crate::resource_lists::Entry;
@@ -108,8 +113,11 @@ impl Kind {
 pub(crate) struct Conference {
     room: RoomId,
     kind: Kind,
-    /// Set when it exists to deliver what its originator sends.
-    delivery: Option<Delivering>,
+    /// What its participants have side by side.
+    lines: Lines,
+    next_line: LineId,
+    /// Nothing more comes in a conference that delivers: those who are left follow when they have everything.
+    is_serving: bool,
     inviter: Inviter,
     /// Who invites those that a REFER named.
     referrers: BTreeMap<u64, Inviter>,
@@ -121,8 +129,6 @@ pub(crate) struct Conference {
     aliases: Aliases,
     /// Who may come to an ad-hoc session: keys of the originator's addresses and of the list.
     welcome: HashSet<String>,
-    /// The types of the invitee that accepted first.
-    accepted_types: Option<Vec<String>>,
     lowest_failure: Option<u16>,
     present_peak: usize,
     started_ns: u64,
@@ -146,23 +152,15 @@ impl Conference {
     ) -> Self {
         tracing::info!(room = %room, kind = kind.word(), invitees = invitees.len(), "conference started");
         let mut conference = Self::empty(room, kind, &knock, &invitees, env);
-        conference.delivery = purpose.map(Delivering::new);
-        let config = conference.room_config(env.policy);
-        let command = Command::CreateRoom {
-            room: conference.room.clone(),
-            config,
-        };
-        env.desk
-            .command(Asked::Create(conference.room.clone()), command);
-        conference.set_delivery(&knock.offer, env);
-        let local = conference.offer_for_invitees(&knock.offer);
-        conference.originator = conference.seat_caller(knock, env);
+        let places = conference.open_lines(&knock.offer, purpose, env);
+        let sections = conference.sections_for_invitees(&knock.offer, &places);
+        conference.originator = conference.seat_caller(knock, &places, env);
         conference.inviter = conference.describe_inviter();
         if invitees.is_empty() {
             conference.enter(conference.originator, env);
         }
         for invitee in invitees {
-            conference.seat_invitee(invitee, local.clone(), env);
+            conference.seat_invitee(invitee, &sections, env);
         }
         conference
     }
@@ -170,7 +168,9 @@ impl Conference {
     /// A conference that nobody takes part in.
     fn empty(room: RoomId, kind: Kind, knock: &Knock, invitees: &[Entry], env: &Env<'_>) -> Self {
         Self {
-            delivery: None,
+            lines: Lines::new(),
+            next_line: 0,
+            is_serving: false,
             started_ns: env.now,
             ends_ns: kind.end_of(env.now, env.policy),
             inviter: Inviter {
@@ -194,7 +194,6 @@ impl Conference {
                 .chain(invitees.iter().map(|e| &e.uri))
                 .map(Uri::key)
                 .collect(),
-            accepted_types: None,
             lowest_failure: None,
             present_peak: 0,
             is_changed: false,
@@ -209,7 +208,8 @@ impl Conference {
 
     /// Lets one more caller in.
     pub(crate) fn join(&mut self, knock: Knock, env: &mut Env<'_>) {
-        let key = self.seat_caller(knock, env);
+        let talk = knock.offer.talk().map(|(place, _)| (place, MAIN));
+        let key = self.seat_caller(knock, talk.as_slice(), env);
         self.enter(key, env);
     }
 
@@ -304,8 +304,11 @@ impl Conference {
         self.settle(env);
     }
 
-    /// Draws the conclusions of an input: release, and the end of the room.
+    /// Draws the conclusions of an input: who is let in, release, and the end of the rooms.
     pub(crate) fn settle(&mut self, env: &mut Env<'_>) {
+        if !self.is_closing {
+            self.proceed(env);
+        }
         let present = self
             .participants
             .values()
@@ -324,12 +327,10 @@ impl Conference {
             // Subscribers may still owe the answer to their last NOTIFY.
             self.is_over = self.notifier.is_empty();
             if std::mem::take(&mut self.room_runs) {
-                env.desk.command(
-                    Asked::Forget,
-                    Command::CloseRoom {
-                        room: self.room.clone(),
-                    },
-                );
+                for line in std::mem::take(&mut self.lines).into_values() {
+                    let command = Command::CloseRoom { room: line.room };
+                    env.desk.command(Asked::Forget, command);
+                }
             }
             if self.is_over {
                 tracing::info!(room = %self.room, "conference ended");
@@ -348,11 +349,11 @@ impl Conference {
             .filter(|p| p.is_counted())
             .count();
         let has_invited = !self.invitees.is_empty();
-        if has_invited && self.accepted_types.is_none() && originator.is_some() && counted == 1 {
+        if has_invited && !self.is_taken() && originator.is_some() && counted == 1 {
             return Some(ReleaseReason::AllRefused);
         }
         let rules = match &self.kind {
-            _ if self.delivery.is_some() => Rules::Delivery,
+            _ if self.is_delivery() => Rules::Delivery,
             Kind::OneToOne(_) => Rules::OneToOne,
             Kind::AdHoc(_) => Rules::AdHoc {
                 remaining: policy.adhoc_remaining,
@@ -434,10 +435,15 @@ impl Conference {
             env.desk.dialogs.remove(&dialog);
         }
         self.forget_usages(key, participant.dialog());
-        if participant.is_in_room && self.room_runs {
-            let command = self.farewell_to(participant);
-            env.desk.command(Asked::Forget, command);
+        let in_room = participant.slots.legs().filter(|leg| leg.is_in_room);
+        for leg in in_room.filter(|_| self.room_runs) {
+            if let Some(line) = self.lines.get(&leg.line) {
+                let command = farewell(line, participant.id.clone(), participant.absence);
+                env.desk.command(Asked::Forget, command);
+            }
         }
+        self.end_lines_of(key, env);
+        self.tidy_lines(env);
     }
 
     fn seat(&self, key: u64) -> Seat {
@@ -462,7 +468,7 @@ impl Conference {
 
     /// # Spec
     /// AMB-25.
-    fn room_config(&self, policy: &Policy) -> RoomConfig {
+    fn room_config(&self, delivers: bool, policy: &Policy) -> RoomConfig {
         let session = self.room.as_str();
         let mut uris = vec![
             format!("sip:{session}@{}", policy.domain),
@@ -476,7 +482,6 @@ impl Conference {
             // Each participant comes with its own right.
             private_messages = true;
         }
-        let delivers = self.delivery.is_some();
         uris.dedup();
         RoomConfig {
             uris,

@@ -8,6 +8,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
+use crate::focus::slots::LineId;
 use crate::ua::{Answer, Body, DialogId, Headers, Method, OutRequest, SipUa, TxnId};
 
 /// Names a command to the engine.
@@ -187,22 +188,31 @@ pub(crate) enum Purpose {
 pub(crate) enum Asked {
     /// Create the room.
     Create(RoomId),
-    /// Make an offer for an invitee.
-    Offer(Seat),
-    /// The room is to know a hidden invitee by its alias.
-    Hide(Seat),
-    /// Take the answer of an invitee.
-    Accept(Seat),
-    /// Take the offer of a caller.
-    Enter(Seat),
-    /// Take a new offer of a participant, or make one for it.
-    Reoffer(Seat),
-    /// Take the answer of a participant inside its session.
-    Change(Seat),
-    /// Tell when a participant has everything.
-    Serve(Seat),
+    /// Something about one leg of a participant.
+    Leg(Seat, Step, LineId),
     /// Remove a participant or close a room: the answer changes nothing.
     Forget,
+}
+
+/// What the engine does with a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Make an offer for an invitee.
+    Offer,
+    /// The room is to know a hidden invitee by its alias.
+    Hide,
+    /// Take the answer of an invitee.
+    Accept,
+    /// Take the offer of a caller.
+    Enter,
+    /// Take a new offer of a participant, or make one for it.
+    Reoffer,
+    /// Make an offer for somebody who takes part already.
+    Extend,
+    /// Take the answer of a participant inside its session.
+    Change,
+    /// Tell when a participant has everything.
+    Serve,
 }
 
 /// What is counted.

@@ -5,54 +5,155 @@
 //! AMB-23, AMB-71; RFC 4975 s.8.
 
 use msrp_control::{LocalMedia, Media};
-use msrp_sdp::{Description, Direction, MediaTransport, MessageMedia, Protocol};
+use msrp_sdp::{
+    ClosedSection, Description, Direction, MediaTransport, MessageMedia, Protocol, SdpError,
+};
 
-use crate::focus::participant::Terms;
 use crate::focus::policy::Policy;
 use crate::focus::refusal::Refusal;
+use crate::focus::slots::Terms;
 use crate::ua::Body;
 
 /// A description that was read.
 #[derive(Debug, Clone)]
+pub(crate) struct PeerDescription {
+    sections: Vec<Section>,
+    /// Why nothing in it can be served.
+    unusable: Option<Refusal>,
+}
+
+#[derive(Debug, Clone)]
+struct Section {
+    /// What stays of it when its port is 0.
+    closed: ClosedSection,
+    /// Whether its port is 0.
+    is_closed: bool,
+    /// The MSRP session in it, when there is one that can be served.
+    session: Option<Remote>,
+}
+
+impl PeerDescription {
+    /// Reads an offer or an answer. Without any MSRP session in it that can be served, it is an error only
+    /// when its sections are not simply closed.
+    ///
+    /// # Errors
+    /// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488. The peer's fault.
+    pub(crate) fn read(octets: &[u8]) -> Result<Self, Refusal> {
+        let sdp = std::str::from_utf8(octets)
+            .map_err(|_| Refusal::MalformedBody("The session description is not UTF-8".into()))?;
+        let description = Description::parse(sdp).map_err(|error| refusal_of(&error))?;
+        let unusable = match description.message_media() {
+            Ok(_) => None,
+            Err(error @ SdpError::MediaRefused) => Some(refusal_of(&error)),
+            Err(error) => return Err(refusal_of(&error)),
+        };
+        let section = |index| {
+            Some(Section {
+                closed: description.closed(index)?,
+                is_closed: description.is_closed(index),
+                session: Remote::of(&description, index, sdp),
+            })
+        };
+        Ok(Self {
+            sections: (0..description.media_count()).filter_map(section).collect(),
+            unusable,
+        })
+    }
+
+    /// Leaves sessions out that no listener serves.
+    pub(crate) fn served_by(mut self, policy: &Policy) -> Self {
+        for section in &mut self.sections {
+            if let Some(session) = section.session.take() {
+                match session.served_by(policy) {
+                    Ok(session) => section.session = Some(session),
+                    Err(refusal) => {
+                        self.unusable.get_or_insert(refusal);
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// The same, when it has a session at all.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAcceptable`] -> 488. The peer's fault.
+    pub(crate) fn with_session(self) -> Result<Self, Refusal> {
+        if self.sections.iter().any(|s| s.session.is_some()) {
+            return Ok(self);
+        }
+        let missing = || Refusal::NotAcceptable("There is no message media.".into());
+        Err(self.unusable.unwrap_or_else(missing))
+    }
+
+    /// How many sections there are.
+    pub(crate) fn count(&self) -> usize {
+        self.sections.len()
+    }
+
+    /// The session at this place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Remote> {
+        self.sections.get(place)?.session.as_ref()
+    }
+
+    /// Whether the section at this place has port 0.
+    pub(crate) fn is_closed(&self, place: usize) -> bool {
+        self.sections.get(place).is_some_and(|s| s.is_closed)
+    }
+
+    /// What stays of the sections when their port is 0, in their order.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = &ClosedSection> {
+        self.sections.iter().map(|section| &section.closed)
+    }
+
+    /// The first session in which people talk, and its place.
+    pub(crate) fn talk(&self) -> Option<(usize, &Remote)> {
+        self.sessions().find(|(_, session)| !session.is_of_file())
+    }
+
+    /// The sessions about files, and their places.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (usize, &Remote)> {
+        self.sessions().filter(|(_, session)| session.is_of_file())
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = (usize, &Remote)> {
+        let sessions = self.sections.iter().map(|section| section.session.as_ref());
+        sessions
+            .enumerate()
+            .filter_map(|(place, session)| Some((place, session?)))
+    }
+}
+
+/// One MSRP session in a description.
+#[derive(Debug, Clone)]
 pub(crate) struct Remote {
-    /// Its text.
+    /// The description with this session alone.
     pub(crate) sdp: String,
     /// Its message section.
     pub(crate) media: MessageMedia,
 }
 
 impl Remote {
-    /// Reads an offer or an answer and checks that the switch can serve it. Whether a listener has the
-    /// transport that it asks for, the engine says.
-    ///
-    /// # Errors
-    /// [`Refusal::MalformedBody`] -> 400, [`Refusal::NotAcceptable`] -> 488. The peer's fault.
-    pub(crate) fn read(octets: &[u8]) -> Result<Self, Refusal> {
-        let remote = Self::read_any(octets)?;
-        remote.check_wrapper()?;
-        Ok(remote)
+    /// The session in this section, when it can be served at all.
+    fn of(description: &Description, index: usize, sdp: &str) -> Option<Self> {
+        let media = description.message_media_at(index).ok()?;
+        let alone = if description.media_count() == 1 {
+            sdp.to_owned()
+        } else {
+            description.only(index)?
+        };
+        Some(Self { sdp: alone, media })
     }
 
-    /// As [`Remote::read`] for a session in which content may come without a wrapper.
+    /// The value of the attribute that names a transfer.
     ///
-    /// # Errors
-    /// As [`Remote::read`].
-    pub(crate) fn read_any(octets: &[u8]) -> Result<Self, Refusal> {
-        let sdp = std::str::from_utf8(octets)
-            .map_err(|_| Refusal::MalformedBody("The session description is not UTF-8".into()))?;
-        let media = Description::parse(sdp)
-            .and_then(|d| d.message_media())
-            .map_err(|error| {
-                if error.is_malformed() {
-                    Refusal::MalformedBody(error.to_string())
-                } else {
-                    Refusal::NotAcceptable(error.to_string())
-                }
-            })?;
-        Ok(Self {
-            sdp: sdp.to_owned(),
-            media,
-        })
+    /// # Spec
+    /// RFC 5547 s.6, s.8.1.
+    pub(crate) fn transfer_id(&self) -> Option<&str> {
+        let mut lines = self.media.attributes.iter();
+        let line = lines.find(|(name, _)| name.eq_ignore_ascii_case("file-transfer-id"));
+        line?.1.as_deref()
     }
 
     /// Whether it is about a file.
@@ -86,7 +187,7 @@ impl Remote {
     ///
     /// # Errors
     /// [`Refusal::NotAcceptable`] -> 488. The peer's fault.
-    pub(crate) fn served_by(self, policy: &Policy) -> Result<Self, Refusal> {
+    fn served_by(self, policy: &Policy) -> Result<Self, Refusal> {
         let wanted = MediaTransport::of(&self.media);
         if policy.media_transports.contains(&wanted) {
             return Ok(self);
@@ -170,6 +271,14 @@ pub(crate) fn supported(policy: &Policy) -> Body {
     Body {
         content_type: SDP.into(),
         octets: text.into_bytes(),
+    }
+}
+
+fn refusal_of(error: &SdpError) -> Refusal {
+    if error.is_malformed() {
+        Refusal::MalformedBody(error.to_string())
+    } else {
+        Refusal::NotAcceptable(error.to_string())
     }
 }
 

@@ -9,13 +9,15 @@
 
 use std::sync::Arc;
 
-use msrp_control::{Charging, ParticipantConfig, ParticipantId};
+use msrp_control::{Charging, ControlError, ParticipantConfig, ParticipantId};
 
 use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::alias::Alias;
-use crate::focus::media::Remote;
+use crate::focus::desk::Step;
+use crate::focus::media::PeerDescription;
 use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::focus::slots::{LineId, Slots};
 use crate::focus::software::Software;
 use crate::limits::ALLOW_OCTETS_MAX;
 use crate::ua::{DialogId, Headers, Transport, TxnId};
@@ -43,22 +45,20 @@ pub(crate) struct Participant {
     pub(crate) referrer_alias: Option<Alias>,
     /// Where it stands.
     pub(crate) state: State,
-    /// Whether the engine has it, or was asked to.
-    pub(crate) is_in_room: bool,
     /// The transport of its dialog, for our Contact.
     pub(crate) transport: Transport,
     /// The methods that it allows.
     pub(crate) allow: Option<String>,
-    /// Our present session description.
-    pub(crate) local_sdp: Option<String>,
-    /// Its present session description.
-    pub(crate) remote: Option<Remote>,
+    /// Its MSRP sessions, and both sides' descriptions of them.
+    pub(crate) slots: Slots,
+    /// What the engine is asked about several legs at once.
+    pub(crate) asked: Option<Gathering>,
+    /// Whether our description changed and it has to be offered.
+    pub(crate) offer_due: bool,
     /// The session timer, once the dialog stands.
     pub(crate) timer: Option<SessionTimer>,
     /// Whether a refresh of ours is unanswered.
     pub(crate) is_refreshing: bool,
-    /// What our descriptions towards it may name, whatever it offers later.
-    pub(crate) terms: Terms,
     /// The re-INVITE or UPDATE of which the engine is asked.
     pub(crate) reoffer: Option<Reoffer>,
     /// Whether our last 2xx had an offer that its ACK answers.
@@ -71,13 +71,15 @@ pub(crate) struct Participant {
     pub(crate) charging: Option<Arc<Charging>>,
 }
 
-/// What our descriptions towards a participant may name.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Terms {
-    /// The types beside the wrapper; `None` leaves them to the switch.
-    pub(crate) types: Option<Vec<String>>,
-    /// The longest message, in octets.
-    pub(crate) max_size: Option<u64>,
+/// The same step for several legs; it is done when all of them have an answer.
+#[derive(Debug)]
+pub(crate) struct Gathering {
+    /// What is asked.
+    pub(crate) step: Step,
+    /// Answers that are missing.
+    pub(crate) left: usize,
+    /// The first fault.
+    pub(crate) error: Option<ControlError>,
 }
 
 /// A request that changes the session, before its answer.
@@ -88,7 +90,11 @@ pub(crate) struct Reoffer {
     /// The timer that our 2xx says.
     pub(crate) agreement: Agreement,
     /// The offer; without one, ours is wanted.
-    pub(crate) offer: Option<Remote>,
+    pub(crate) offer: Option<PeerDescription>,
+    /// The lines of the conference that it adds.
+    pub(crate) adds: Vec<LineId>,
+    /// When nobody else is waited for any more who may take what is added; none once the engine is asked.
+    pub(crate) decides_ns: Option<u64>,
 }
 
 /// Where a participant stands.
@@ -108,8 +114,6 @@ pub(crate) enum State {
         dialog: DialogId,
         /// The timer that its 2xx agreed.
         agreement: Agreement,
-        /// The types that it accepts.
-        accept_types: Vec<String>,
     },
     /// It takes part.
     Joined {
@@ -206,7 +210,11 @@ impl Participant {
     pub(crate) fn deadline(&self) -> Option<u64> {
         match &self.state {
             State::Invited(invitation) => Some(invitation.gives_up_ns),
-            State::Joined { .. } => self.timer.map(|t| t.deadline()),
+            State::Joined { .. } => {
+                let decides = self.reoffer.as_ref().and_then(|r| r.decides_ns);
+                let timer = self.timer.map(|t| t.deadline());
+                timer.into_iter().chain(decides).min()
+            }
             State::Waiting(_)
             | State::Entering(_)
             | State::Offered

@@ -18,7 +18,7 @@ use crate::focus::admission::{
 };
 use crate::focus::conference::{Conference, Delivered, Env, Kind};
 use crate::focus::headers::wants_large;
-use crate::focus::media::Remote;
+use crate::focus::media::PeerDescription;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::Agreement;
 use crate::groups::{Caller as GroupCaller, Group};
@@ -92,7 +92,7 @@ impl Focus {
         &self,
         caller: &Caller,
         request: &Request,
-    ) -> Result<(Remote, Vec<Entry>, Option<Delivered>), Refusal> {
+    ) -> Result<(PeerDescription, Vec<Entry>, Option<Delivered>), Refusal> {
         if caller.is_anonymous && !self.policy.anonymity {
             return Err(Refusal::AnonymityForbidden);
         }
@@ -113,16 +113,16 @@ impl Focus {
         group: Arc<Group>,
         caller: &Caller,
         request: &Request,
-        knock: impl FnOnce(Remote) -> Knock,
+        knock: impl FnOnce(PeerDescription) -> Knock,
     ) -> Result<(), Refusal> {
         let running = self.group_rooms.get(&group.uri.key()).cloned();
-        let is_of_file = |(offer, _): (Remote, _)| offer.is_of_file();
+        let is_of_file = |(offer, _): (PeerDescription, _)| offer.talk().is_none();
         if read_offer(request, &self.policy).is_ok_and(is_of_file) {
             return self.admit_large(now, group, caller, request, knock);
         }
         self.check_group(&group, running.as_ref(), caller)?;
         let (offer, _) = read_offer(request, &self.policy)?;
-        offer.check_wrapper()?;
+        check_talk(&offer)?;
         if let Some(room) = running {
             self.with(now, &room, |c, env| c.join(knock(offer), env));
             return Ok(());
@@ -145,7 +145,7 @@ impl Focus {
         group: Arc<Group>,
         caller: &Caller,
         request: &Request,
-        knock: impl FnOnce(Remote) -> Knock,
+        knock: impl FnOnce(PeerDescription) -> Knock,
     ) -> Result<(), Refusal> {
         self.check_group(&group, None, caller)?;
         let (offer, _) = read_offer(request, &self.policy)?;
@@ -201,7 +201,7 @@ impl Focus {
         room: &RoomId,
         caller: &Caller,
         request: &Request,
-        knock: impl FnOnce(Remote) -> Knock,
+        knock: impl FnOnce(PeerDescription) -> Knock,
     ) -> Result<(), Refusal> {
         let conference = self
             .conferences
@@ -239,7 +239,7 @@ impl Focus {
             return Err(Refusal::AnonymityForbidden);
         }
         let (offer, _) = read_offer(request, &self.policy)?;
-        offer.check_wrapper()?;
+        check_talk(&offer)?;
         self.with(now, room, |c, env| c.join(knock(offer), env));
         Ok(())
     }
@@ -294,18 +294,31 @@ impl Focus {
 /// # Errors
 /// [`Refusal::NotAcceptable`] -> 488 for a session without wrapper in which people would talk, and for
 /// a large message that its sender does not offer to send.
-fn purpose_of(headers: &Headers, offer: &Remote) -> Result<Option<Delivered>, Refusal> {
+fn purpose_of(headers: &Headers, offer: &PeerDescription) -> Result<Option<Delivered>, Refusal> {
     let purpose = Delivered::of(headers, offer);
     match purpose {
-        None => offer.check_wrapper()?,
-        Some(Delivered::Message) if !offer.media.direction.may_send() => {
-            return Err(Refusal::NotAcceptable(
-                "A large message is offered with a=sendonly.".into(),
-            ));
+        None => check_talk(offer)?,
+        Some(Delivered::Message) => {
+            let sender = offer.talk().or_else(|| offer.files().next());
+            if !sender.is_some_and(|(_, remote)| remote.media.direction.may_send()) {
+                return Err(Refusal::NotAcceptable(
+                    "A large message is offered with a=sendonly.".into(),
+                ));
+            }
         }
-        Some(Delivered::Message | Delivered::File) => {}
+        Some(Delivered::File) => {}
     }
     Ok(purpose)
+}
+
+/// Checks that whoever offers can talk.
+fn check_talk(offer: &PeerDescription) -> Result<(), Refusal> {
+    match offer.talk() {
+        Some((_, remote)) => remote.check_wrapper(),
+        None => Err(Refusal::NotAcceptable(
+            "The offer has no message media to talk in.".into(),
+        )),
+    }
 }
 
 /// Most participants of a group session at once.

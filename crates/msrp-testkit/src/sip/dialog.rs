@@ -9,7 +9,7 @@ use super::message::SipMessage;
 use super::peer::SipPeer;
 use super::subscription::Notify;
 use super::transaction::{ClientTransaction, ServerTransaction};
-use crate::sdp::Media;
+use crate::sdp::{Media, Sections};
 use crate::transcript::lock;
 
 /// A dialog made by an INVITE, on either side of it.
@@ -204,6 +204,16 @@ impl Dialog {
         invite.send(&response).await;
         self.expect_request("ACK").await;
         invite.request().clone()
+    }
+
+    /// Answers a re-INVITE that arrived with 200 and these sections, and waits for ACK.
+    pub async fn accept_reinvite(&self, invite: &ServerTransaction, sections: &Sections) {
+        let response = invite
+            .response(200, "OK")
+            .with("Contact", &self.contact)
+            .with_sections(sections);
+        invite.send(&response).await;
+        self.expect_request("ACK").await;
     }
 
     fn owns(&self, request: &SipMessage) -> bool {

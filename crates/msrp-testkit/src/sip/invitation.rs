@@ -3,7 +3,7 @@
 use super::dialog::Dialog;
 use super::message::SipMessage;
 use super::transaction::{ServerTransaction, T1};
-use crate::sdp::Media;
+use crate::sdp::{Media, Sections};
 
 /// An initial INVITE that waits for its answer.
 pub struct Invitation {
@@ -56,6 +56,16 @@ impl Invitation {
 
     /// Accepts with this answer and waits for ACK.
     pub async fn accept(&self, media: &Media) -> Dialog {
+        self.accept_with(&self.acceptance().with_media(media)).await
+    }
+
+    /// Accepts with an answer of several sections and waits for ACK.
+    pub async fn accept_sections(&self, sections: &Sections) -> Dialog {
+        self.accept_with(&self.acceptance().with_sections(sections))
+            .await
+    }
+
+    fn acceptance(&self) -> SipMessage {
         let mut response = self.response(200, "OK");
         if let Some(expires) = self.request().header("Session-Expires") {
             let seconds = expires.split(';').next().unwrap_or_default();
@@ -65,7 +75,7 @@ impl Invitation {
                 format!("{seconds};refresher={refresher}"),
             );
         }
-        self.accept_with(&response.with_media(media)).await
+        response
     }
 
     /// Accepts with a 2xx made by [`Self::response`] and waits for ACK.

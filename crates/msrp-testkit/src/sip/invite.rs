@@ -7,7 +7,7 @@ use super::peer::SipPeer;
 use super::resource_list::resource_list;
 use super::transaction::{ClientTransaction, cancel};
 use crate::ident::fresh;
-use crate::sdp::Media;
+use crate::sdp::{Media, Sections};
 
 /// An initial INVITE as an IM client sends it: service tag, version, Allow, session timer.
 ///
@@ -19,7 +19,7 @@ pub struct Invite {
     identity: String,
     from: Option<String>,
     asserted: Option<String>,
-    media: Option<Media>,
+    offer: Option<String>,
     list: Vec<String>,
     body: Option<(String, Vec<u8>)>,
     added: Vec<(String, String)>,
@@ -34,7 +34,7 @@ impl Invite {
             identity: identity.into(),
             from: None,
             asserted: Some(format!("<{identity}>")),
-            media: None,
+            offer: None,
             list: Vec::new(),
             body: None,
             added: Vec::new(),
@@ -45,7 +45,14 @@ impl Invite {
     /// Sets the offer.
     #[must_use]
     pub fn media(mut self, media: &Media) -> Self {
-        self.media = Some(media.clone());
+        self.offer = Some(media.to_string());
+        self
+    }
+
+    /// Sets an offer with several sections.
+    #[must_use]
+    pub fn sections(mut self, sections: &Sections) -> Self {
+        self.offer = Some(sections.to_string());
         self
     }
 
@@ -133,14 +140,17 @@ impl Invite {
         if let Some((content_type, body)) = &self.body {
             return request.with_body(content_type, body.clone());
         }
-        let media = self.media.as_ref();
         if self.list.is_empty() {
-            return media.map_or(request.clone(), |media| request.with_media(media));
+            return match &self.offer {
+                Some(offer) => request.with_body("application/sdp", offer.clone()),
+                None => request,
+            };
         }
         let uris = self.list.iter().map(String::as_str).collect::<Vec<_>>();
         let list = Part::new("application/resource-lists+xml", resource_list(&uris));
         let list = list.with("Content-Disposition", "recipient-list");
-        let sdp = media.map(|media| Part::new("application/sdp", media.to_string()));
+        let offer = self.offer.as_ref();
+        let sdp = offer.map(|offer| Part::new("application/sdp", offer.clone()));
         let boundary = fresh("boundary");
         let body = compose_multipart(
             &boundary,

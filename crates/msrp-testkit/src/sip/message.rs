@@ -2,7 +2,7 @@
 
 use super::multipart::{Part, parse_multipart};
 use super::name_addr::{parameter, split_list, uri};
-use crate::sdp::Media;
+use crate::sdp::{Media, Sections};
 
 /// A request or a response. What the parser returns obeys the rules that [`SipMessage::parse`] names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,12 @@ impl SipMessage {
     #[must_use]
     pub fn with_media(self, media: &Media) -> Self {
         self.with_body("application/sdp", media.to_string())
+    }
+
+    /// Sets an SDP body with several sections.
+    #[must_use]
+    pub fn with_sections(self, sections: &Sections) -> Self {
+        self.with_body("application/sdp", sections.to_string())
     }
 
     /// The first header field of a name, compared without case.
@@ -222,12 +228,22 @@ impl SipMessage {
     /// # Panics
     /// When there is none, or it is broken.
     pub fn media(&self) -> Media {
-        let parts = self.parts();
-        let part = parts
-            .iter()
-            .find(|part| part.content_type().eq_ignore_ascii_case("application/sdp"));
+        Media::parse(&self.description())
+    }
+
+    /// All MSRP sections of the SDP body.
+    ///
+    /// # Panics
+    /// When there is none, or one is broken.
+    pub fn sections(&self) -> Sections {
+        Sections::parse(&self.description())
+    }
+
+    fn description(&self) -> String {
+        let mut parts = self.parts().into_iter();
+        let part = parts.find(|part| part.content_type().eq_ignore_ascii_case("application/sdp"));
         let part = part.unwrap_or_else(|| panic!("no SDP in {}", self.to_octets().escape_ascii()));
-        Media::parse(str::from_utf8(&part.body).expect("SDP in UTF-8"))
+        String::from_utf8(part.body).expect("SDP in UTF-8")
     }
 
     /// Reads one whole message.

@@ -15,12 +15,14 @@ use msrp_control::{Command, ControlError, Delivery, LocalMedia, ParticipantId, R
 use msrp_sdp::Direction;
 
 use crate::focus::conference::engine::reason;
+use crate::focus::conference::lines::MAIN;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::desk::Asked;
+use crate::focus::desk::{Asked, Step};
 use crate::focus::headers;
-use crate::focus::media::Remote;
+use crate::focus::media::{PeerDescription, Remote};
 use crate::focus::participant::{Participant, State};
 use crate::focus::refusal::Refusal;
+use crate::focus::slots::LineId;
 use crate::ua::{Headers, Transport};
 
 /// What is delivered.
@@ -37,31 +39,11 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// What an INVITE is for; `None` for a session in which people talk.
-    pub(crate) fn of(headers: &Headers, offer: &Remote) -> Option<Self> {
+    pub(crate) fn of(headers: &Headers, offer: &PeerDescription) -> Option<Self> {
         if headers::wants_large(headers) {
             Some(Self::Message)
         } else {
-            offer.is_of_file().then_some(Self::File)
-        }
-    }
-}
-
-/// How far the delivery is.
-#[derive(Debug)]
-pub(crate) struct Delivering {
-    purpose: Purpose,
-    /// Whether content comes without a wrapper.
-    pub(super) takes_bare: bool,
-    /// Nothing more comes: those who are left follow when they have everything.
-    is_serving: bool,
-}
-
-impl Delivering {
-    pub(super) fn new(purpose: Purpose) -> Self {
-        Self {
-            purpose,
-            takes_bare: false,
-            is_serving: false,
+            offer.talk().is_none().then_some(Self::File)
         }
     }
 }
@@ -69,13 +51,15 @@ impl Delivering {
 impl Conference {
     /// Whether it exists to deliver what its originator sends.
     pub(crate) fn is_delivery(&self) -> bool {
-        self.delivery.is_some()
+        self.lines
+            .get(&MAIN)
+            .is_some_and(|line| line.purpose.is_some())
     }
 
     /// Whether that is a large message.
     pub(super) fn is_large(&self) -> bool {
-        let purpose = self.delivery.as_ref().map(|delivery| delivery.purpose);
-        purpose == Some(Purpose::Message)
+        let line = self.lines.get(&MAIN);
+        line.is_some_and(|line| line.purpose == Some(Purpose::Message))
     }
 
     /// Our Contact towards peers of this transport.
@@ -88,23 +72,22 @@ impl Conference {
         }
     }
 
-    /// Tells the engine that the room delivers.
-    ///
-    /// # Spec
-    /// AMB-47: content without a wrapper is relayed only when the sender's offer has no wrapper.
-    pub(super) fn set_delivery(&mut self, offer: &Remote, env: &mut Env<'_>) {
-        let Some(delivering) = &mut self.delivery else {
+    /// Tells the engine that a line delivers, when it does.
+    pub(super) fn set_delivery(&self, id: LineId, env: &mut Env<'_>) {
+        let Some(line) = self.lines.get(&id) else {
             return;
         };
-        delivering.takes_bare = !offer.takes_wrapped();
+        let Some(purpose) = line.purpose else {
+            return;
+        };
         let large = &env.policy.large;
         let delivery = Delivery {
             late_octets_max: large.hold_octets,
             late_ms: large.hold_ms,
-            is_single: large.one_message && delivering.purpose == Purpose::Message,
-            takes_bare: delivering.takes_bare,
+            is_single: large.one_message && purpose == Purpose::Message,
+            takes_bare: line.takes_bare,
         };
-        let room = self.room.clone();
+        let room = line.room.clone();
         env.desk
             .command(Asked::Forget, Command::SetDelivery { room, delivery });
     }
@@ -125,14 +108,15 @@ impl Conference {
         local
     }
 
-    /// Reads the description of a participant. Where content comes without a wrapper, nobody has to
-    /// take one.
-    pub(super) fn read_description(&self, octets: &[u8]) -> Result<Remote, Refusal> {
-        if self.delivery.as_ref().is_some_and(|d| d.takes_bare) {
-            Remote::read_any(octets)
-        } else {
-            Remote::read(octets)
+    /// Checks that a participant takes the wrapper, except where content comes without one.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAcceptable`] -> 488. The peer's fault.
+    pub(super) fn check_wrapper(&self, line: LineId, remote: &Remote) -> Result<(), Refusal> {
+        if self.lines.get(&line).is_some_and(|line| line.takes_bare) {
+            return Ok(());
         }
+        remote.check_wrapper()
     }
 
     /// A recipient whose answer does not say that it only receives has no word all the same.
@@ -143,7 +127,9 @@ impl Conference {
         let Some(participant) = self.participants.get(&key).filter(|_| self.is_large()) else {
             return;
         };
-        let direction = participant.remote.as_ref().map(|r| r.media.direction);
+        let leg = participant.slots.leg(MAIN);
+        let remote = leg.and_then(|leg| leg.remote.as_ref());
+        let direction = remote.map(|r| r.media.direction);
         if direction.is_some_and(Direction::may_send) {
             let command = Command::SetMuted {
                 room: self.room.clone(),
@@ -151,25 +137,6 @@ impl Conference {
                 is_muted: true,
             };
             env.desk.command(Asked::Forget, command);
-        }
-    }
-
-    /// How the engine is told that somebody has gone.
-    ///
-    /// # Spec
-    /// FR-5.7.3-17.
-    pub(super) fn farewell_to(&self, participant: Participant) -> Command {
-        let (room, id) = (self.room.clone(), participant.id);
-        match participant.absence.filter(|_| self.is_delivery()) {
-            Some(status) => Command::ExcuseParticipant {
-                room,
-                participant: id,
-                status,
-            },
-            None => Command::RemoveParticipant {
-                room,
-                participant: id,
-            },
         }
     }
 
@@ -182,57 +149,82 @@ impl Conference {
         let counted = self.participants.iter().filter(|(_, p)| p.is_counted());
         let rest: Vec<u64> = counted.map(|(key, _)| *key).collect();
         let goes_on = rest.contains(&self.originator) && rest.len() > 1;
-        let has_begun = self.accepted_types.is_some();
-        let Some(delivering) = self.delivery.as_mut() else {
-            return false;
-        };
-        if goes_on || rest.is_empty() || !has_begun {
+        if !self.is_delivery() || goes_on || rest.is_empty() || !self.is_taken() {
             return false;
         }
-        if !std::mem::replace(&mut delivering.is_serving, true) {
+        if !std::mem::replace(&mut self.is_serving, true) {
             for key in rest {
-                self.ask_served(key, env);
+                let lines = self.participants.get(&key).map(|p| p.slots.lines());
+                for line in lines.unwrap_or_default() {
+                    self.ask_served(key, line, env);
+                }
+                self.release_served(key, env);
             }
         }
         true
     }
 
-    fn ask_served(&self, key: u64, env: &mut Env<'_>) {
-        if let Some(participant) = self.participants.get(&key) {
+    /// Has the engine tell when a participant has everything of a line.
+    pub(super) fn ask_served(&self, key: u64, id: LineId, env: &mut Env<'_>) {
+        if let (Some(participant), Some(line)) = (self.participants.get(&key), self.lines.get(&id))
+        {
             let command = Command::AwaitServed {
-                room: self.room.clone(),
+                room: line.room.clone(),
                 participant: participant.id.clone(),
             };
-            env.desk.command(Asked::Serve(self.seat(key)), command);
+            let asked = Asked::Leg(self.seat(key), Step::Serve, id);
+            env.desk.command(asked, command);
         }
     }
 
-    /// A participant has everything, and nothing more comes: it is released. So is one for which
-    /// nothing is kept, whatever it is doing.
+    /// A participant has everything of a line, and nothing more comes: it leaves the line, and is released
+    /// when the conference is at its end. So is one for which nothing is kept, whatever it is doing.
     ///
     /// # Spec
     /// LRG-9.3.1.3-02, LRG-9.3.1.3-05.
-    pub(crate) fn on_served(
+    pub(super) fn on_served(
         &mut self,
-        key: u64,
+        (key, id): (u64, LineId),
         result: &Result<Reply, ControlError>,
         env: &mut Env<'_>,
     ) {
         // A participant that went first is known to be gone, or its event follows.
-        if result.is_ok() {
+        if result.is_err() {
+            return;
+        }
+        if let Some(leg) = self
+            .participants
+            .get_mut(&key)
+            .and_then(|p| p.slots.leg_mut(id))
+        {
+            leg.is_served = true;
+        }
+        if self.is_serving {
+            self.release_served(key, env);
+        } else if self.lines.get(&id).is_some_and(|line| line.is_ending) {
+            self.leave_line(key, id, env);
+            self.offer_soon(key, env);
+        }
+    }
+
+    fn release_served(&mut self, key: u64, env: &mut Env<'_>) {
+        let is_served = |p: &Participant| p.slots.legs().all(|leg| leg.is_served);
+        if self.participants.get(&key).is_some_and(is_served) {
             self.dismiss(key, &Refusal::SessionEnded, Headers::new(), env);
         }
-        self.settle(env);
     }
 
     /// The message went on without a participant that had not come: there is nothing left for it.
-    pub(crate) fn on_too_late(&mut self, id: &ParticipantId, env: &mut Env<'_>) {
+    pub(crate) fn on_too_late(&mut self, line: LineId, id: &ParticipantId, env: &mut Env<'_>) {
         let found = self.participants.iter().find(|(_, p)| p.id == *id);
         let Some((key, participant)) = found.map(|(key, p)| (*key, p)) else {
             return;
         };
-        tracing::info!(room = %self.room, participant = %id, "recipient is too late");
-        if !matches!(participant.state, State::Leaving { .. }) {
+        tracing::info!(room = %self.room, participant = %id, line, "recipient is too late");
+        if self.outlives(key, line) {
+            self.refuse_line(key, line, 408, env);
+            self.offer_soon(key, env);
+        } else if !matches!(participant.state, State::Leaving { .. }) {
             self.note_failure(key, 408);
             let farewell = reason(480, "The message could not be kept any longer");
             self.dismiss(key, &Refusal::SessionEnded, farewell, env);

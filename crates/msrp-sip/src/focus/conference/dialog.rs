@@ -76,7 +76,7 @@ impl Conference {
         self.name_invitee(key, &response.headers);
         let body = response.body.filter(|b| media_type(&b.content_type) == SDP);
         let answer = match body {
-            Some(body) => self.read_description(&body.octets),
+            Some(body) => self.read_first_answer(key, &body.octets, env),
             None => Err(Refusal::NotAcceptable(
                 "The answer has no session description.".into(),
             )),
@@ -84,7 +84,7 @@ impl Conference {
         let is_exposed =
             wants_privacy(&response.headers) && !self.hide_invitee(key, &response.headers, env);
         match answer {
-            Ok(answer) if !is_exposed => self.accept(key, dialog, answer, agreement, env),
+            Ok(()) if !is_exposed => self.accept(key, dialog, agreement, env),
             answer => {
                 let (status, text) = if is_exposed {
                     (403, "Anonymity not allowed")
@@ -189,7 +189,10 @@ impl Conference {
         match &mut participant.state {
             State::Joined {
                 is_acknowledged, ..
-            } => *is_acknowledged = true,
+            } => {
+                *is_acknowledged = true;
+                self.try_offer(key, env);
+            }
             State::Parting { dialog, headers } => {
                 let (dialog, headers) = (*dialog, std::mem::take(headers));
                 participant.state = State::Leaving { dialog };

@@ -4,14 +4,15 @@ use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, R
 
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::desk::Asked;
+use crate::focus::desk::{Asked, Step};
 use crate::focus::headers::{ALLOW, SOFTWARE};
 use crate::focus::invitation;
-use crate::focus::media::{Remote, sdp_body};
-use crate::focus::participant::{Invitation, State};
+use crate::focus::media::sdp_body;
+use crate::focus::participant::{Invitation, Participant, State};
 use crate::focus::refusal::Refusal;
 use crate::focus::release::ReleaseReason;
 use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::focus::slots::{Leg, LineId};
 use crate::focus::subscription::{ALLOW_EVENTS, fragment, phrase_of};
 use crate::limits::INVITATION_NS_MAX;
 use crate::ua::{Answer, Body, DialogId, Headers};
@@ -47,27 +48,25 @@ impl Conference {
     }
 
     /// Our offer for an invitee is there, or not.
-    pub(crate) fn on_offer(
+    pub(super) fn on_offer(
         &mut self,
         key: u64,
-        result: Result<Reply, ControlError>,
+        result: Result<(), ControlError>,
         env: &mut Env<'_>,
     ) {
-        match self.participants.get_mut(&key) {
-            Some(participant) if matches!(participant.state, State::Offered) => match result {
-                Ok(Reply::Sdp(sdp)) => {
-                    participant.local_sdp = Some(sdp);
-                    self.send_invitation(key, env.policy.session_expires_s, env);
-                }
-                Ok(_) => self.fail_invitation(key, 500, env),
-                Err(error) => {
-                    participant.is_in_room = false;
-                    self.fail_invitation(key, error.code.sip_status(), env);
-                }
-            },
-            Some(_) | None => {}
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return;
+        };
+        if !matches!(participant.state, State::Offered) {
+            return;
         }
-        self.settle(env);
+        match result {
+            Ok(()) => {
+                participant.slots.offer();
+                self.send_invitation(key, env.policy.session_expires_s, env);
+            }
+            Err(error) => self.fail_invitation(key, error.code.sip_status(), env),
+        }
     }
 
     /// Sends the INVITE to an invitee whose offer is there.
@@ -84,7 +83,7 @@ impl Conference {
         else {
             return;
         };
-        let sdp = participant.local_sdp.as_deref().unwrap_or_default();
+        let sdp = participant.slots.text().unwrap_or_default();
         let request = invitation::build(
             env.policy,
             self.referrers.get(&key).unwrap_or(&self.inviter),
@@ -130,105 +129,110 @@ impl Conference {
         &mut self,
         key: u64,
         dialog: DialogId,
-        answer: Remote,
         agreement: Agreement,
         env: &mut Env<'_>,
     ) {
-        let seat = self.seat(key);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
-        let accept_types = answer.media.accept_types.clone();
-        participant.state = State::Accepting {
-            dialog,
-            agreement,
-            accept_types,
-        };
-        participant.remote = Some(answer);
-        // The room learned of it before its client showed anything, and before it had a dialog.
-        let update = Command::UpdateParticipant {
-            room: self.room.clone(),
-            participant: participant.id.clone(),
-            config: participant.config(),
-        };
-        if participant.is_hidden {
-            // Nobody may hear of it before the room knows it by its alias alone.
-            env.desk.command(Asked::Hide(seat), update);
-            return;
+        participant.state = State::Accepting { dialog, agreement };
+        // The rooms learned of it before its client showed anything, and before it had a dialog.
+        let (is_hidden, is_news) = (
+            participant.is_hidden,
+            participant.shows_release() || participant.charging.is_some(),
+        );
+        let updates = self.updates(key);
+        if is_hidden {
+            // Nobody may hear of it before the rooms know it by its alias alone.
+            return self.ask(key, Step::Hide, updates, env);
         }
-        if participant.shows_release() || participant.charging.is_some() {
+        for (_, update) in updates.into_iter().filter(|_| is_news) {
             env.desk.command(Asked::Forget, update);
         }
         self.silence_recipient(key, env);
         self.give_answer(key, env);
     }
 
-    /// The room knows a hidden invitee by its alias, or not: then it cannot take part.
+    /// What tells the rooms who a participant is.
+    pub(super) fn updates(&self, key: u64) -> Vec<(LineId, Command)> {
+        let Some(participant) = self.participants.get(&key) else {
+            return Vec::new();
+        };
+        let in_room = participant.slots.legs().filter(|leg| leg.is_in_room);
+        let update = |leg: &Leg| {
+            let command = Command::UpdateParticipant {
+                room: self.lines.get(&leg.line)?.room.clone(),
+                participant: participant.id.clone(),
+                config: participant.config(),
+            };
+            Some((leg.line, command))
+        };
+        in_room.filter_map(update).collect()
+    }
+
+    /// The rooms know a hidden invitee by its alias, or not: then it cannot take part.
     ///
     /// # Spec
     /// CTRL-7.2.2.2-14.
-    pub(crate) fn on_hidden(
+    pub(super) fn on_hidden(
         &mut self,
         key: u64,
-        result: Result<Reply, ControlError>,
+        result: Result<(), ControlError>,
         env: &mut Env<'_>,
     ) {
         match result {
-            Ok(_) => self.give_answer(key, env),
+            Ok(()) => self.give_answer(key, env),
             Err(error) => self.on_accepted(key, Err(error), env),
         }
     }
 
     fn give_answer(&mut self, key: u64, env: &mut Env<'_>) {
-        let seat = self.seat(key);
         let Some(participant) = self.participants.get(&key) else {
             return;
         };
-        let Some(answer) = &participant.remote else {
-            return;
-        };
-        let command = Command::SetAnswer {
-            room: self.room.clone(),
-            participant: participant.id.clone(),
-            sdp: answer.sdp.clone(),
-        };
-        env.desk.command(Asked::Accept(seat), command);
+        let answer = |leg: &Leg| Some((leg.line, self.answering(key, leg)?));
+        let commands: Vec<_> = participant.slots.legs().filter_map(answer).collect();
+        self.ask(key, Step::Accept, commands, env);
+    }
+
+    /// What gives the answer of a participant about a leg to the engine.
+    pub(super) fn answering(&self, key: u64, leg: &Leg) -> Option<Command> {
+        Some(Command::SetAnswer {
+            room: self.lines.get(&leg.line)?.room.clone(),
+            participant: self.participants.get(&key)?.id.clone(),
+            sdp: leg.remote.as_ref()?.sdp.clone(),
+        })
     }
 
     /// The engine took the answer of an invitee, or not. The first acceptance lets the caller in.
     ///
     /// # Spec
     /// CTRL-7.2.1.2-11, CTRL-7.2.1.3-14, CTRL-7.2.2.2-15.
-    pub(crate) fn on_accepted(
+    pub(super) fn on_accepted(
         &mut self,
         key: u64,
-        result: Result<Reply, ControlError>,
+        result: Result<(), ControlError>,
         env: &mut Env<'_>,
     ) {
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
-        let State::Accepting {
-            dialog,
-            agreement,
-            accept_types,
-        } = &mut participant.state
-        else {
+        let State::Accepting { dialog, agreement } = participant.state else {
             return;
         };
         match result {
-            Ok(_) => {
-                let (dialog, agreement, types) =
-                    (*dialog, *agreement, std::mem::take(accept_types));
+            Ok(()) => {
                 participant.state = State::Joined {
                     dialog,
                     is_acknowledged: true,
                 };
                 participant.timer = Some(SessionTimer::start(env.now, agreement));
                 tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
-                self.accepted_types.get_or_insert(types);
+                for line in participant.slots.lines() {
+                    self.note_taken(key, line);
+                }
                 self.note_joined(key);
-                self.enter_waiting(env);
+                self.try_offer(key, env);
             }
             Err(error) => {
                 tracing::info!(room = %self.room, participant = %participant.id, code = error.code.as_str(), "the answer cannot be served");
@@ -245,44 +249,37 @@ impl Conference {
     }
 
     /// The engine took the offer of a caller, or not.
-    pub(crate) fn on_entered(
+    pub(super) fn on_entered(
         &mut self,
         key: u64,
-        result: Result<Reply, ControlError>,
+        result: Result<(), ControlError>,
         env: &mut Env<'_>,
     ) {
-        match self.participants.get_mut(&key) {
-            Some(participant) if matches!(participant.state, State::Entering(_)) => match result {
-                Ok(Reply::Sdp(sdp)) => {
-                    self.welcome(key, sdp, env);
-                    self.enter_waiting(env);
-                }
-                Ok(_) => {
-                    self.dismiss(
-                        key,
-                        &Refusal::Engine(ErrorCode::Unavailable),
-                        Headers::new(),
-                        env,
-                    );
-                }
-                Err(error) => {
-                    participant.is_in_room = false;
-                    self.dismiss(key, &Refusal::of_engine(error), Headers::new(), env);
-                }
-            },
-            Some(_) | None => {}
+        let state = self.participants.get(&key).map(|p| &p.state);
+        if !matches!(state, Some(State::Entering(_))) {
+            return;
         }
-        self.settle(env);
+        match result {
+            Ok(()) => self.welcome(key, env),
+            Err(error) => {
+                let refusal = Refusal::of_engine(error);
+                self.dismiss(key, &refusal, Headers::new(), env);
+            }
+        }
     }
 
     /// Sends the 200 OK to a caller.
     ///
     /// # Spec
     /// CTRL-7.2.1.1.
-    fn welcome(&mut self, key: u64, sdp: String, env: &mut Env<'_>) {
+    fn welcome(&mut self, key: u64, env: &mut Env<'_>) {
         let Some((knock, mut headers)) = self.caller_headers(key, env) else {
             return;
         };
+        let Some(participant) = self.participants.get_mut(&key) else {
+            return;
+        };
+        let sdp = participant.slots.answer(participant.slots.count());
         knock.2.write(&mut headers);
         let answer = Answer {
             status: 200,
@@ -297,7 +294,6 @@ impl Conference {
                 is_acknowledged: false,
             };
             participant.timer = Some(SessionTimer::start(env.now, knock.2));
-            participant.local_sdp = Some(sdp);
             tracing::info!(room = %self.room, participant = %participant.id, entity = %participant.entity, shows_release = participant.shows_release(), "participant joined");
             self.note_joined(key);
         }
@@ -344,6 +340,7 @@ impl Conference {
     /// The engine lost the session of a participant: the signalling follows.
     pub(crate) fn on_participant_lost(
         &mut self,
+        line: LineId,
         id: &ParticipantId,
         why: EndReason,
         env: &mut Env<'_>,
@@ -351,32 +348,42 @@ impl Conference {
         tracing::info!(room = %self.room, participant = %id, reason = why.as_str(), "participant lost");
         let farewell = reason(503, &format!("MSRP session ended: {why}"));
         let refusal = Refusal::Engine(ErrorCode::Unavailable);
-        self.follow_the_engine(id, &refusal, farewell, env);
+        self.follow_the_engine(line, id, (&refusal, farewell), env);
     }
 
     /// Another controller took a participant out of the room: the signalling follows.
-    pub(crate) fn on_participant_removed(&mut self, id: &ParticipantId, env: &mut Env<'_>) {
-        self.follow_the_engine(id, &Refusal::SessionEnded, Headers::new(), env);
-    }
-
-    /// Ends the dialog of a participant that is in the room no more.
-    fn follow_the_engine(
+    pub(crate) fn on_participant_removed(
         &mut self,
+        line: LineId,
         id: &ParticipantId,
-        refusal: &Refusal,
-        farewell: Headers,
         env: &mut Env<'_>,
     ) {
-        let Some((key, participant)) = self.participants.iter_mut().find(|(_, p)| p.id == *id)
-        else {
+        let last = (&Refusal::SessionEnded, Headers::new());
+        self.follow_the_engine(line, id, last, env);
+    }
+
+    /// Ends the dialog of a participant that is in the room no more. When that was the room of a file, and it
+    /// has something else, the file alone ends.
+    fn follow_the_engine(
+        &mut self,
+        line: LineId,
+        id: &ParticipantId,
+        (refusal, farewell): (&Refusal, Headers),
+        env: &mut Env<'_>,
+    ) {
+        let Some(key) = self.key_of(id) else {
             return;
         };
-        let key = *key;
-        participant.is_in_room = false;
-        if participant.is_pending() {
-            self.note_failure(key, 480);
+        if !self.lose_leg(key, line, env) {
+            if self
+                .participants
+                .get(&key)
+                .is_some_and(Participant::is_pending)
+            {
+                self.note_failure(key, 480);
+            }
+            self.dismiss(key, refusal, farewell, env);
         }
-        self.dismiss(key, refusal, farewell, env);
         self.settle(env);
     }
 }

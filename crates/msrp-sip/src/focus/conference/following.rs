@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use msrp_control::Command;
-
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env, Kind};
@@ -59,12 +57,7 @@ impl Conference {
                 continue;
             };
             participant.may_send_private = may_send;
-            if participant.is_in_room {
-                let update = Command::UpdateParticipant {
-                    room: self.room.clone(),
-                    participant: participant.id.clone(),
-                    config: participant.config(),
-                };
+            for (_, update) in self.updates(key) {
                 env.desk.command(Asked::Forget, update);
             }
         }

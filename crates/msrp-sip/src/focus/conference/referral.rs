@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::address::{NameAddr, Uri};
+use crate::focus::conference::lines::MAIN;
 use crate::focus::conference::{Conference, Env, Kind};
 use crate::focus::headers::{self, ALLOW, SOFTWARE};
 use crate::focus::invitation::Inviter;
@@ -91,9 +92,10 @@ impl Conference {
     ) -> Result<(), Refusal> {
         self.check_adding(key, referral.hidden_from.is_some(), env.policy)?;
         let participant = self.participants.get(&key);
-        let remote = participant.and_then(|p| p.remote.as_ref());
+        let leg = participant.and_then(|p| p.slots.leg(MAIN));
+        let remote = leg.and_then(|leg| leg.remote.as_ref());
         let local = remote.map(Remote::for_invitees);
-        let local = local.ok_or(Refusal::FunctionForbidden)?;
+        let sections = [(MAIN, local.ok_or(Refusal::FunctionForbidden)?)];
         let (known, fresh) = self.sort_targets(key, &referral.reference.targets);
         let admitted = fresh.into_iter().filter(|e| self.admits(&e.uri));
         let fresh: Vec<Entry> = admitted.map(|e| self.named_by_group(e)).collect();
@@ -121,7 +123,7 @@ impl Conference {
                 self.welcome.insert(entry.uri.key());
             }
             self.referrers.insert(self.next_key, inviter.clone());
-            self.seat_invitee(entry, local.clone(), env);
+            self.seat_invitee(entry, &sections, env);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::focus::media::sdp_body;
 use crate::focus::participant::State;
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::{Agreement, Due, SessionTimer, read_min_se};
+use crate::focus::slots::Leg;
 use crate::limits::{GLARE_NS_MIN, GLARE_NS_SPREAD};
 use crate::ua::{Headers, Method, Response};
 
@@ -37,7 +38,8 @@ impl Conference {
         }
     }
 
-    fn send_refresh(&mut self, key: u64, env: &mut Env<'_>) {
+    /// Offers our description again, or what it has become.
+    pub(super) fn send_refresh(&mut self, key: u64, env: &mut Env<'_>) {
         let seat = self.seat(key);
         let transport = self.participants.get(&key).map(|p| p.transport);
         let contact = self.contact(transport, env);
@@ -48,6 +50,10 @@ impl Conference {
         else {
             return;
         };
+        if participant.reoffer.is_some() || participant.slots.legs().any(Leg::is_unwritten) {
+            participant.offer_due = true;
+            return;
+        }
         let headers = Headers::new()
             .with("Contact", contact)
             .with(
@@ -57,9 +63,9 @@ impl Conference {
             .with("Min-SE", env.policy.min_se_s.to_string())
             .with("Supported", "timer")
             .with("Allow", ALLOW);
-        let body = participant.local_sdp.as_deref().map(sdp_body);
         let dialog = *dialog;
-        participant.is_refreshing = true;
+        let body = Some(sdp_body(&participant.slots.offer()));
+        (participant.is_refreshing, participant.offer_due) = (true, false);
         env.desk
             .request(seat, dialog, Method::Invite, headers, body);
     }
@@ -81,8 +87,9 @@ impl Conference {
                 let agreement = Agreement::answered(&response.headers, timer.interval_s);
                 *timer = SessionTimer::start(env.now, agreement);
                 participant.remember_methods(&response.headers);
-                if let Some(body) = &response.body {
-                    self.take_answer(key, body, env);
+                match &response.body {
+                    Some(body) => self.take_answer(key, body, env),
+                    None => self.refuse_offered(key, 488, env),
                 }
             }
             408 | 481 => {
@@ -104,7 +111,11 @@ impl Conference {
                 env.now,
                 GLARE_NS_MIN.saturating_add(env.desk.draw_below(GLARE_NS_SPREAD)),
             ),
-            _ => timer.retry_later(env.now),
+            status => {
+                timer.retry_later(env.now);
+                self.refuse_offered(key, status, env);
+            }
         }
+        self.try_offer(key, env);
     }
 }

@@ -12,19 +12,20 @@
 //! # Spec
 //! CTRL-7.2.1.6, CTRL-7.2.1.11; RFC 3261 s.14.2; RFC 3311 s.5.2; RFC 4975 s.8.4; AMB-20.
 
-use msrp_control::{Command, ControlError, ErrorCode, Reply};
+use msrp_control::{ControlError, ErrorCode, Reply};
 
 use crate::focus::Policy;
 use crate::focus::admission::check_extensions;
+use crate::focus::conference::adding::{Plan, Untaken};
 use crate::focus::conference::engine::reason;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::desk::Asked;
 use crate::focus::headers::{ALLOW, SOFTWARE};
-use crate::focus::media::{Remote, SDP, offer_again, sdp_body};
+use crate::focus::media::{PeerDescription, SDP, sdp_body};
 use crate::focus::other_methods::{answer_gone, answer_plain};
 use crate::focus::participant::{Participant, Reoffer, State};
 use crate::focus::refusal::Refusal;
 use crate::focus::session_timer::{Agreement, SessionTimer};
+use crate::focus::slots::LineId;
 use crate::multipart::media_type;
 use crate::ua::{Answer, Body, Headers, Method, Request, TxnId};
 
@@ -62,57 +63,48 @@ impl Conference {
         }
         let read = check_extensions(&request.headers)
             .and_then(|()| Agreement::answering(&request.headers, env.policy))
-            .and_then(|agreement| Ok((agreement, self.read_offer(request, env.policy)?)));
+            .and_then(|agreement| Ok((agreement, read_offer(request, env.policy)?)));
         let (agreement, offer) = match read {
             Ok(read) => read,
-            Err(refusal) => {
-                env.desk.count_refusal(&refusal);
-                return Some(refusal.answer(env.policy));
-            }
+            Err(refusal) => return Some(refused(&refusal, env)),
+        };
+        let plan = match offer.as_ref().map(|o| self.plan(key, o, &request.method)) {
+            Some(Err(Untaken::Refused(refusal))) => return Some(refused(&refusal, env)),
+            Some(Err(Untaken::Crossing)) => return Some(plain(491)),
+            Some(Ok(plan)) => plan,
+            None => Plan::default(),
         };
         let Some(participant) = self.participants.get_mut(&key) else {
             return Some(answer_gone());
         };
         participant.remember_methods(&request.headers);
-        if offer.is_none() && request.method == Method::Update {
-            participant.timer = Some(SessionTimer::start(env.now, agreement));
-            return Some(self.agree(key, agreement, None, env));
-        }
-        let (media, local) = offer_again(offer.as_ref(), &participant.terms);
-        participant.reoffer = Some(Reoffer {
-            transaction,
-            agreement,
-            offer,
-        });
-        let command = Command::Reoffer {
-            room: self.room.clone(),
-            participant: participant.id.clone(),
-            media,
-            local,
-        };
-        env.desk.command(Asked::Reoffer(self.seat(key)), command);
-        None
-    }
-
-    fn read_offer(&self, request: &Request, policy: &Policy) -> Result<Option<Remote>, Refusal> {
-        match &request.body {
-            None => Ok(None),
-            Some(body) if media_type(&body.content_type) == SDP => {
-                let offer = self.read_description(&body.octets)?;
-                offer.served_by(policy).map(Some)
+        let Some(offer) = offer else {
+            if request.method == Method::Update {
+                participant.timer = Some(SessionTimer::start(env.now, agreement));
+                return Some(self.agree(key, agreement, None, env));
             }
-            Some(_) => Err(Refusal::UnsupportedBody),
-        }
+            participant.reoffer = Some(Reoffer {
+                transaction,
+                agreement,
+                offer: None,
+                adds: Vec::new(),
+                decides_ns: None,
+            });
+            self.ask_reoffer(key, env);
+            return None;
+        };
+        self.carry_out(key, plan, (transaction, agreement), offer, env);
+        None
     }
 
     /// The engine took the new offer of a participant, or not: then the old parameters stay.
     ///
     /// # Spec
     /// CTRL-7.2.1.6-01 to CTRL-7.2.1.6-04.
-    pub(crate) fn on_reoffered(
+    pub(super) fn on_reoffered(
         &mut self,
         key: u64,
-        result: Result<Reply, ControlError>,
+        result: Result<(), ControlError>,
         env: &mut Env<'_>,
     ) {
         let Some(participant) = self.participants.get_mut(&key) else {
@@ -122,14 +114,19 @@ impl Conference {
             return;
         };
         let answer = match result {
-            Ok(Reply::Sdp(sdp)) => {
+            Ok(()) => {
                 participant.timer = Some(SessionTimer::start(env.now, reoffer.agreement));
                 participant.awaits_answer = reoffer.offer.is_none();
-                participant.remote = reoffer.offer.or(participant.remote.take());
-                participant.local_sdp = Some(sdp.clone());
+                let sdp = match &reoffer.offer {
+                    Some(offer) => {
+                        keep_offer(participant, offer);
+                        participant.slots.answer(offer.count())
+                    }
+                    None => participant.slots.offer(),
+                };
+                participant.offer_due |= participant.slots.has_offered();
                 self.agree(key, reoffer.agreement, Some(sdp_body(&sdp)), env)
             }
-            Ok(_) => with_retry(plain(500)),
             // The engine has just lost the session, or cannot be asked: its event follows, or another try.
             Err(error) if !is_of_the_peer(error.code) => with_retry(plain(500)),
             Err(error) => {
@@ -140,6 +137,7 @@ impl Conference {
             }
         };
         env.desk.answer(reoffer.transaction, answer);
+        self.try_offer(key, env);
     }
 
     /// The 200 to a request that refreshes the session.
@@ -174,46 +172,30 @@ impl Conference {
     /// # Spec
     /// RFC 3261 s.14.1, s.13.2.2.4; RFC 4975 s.8.4.
     pub(super) fn take_answer(&mut self, key: u64, body: &Body, env: &mut Env<'_>) {
-        let seat = self.seat(key);
-        let read = self.read_description(&body.octets);
-        let Some(participant) = self.participants.get_mut(&key) else {
-            return;
-        };
-        if media_type(&body.content_type) != SDP
-            || !matches!(participant.state, State::Joined { .. })
-        {
+        let state = self.participants.get(&key).map(|p| &p.state);
+        if media_type(&body.content_type) != SDP || !matches!(state, Some(State::Joined { .. })) {
             return;
         }
-        let Ok(answer) = read else {
-            return self.end_unserved(key, env);
-        };
-        if participant
-            .remote
-            .as_ref()
-            .is_some_and(|r| r.is_same(&answer))
-        {
-            return;
+        if self.read_answer(key, &body.octets, env).is_err() {
+            self.end_unserved(key, env);
         }
-        let command = Command::SetAnswer {
-            room: self.room.clone(),
-            participant: participant.id.clone(),
-            sdp: answer.sdp.clone(),
-        };
-        participant.remote = Some(answer);
-        env.desk.command(Asked::Change(seat), command);
     }
 
     /// The engine took the answer of a participant inside its session, or not.
-    pub(crate) fn on_changed(
+    pub(super) fn on_changed(
         &mut self,
-        key: u64,
+        (key, line): (u64, LineId),
         result: &Result<Reply, ControlError>,
         env: &mut Env<'_>,
     ) {
-        if result.is_err() {
-            self.end_unserved(key, env);
+        match result {
+            Ok(_) => self.note_taken(key, line),
+            Err(_) if self.outlives(key, line) => {
+                self.refuse_line(key, line, 488, env);
+                self.offer_soon(key, env);
+            }
+            Err(_) => self.end_unserved(key, env),
         }
-        self.settle(env);
     }
 
     fn end_unserved(&mut self, key: u64, env: &mut Env<'_>) {
@@ -232,6 +214,32 @@ impl Conference {
             .and_then(|p| p.reoffer.take());
         if let Some(reoffer) = reoffer {
             env.desk.answer(reoffer.transaction, plain(487));
+        }
+    }
+}
+
+fn read_offer(request: &Request, policy: &Policy) -> Result<Option<PeerDescription>, Refusal> {
+    match &request.body {
+        None => Ok(None),
+        Some(body) if media_type(&body.content_type) == SDP => {
+            PeerDescription::read(&body.octets).map(|offer| Some(offer.served_by(policy)))
+        }
+        Some(_) => Err(Refusal::UnsupportedBody),
+    }
+}
+
+fn refused(refusal: &Refusal, env: &mut Env<'_>) -> Answer {
+    env.desk.count_refusal(refusal);
+    refusal.answer(env.policy)
+}
+
+/// What the participant says of its sessions from now on.
+fn keep_offer(participant: &mut Participant, offer: &PeerDescription) {
+    for place in 0..offer.count() {
+        let line = participant.slots.leg_at(place).map(|leg| leg.line);
+        let leg = line.and_then(|line| participant.slots.leg_mut(line));
+        if let (Some(leg), Some(remote)) = (leg, offer.at(place)) {
+            leg.remote = Some(remote.clone());
         }
     }
 }

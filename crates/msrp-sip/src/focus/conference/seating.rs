@@ -8,16 +8,24 @@ use msrp_control::{Command, IDENTITIES_MAX, LocalMedia, Media, ParticipantId};
 use crate::address::Uri;
 use crate::focus::admission::Knock;
 use crate::focus::charging;
+use crate::focus::conference::lines::Line;
 use crate::focus::conference::{Conference, Env};
-use crate::focus::desk::Asked;
-use crate::focus::participant::{Participant, State, Terms};
+use crate::focus::desk::Step;
+use crate::focus::media::PeerDescription;
+use crate::focus::participant::{Participant, State};
+use crate::focus::slots::{Leg, LineId, Slots, Terms};
 use crate::groups::Caller as GroupCaller;
 use crate::resource_lists::Entry;
 use crate::ua::Transport;
 
 impl Conference {
     /// Gives a caller a seat; its INVITE stays unanswered.
-    pub(super) fn seat_caller(&mut self, knock: Knock, env: &mut Env<'_>) -> u64 {
+    pub(super) fn seat_caller(
+        &mut self,
+        knock: Knock,
+        places: &[(usize, LineId)],
+        env: &mut Env<'_>,
+    ) -> u64 {
         let caller = &knock.caller;
         let member = self
             .kind
@@ -51,6 +59,7 @@ impl Conference {
             .chain(member.as_ref().map(|m| &m.uri))
             .cloned()
             .collect();
+        let slots = slots_of(&knock.offer, places);
         let key = self.seat_new(
             entity,
             display_name,
@@ -65,13 +74,19 @@ impl Conference {
             participant.addresses = addresses;
             participant.is_hidden = is_hidden;
             participant.may_send_private = may_send_private;
+            participant.slots = slots;
         }
         env.desk.dialogs.insert(dialog, self.seat(key));
         key
     }
 
     /// Gives an invitee a seat and asks the engine for an offer.
-    pub(super) fn seat_invitee(&mut self, invitee: Entry, local: LocalMedia, env: &mut Env<'_>) {
+    pub(super) fn seat_invitee(
+        &mut self,
+        invitee: Entry,
+        sections: &[(LineId, LocalMedia)],
+        env: &mut Env<'_>,
+    ) {
         let uri = invitee.uri.as_str().to_owned();
         let name = invitee.display_name.clone();
         let transport = match invitee.uri.parameter("transport") {
@@ -87,18 +102,16 @@ impl Conference {
         if let Some(participant) = self.participants.get_mut(&key) {
             participant.addresses.push(address);
             participant.may_send_private = may_send_private;
-            participant.terms = Terms {
-                types: local.accept_types.clone(),
-                max_size: local.max_size,
-            };
         }
-        self.add_to_room(
-            key,
-            Media::MakeOffer,
-            local,
-            Asked::Offer(self.seat(key)),
-            env,
-        );
+        let mut commands = Vec::new();
+        for (line, local) in sections {
+            if let Some(participant) = self.participants.get_mut(&key) {
+                participant.slots.add(Leg::of_ours(*line, local));
+            }
+            let command = self.adding(key, *line, Media::MakeOffer, local.clone());
+            commands.extend(command.map(|command| (*line, command)));
+        }
+        self.ask(key, Step::Offer, commands, env);
     }
 
     /// Whether a user may write to single participants: the group's rules say it, or the operator
@@ -144,14 +157,13 @@ impl Conference {
             nickname: None,
             referrer_alias: None,
             state,
-            is_in_room: false,
             transport,
             allow: None,
-            local_sdp: None,
-            remote: None,
+            slots: Slots::default(),
+            asked: None,
+            offer_due: false,
             timer: None,
             is_refreshing: false,
-            terms: Terms::default(),
             reoffer: None,
             awaits_answer: false,
             software: None,
@@ -162,65 +174,64 @@ impl Conference {
         key
     }
 
-    /// Asks the engine to let a waiting caller in.
+    /// Asks the engine to let a waiting caller in, on the lines that somebody took.
     pub(super) fn enter(&mut self, key: u64, env: &mut Env<'_>) {
-        // Those who join later meet the switch alone.
-        let accepted = self
-            .accepted_types
-            .as_deref()
-            .filter(|_| key == self.originator);
         let Some(participant) = self.participants.get_mut(&key) else {
             return;
         };
-        let State::Waiting(knock) = &mut participant.state else {
+        if !matches!(participant.state, State::Waiting(_)) {
             return;
-        };
-        let offer = knock.offer.clone();
+        }
+        if let State::Waiting(knock) = std::mem::replace(&mut participant.state, State::Offered) {
+            participant.state = State::Entering(knock);
+        }
+        let mut commands = Vec::new();
+        for line in participant.slots.lines() {
+            let is_taken = |l: &Line| l.purpose.is_none() || l.accepted_types.is_some();
+            if self.lines.get(&line).is_some_and(is_taken) {
+                commands.extend(self.entering(key, line, env).map(|command| (line, command)));
+            } else {
+                self.drop_line(line, env);
+            }
+        }
+        self.ask(key, Step::Enter, commands, env);
+    }
+
+    /// What takes a participant's own offer of a line.
+    pub(super) fn entering(&mut self, key: u64, id: LineId, env: &Env<'_>) -> Option<Command> {
+        let line = self.lines.get(&id)?;
+        // Those who join later meet the switch alone.
+        let accepted = line.accepted_types.as_deref().filter(|_| key == line.owner);
+        let participant = self.participants.get_mut(&key)?;
+        let leg = participant.slots.leg_mut(id)?;
+        let offer = leg.remote.as_ref()?;
         let mut local = offer.for_answer(accepted);
         local.max_size = env.policy.message_octets_max;
-        participant.terms = Terms {
+        let sdp = offer.sdp.clone();
+        leg.terms = Terms {
             types: accepted.map(<[String]>::to_vec),
             max_size: local.max_size,
         };
-        let sdp = offer.sdp.clone();
-        participant.remote = Some(offer);
-        let state = std::mem::replace(&mut participant.state, State::Offered);
-        if let State::Waiting(knock) = state {
-            participant.state = State::Entering(knock);
-        }
-        self.add_to_room(
-            key,
-            Media::Offer(sdp),
-            local,
-            Asked::Enter(self.seat(key)),
-            env,
-        );
+        leg.is_in_room = true;
+        self.adding(key, id, Media::Offer(sdp), local)
     }
 
-    fn add_to_room(
-        &mut self,
+    /// What puts a participant into the room of a line.
+    pub(super) fn adding(
+        &self,
         key: u64,
+        line: LineId,
         media: Media,
         local: LocalMedia,
-        asked: Asked,
-        env: &mut Env<'_>,
-    ) {
-        let Some(participant) = self.participants.get_mut(&key) else {
-            return;
-        };
-        participant.is_in_room = true;
-        let config = participant.config();
-        let (room, participant) = (self.room.clone(), participant.id.clone());
-        env.desk.command(
-            asked,
-            Command::AddParticipant {
-                room,
-                participant,
-                config,
-                media,
-                local,
-            },
-        );
+    ) -> Option<Command> {
+        let participant = self.participants.get(&key)?;
+        Some(Command::AddParticipant {
+            room: self.lines.get(&line)?.room.clone(),
+            participant: participant.id.clone(),
+            config: participant.config(),
+            media,
+            local,
+        })
     }
 
     /// Lets everybody in who waits for somebody to be there.
@@ -236,6 +247,17 @@ impl Conference {
             self.enter(key, env);
         }
     }
+}
+
+/// The lines of a caller's dialog: as it offers them, with a leg for each that it gets.
+fn slots_of(offer: &PeerDescription, places: &[(usize, LineId)]) -> Slots {
+    let mut slots = Slots::default();
+    for (place, closed) in offer.closed().enumerate() {
+        let line = places.iter().find(|(at, _)| *at == place);
+        let leg = line.map(|(_, line)| Leg::of_peer(*line, offer.at(place)));
+        slots.set(place, closed.clone(), leg);
+    }
+    slots
 }
 
 /// The name of a participant inside its room.
