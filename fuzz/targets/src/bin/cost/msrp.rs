@@ -412,7 +412,9 @@ fn room(input: &[Vec<u8>]) {
                 return;
             };
             match step.event {
-                Some(Event::Request(head)) => switch.handle_chunk(Timestamp::ZERO, sender, &head),
+                Some(Event::Request(head)) => {
+                    switch.handle_chunk(Timestamp::default(), sender, &head)
+                }
                 Some(Event::Body(Body::Input(range))) => {
                     switch.handle_body(sender, rest.slice(range))
                 }
