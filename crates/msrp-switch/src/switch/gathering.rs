@@ -144,8 +144,9 @@ impl Switch {
         }
     }
 
-    /// What came ahead of the octets that completed the wrapper leaves. A run stays in `ahead` until what is in front
-    /// of it has left: only the piece with the last octets in hand is the last one.
+    /// What came ahead of the octets that completed the wrapper leaves, but for the last run of it: that waits for the end of
+    /// the open chunk, which may still abort the message. A run stays in `ahead` until what is in front of it has left: only
+    /// the piece with the last octets in hand is the last one.
     fn replay_ahead(&mut self, key: MessageKey) {
         if let Some(message) = self.messages.get_mut(key.0) {
             message.ahead.advance_to(message.held.end());
@@ -161,7 +162,6 @@ impl Switch {
             {
                 message.held.push(start, octets);
             }
-            self.flush_relayed(key);
         }
     }
 

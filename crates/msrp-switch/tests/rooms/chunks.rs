@@ -428,6 +428,25 @@ fn octets_ahead_of_the_wrapper_wait_for_it() {
 }
 
 #[test]
+fn abort_by_the_chunk_that_makes_a_message_whole_ends_it_once() {
+    let message = wrapped("a", &[ROOM], "x".repeat(500));
+    let n = message.len();
+    let mut house = two();
+    for (start, end, flag) in [(0, 5, More), (300, n, Last), (5, 300, Abort)] {
+        let part = chunk("mess1", &message, start..end, None, flag).success();
+        assert_eq!(house.say(0, &part), [200]);
+    }
+    let ends: Vec<_> = house
+        .pieces(1)
+        .iter()
+        .map(|piece| (piece.flag, piece.is_last))
+        .collect();
+    assert!(ends.is_empty() || ends == [(Abort, true)], "{ends:?}");
+    assert_eq!(house.reports(), []);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
 fn octets_ahead_of_the_wrapper_are_bounded() {
     for (octets, answer) in [(16_384 - 5, 200), (16_384 - 4, 400)] {
         let mut house = two();
