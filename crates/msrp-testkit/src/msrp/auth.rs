@@ -40,7 +40,10 @@ impl Challenge {
         let fields = response.headers.iter();
         let mut values = fields.filter(|(name, _)| name == "WWW-Authenticate");
         let (_, value) = values
-            .find(|(_, value)| parameter(value, "algorithm").as_deref() == Some(algorithm))
+            .find(|(_, value)| {
+                // Without the parameter it is MD5 (RFC 7616 s.3.3).
+                parameter(value, "algorithm").as_deref().unwrap_or("MD5") == algorithm
+            })
             .unwrap_or_else(|| panic!("no challenge for {algorithm} in {response:?}"));
         Self {
             realm: parameter(value, "realm").expect("a realm"),
@@ -68,8 +71,8 @@ impl Login<'_> {
         let (nc, cnonce) = (format!("{count:08x}"), "0a4f113b");
         let response = hash(format!("{first}:{nonce}:{nc}:{cnonce}:auth:{second}"));
         format!(
-            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", qop=auth, nc={nc}, \
-             cnonce=\"{cnonce}\", response=\"{response}\", algorithm={algorithm}"
+            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", qop=auth, \
+             nc={nc}, cnonce=\"{cnonce}\", response=\"{response}\", algorithm={algorithm}"
         )
     }
 

@@ -126,13 +126,18 @@ impl<I: Io> Shard<I> {
     /// # Spec
     /// RFC 4976 s.6.5.
     pub(in crate::shard) fn ask_for_room(&mut self) {
-        let max = self.environment.connections_max();
-        let is_nearly_full = self.connections.count() >= max.saturating_sub(max / SPARE_SHARE);
+        let is_nearly_full = self.is_nearly_full();
         if let Some(relaying) = &mut self.relaying
             && is_nearly_full
         {
             relaying.room_wanted = relaying.room_wanted.saturating_add(1);
         }
+    }
+
+    /// Whether few more connections can be had.
+    pub(in crate::shard) fn is_nearly_full(&self) -> bool {
+        let max = self.environment.connections_max();
+        self.connections.count() >= max.saturating_sub(max / SPARE_SHARE)
     }
 
     fn next_address(&mut self, hop: HopKey) -> Option<SocketAddr> {
