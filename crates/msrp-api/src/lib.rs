@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod announcement;
 mod drain;
 pub mod events;
 mod extract;
@@ -38,7 +39,7 @@ use axum::http::header;
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, patch, post, put};
-use msrp_control::Client;
+use msrp_control::{Announcer, Client};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -80,6 +81,7 @@ pub struct Api {
     draining: DrainSwitch,
     feed: JoinHandle<()>,
     reload: OnceLock<Reload>,
+    announcer: OnceLock<Arc<dyn Announcer>>,
 }
 
 impl Drop for Api {
@@ -109,6 +111,7 @@ impl Api {
             draining: DrainSwitch::default(),
             feed: tokio::spawn(feed),
             reload: OnceLock::new(),
+            announcer: OnceLock::new(),
         })
     }
 
@@ -117,6 +120,13 @@ impl Api {
     pub fn set_reload(&self, reload: Reload) {
         // A second one would be a second daemon, of which there is none.
         let _ = self.reload.set(reload);
+    }
+
+    /// Says who sends messages of the server to users, once. Until then a request for one is answered
+    /// with 503.
+    pub fn set_announcer(&self, announcer: Arc<dyn Announcer>) {
+        // A second one would be a second focus, of which there is none.
+        let _ = self.announcer.set(announcer);
     }
 
     /// The routes below `/v1`, with an answer of their own for methods that are not served.
@@ -173,6 +183,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
             "/v1/rooms/{room}/participants/{participant}/trace",
             get(trace::of_participant),
         ),
+        ("/v1/announcements", post(announcement::send)),
+        ("/v1/announcements/answers", post(announcement::note_answer)),
         ("/v1/relays", get(relay::list).post(relay::create)),
         ("/v1/relays/{relay}", get(relay::show).delete(relay::delete)),
         ("/v1/relays/{relay}/answer", put(relay::answer)),

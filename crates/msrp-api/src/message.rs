@@ -29,7 +29,8 @@ pub(crate) struct SendQuery {
     to: Option<String>,
 }
 
-fn plain_text() -> String {
+/// The type of a body of which none is said.
+pub(crate) fn plain_text() -> String {
     "text/plain;charset=UTF-8".to_owned()
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, header};
 use msrp_api::{Api, ApiConfig, DOCUMENT, Reloaded};
-use msrp_control::Client;
+use msrp_control::{Announcement, AnnouncementReply, Announcer, Client, ControlError};
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules, ShardEngine};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
@@ -21,6 +21,12 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
+        let (node, api) = Self::without_focus();
+        api.set_announcer(Arc::new(Everybody));
+        node
+    }
+
+    fn without_focus() -> (Self, Arc<Api>) {
         let config = EngineConfig {
             want: ring_io::Want::Epoll,
             shards: 1,
@@ -46,7 +52,7 @@ impl Node {
         let api = Api::new(Client::new(engine.clone()), config);
         api.set_reload(Box::new(|| Ok(Reloaded::default())));
         let router = api.router();
-        Self { engine, router }
+        (Self { engine, router }, api)
     }
 
     async fn ask(
@@ -89,6 +95,19 @@ impl Node {
         let content = Some(("application/sdp", offer.to_owned()));
         let answered = self.ask("PUT", "/v1/relays/call/answer", content).await;
         assert_eq!(answered.status(), 200);
+    }
+}
+
+/// Reaches everybody.
+struct Everybody;
+
+impl Announcer for Everybody {
+    fn announce(&self, announcement: Announcement, reply: AnnouncementReply) {
+        let _ = reply.send(Ok(announcement.recipients.len()));
+    }
+
+    fn note_answer(&self, _user: &str) -> Result<(), ControlError> {
+        Ok(())
     }
 }
 
@@ -284,6 +303,30 @@ fn expect_schema(document: &Value, schema: &Value, value: &Value, what: &str) {
         Value::Object(_) => "object",
     };
     assert!(types.contains(&is), "{what} is {is}, not {types:?}");
+}
+
+#[tokio::test]
+async fn announcement_without_a_focus_is_refused_with_what_to_do() {
+    let (node, _api) = Node::without_focus();
+    let notice = json!({ "to": ["sip:a@x"], "body": "noon" }).to_string();
+    let answered = json!({ "user": "sip:a@x" }).to_string();
+    for (path, body) in [
+        ("/v1/announcements", notice),
+        ("/v1/announcements/answers", answered),
+    ] {
+        let answer = node
+            .ask("POST", path, Some(("application/json", body)))
+            .await;
+        assert_eq!(answer.status(), 503);
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&problem["code"], &problem["sip_status"]),
+            (&json!("no_focus"), &json!(503))
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("/v1/rooms/{room}/messages"), "{detail}");
+    }
 }
 
 #[test]

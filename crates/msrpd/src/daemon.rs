@@ -111,6 +111,7 @@ impl Daemon {
         match started {
             Ok((sip, admin, ng)) => {
                 let sip_addresses = sip.addresses.clone();
+                node.api().set_announcer(sip.announcer());
                 let sip = Arc::new(Mutex::new(Some(sip)));
                 let source = Arc::clone(&sip);
                 node.add_sip(Box::new(move || {
