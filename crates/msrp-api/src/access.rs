@@ -4,11 +4,13 @@
 //! The token itself stands nowhere. What a request shows is hashed and compared with every line in
 //! constant time, so that neither the time nor the file tells a token.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +18,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::Problem;
+use crate::events::{Detail, Filter};
 use crate::limits::TOKENS_MAX;
 
 /// Who may use a listener.
@@ -42,14 +45,48 @@ pub enum Scope {
     Events,
     /// What passes on connections, bodies included.
     Trace,
+    /// What messages held, in events.
+    Content,
+}
+
+/// Whether who asks may read what participants say. Set by [`guard`]; who comes by no guard may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContentReading {
+    is_allowed: bool,
+}
+
+impl ContentReading {
+    /// Refuses a filter that names what is not allowed.
+    ///
+    /// # Errors
+    /// `insufficient_scope`, 403.
+    pub(crate) fn check(self, filter: &Filter) -> Result<(), Problem> {
+        if self.is_allowed || filter.detail() < Detail::Content {
+            return Ok(());
+        }
+        let detail = "message_content needs the scope content; add it to the token in the file of \
+                      tokens, or leave this type out.";
+        let status = StatusCode::FORBIDDEN;
+        Err(Problem::new(status, "insufficient_scope", 500, detail))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ContentReading {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let set = parts.extensions.get::<Self>().copied();
+        Ok(set.unwrap_or(Self { is_allowed: false }))
+    }
 }
 
 impl Scope {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Read, "read"),
         (Self::Control, "control"),
         (Self::Events, "events"),
         (Self::Trace, "trace"),
+        (Self::Content, "content"),
     ];
 
     fn as_str(self) -> &'static str {
@@ -58,6 +95,7 @@ impl Scope {
             Self::Control => "control",
             Self::Events => "events",
             Self::Trace => "trace",
+            Self::Content => "content",
         }
     }
 
@@ -188,7 +226,8 @@ impl Token {
         let scopes = scopes.split(',').map(scope).collect::<Option<_>>();
         Ok(Self {
             name: name.to_owned(),
-            scopes: scopes.ok_or("scopes read, control, events and trace, with commas between")?,
+            scopes: scopes
+                .ok_or("scopes read, control, events, trace and content, with commas between")?,
             sha256: sha256(hash).ok_or("the SHA-256 of the token, 64 hexadecimal digits")?,
         })
     }
@@ -212,24 +251,28 @@ pub fn guard(router: Router, access: Access) -> Router {
     router.layer(from_fn_with_state(access, check))
 }
 
-async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
+async fn check(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+    let everything = ContentReading { is_allowed: true };
     let checked = match &access {
-        Access::Everyone => Ok(()),
-        Access::Loopback => check_loopback(request.headers()),
+        Access::Everyone => Ok(everything),
+        Access::Loopback => check_loopback(request.headers()).map(|()| everything),
         Access::Tokens(store) => {
             let tokens = store.0.read().unwrap_or_else(PoisonError::into_inner);
             check_token(&tokens, &request)
         }
     };
     match checked {
-        Ok(()) => next.run(request).await,
+        Ok(reading) => {
+            request.extensions_mut().insert(reading);
+            next.run(request).await
+        }
         Err(response) => *response,
     }
 }
 
-fn check_token(tokens: &Tokens, request: &Request) -> Result<(), Box<Response>> {
+fn check_token(tokens: &Tokens, request: &Request) -> Result<ContentReading, Box<Response>> {
     let Some(scope) = Scope::of(request.method(), request.uri().path()) else {
-        return Ok(());
+        return Ok(ContentReading { is_allowed: false });
     };
     let shown = request.headers().get(header::AUTHORIZATION);
     let shown = shown.and_then(|value| value.to_str().ok()).and_then(bearer);
@@ -240,7 +283,8 @@ fn check_token(tokens: &Tokens, request: &Request) -> Result<(), Box<Response>> 
         return Err(challenge(problem, "Bearer realm=\"msrpd\""));
     };
     if token.scopes.contains(&scope) {
-        return Ok(());
+        let is_allowed = token.scopes.contains(&Scope::Content);
+        return Ok(ContentReading { is_allowed });
     }
     let (name, scope) = (&token.name, scope.as_str());
     let detail = format!("The token {name} lacks the scope {scope}; add it in the file of tokens.");
@@ -324,7 +368,7 @@ mod tests {
             ("a read".to_owned(), "line 1: expected NAME SCOPES SHA256"),
             (
                 format!("a write {SECRET}"),
-                "line 1: expected scopes read, control, events and trace, with commas between",
+                "line 1: expected scopes read, control, events, trace and content, with commas between",
             ),
             (
                 "#\na read secret".to_owned(),

@@ -31,11 +31,12 @@ use msrp_control::{Client, RoomId, Subscription, Told};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::access::ContentReading;
 use crate::extract::Query;
 use crate::{Api, Problem, limits};
 pub(crate) use consumer::{Consumer, Filter, Frame, Start};
 pub(crate) use document::drain_word;
-pub(crate) use log::{Cursor, EventLog};
+pub(crate) use log::{Cursor, Detail, EventLog};
 pub(crate) use watch::MessageWatch;
 
 /// What a consumer wants.
@@ -50,9 +51,12 @@ pub(crate) struct EventQuery {
 pub(crate) async fn open(
     State(api): State<Arc<Api>>,
     Query(query): Query<EventQuery>,
+    reading: ContentReading,
     request: Request,
 ) -> Result<Response, Problem> {
-    let consumer = Consumer::new(&api, query.start(request.headers())?, query.filter()?)?;
+    let filter = query.filter()?;
+    reading.check(&filter)?;
+    let consumer = Consumer::new(&api, query.start(request.headers())?, filter)?;
     if !request.headers().contains_key("Sec-WebSocket-Key") {
         return Ok(sse::respond(consumer.run(api)));
     }
@@ -142,17 +146,23 @@ pub(crate) async fn feed(
     }
 }
 
-/// Whether events of this type are made only while somebody has named it.
-pub(crate) fn is_of_message(kind: &str) -> bool {
-    ["message_ended", "final_report", MESSAGES_LOST].contains(&kind)
+/// What a consumer wants that names this type: those of messages are made only while somebody has named one.
+pub(crate) fn detail_of(kind: &str) -> Detail {
+    match kind {
+        MESSAGE_CONTENT => Detail::Content,
+        "message_ended" | "final_report" | MESSAGES_LOST => Detail::Messages,
+        _ => Detail::Others,
+    }
 }
 
+/// What a message held. The only type that carries what participants say, for who may read it.
+const MESSAGE_CONTENT: &str = "message_content";
 /// So many events of messages found no room.
 const MESSAGES_LOST: &str = "messages_lost";
 
 /// Every type of event that a consumer may choose. Those of messages come only to who names them.
 /// What the stream says of itself comes always: `gap`, `snapshot`, `snapshot_end`, `progress`, `cut`.
-pub const TYPES: [&str; 22] = [
+pub const TYPES: [&str; 23] = [
     "room_started",
     "room_updated",
     "room_closed",
@@ -175,4 +185,5 @@ pub const TYPES: [&str; 22] = [
     "message_ended",
     "final_report",
     MESSAGES_LOST,
+    MESSAGE_CONTENT,
 ];

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::access::ContentReading;
 use crate::events::{self, Cursor, Filter};
 use crate::extract::{Content, WebhookName};
 use crate::limits::{RESUBSCRIBE_DELAY, RETRY_AFTER_LIMIT_S, WEBHOOK_FLUSH_MAX, WEBHOOKS_MAX};
@@ -243,6 +244,7 @@ pub(crate) async fn show(
 pub(crate) async fn put(
     Shared(api): Shared<Arc<Api>>,
     WebhookName(name): WebhookName,
+    reading: ContentReading,
     content: Content,
 ) -> Result<Response, Problem> {
     let new: NewWebhook = content.json()?;
@@ -256,6 +258,8 @@ pub(crate) async fn put(
         rooms: new.rooms,
         name: name.clone(),
     };
+    let filter = webhook.filter();
+    reading.check(&filter.map_err(|detail| Problem::bad("malformed_webhook", detail))?)?;
     let status = if api.start_webhook(webhook, false)? {
         StatusCode::CREATED
     } else {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    BridgeEvent, Drain, MessageOutcome, ParticipantId, ReportOutcome, RoomId, SessionStatistics,
+    BridgeEvent, Drain, MessageContent, MessageOutcome, ParticipantId, ReportOutcome, RoomId,
+    SessionStatistics,
 };
 
 /// Something that happened in the engine: in a room, to a bridge, or at the node. Events of one room, and of one
@@ -96,6 +97,14 @@ pub enum Event {
         /// What became of it.
         message: Box<MessageOutcome>,
     },
+    /// What a message of a participant held, as far as it was relayed. Comes behind its end, and only for those who
+    /// have an [interest](crate::Interest) in content.
+    MessageContent {
+        /// The room.
+        room: RoomId,
+        /// What it held.
+        content: Box<MessageContent>,
+    },
     /// The final report that a sender asked for is complete, or nobody is left to get it. Only for
     /// those who have an [interest](crate::Interest) in messages.
     FinalReport {
@@ -164,6 +173,7 @@ impl Event {
             | Self::ParticipantTooLate { room, .. }
             | Self::SessionEnded { room, .. }
             | Self::MessageEnded { room, .. }
+            | Self::MessageContent { room, .. }
             | Self::FinalReport { room, .. }
             | Self::NicknameChanged { room, .. }
             | Self::RoomLost { room, .. } => Some(room),
@@ -175,7 +185,24 @@ impl Event {
     /// Whether it comes only to those who want events of messages.
     #[must_use]
     pub fn is_of_message(&self) -> bool {
-        matches!(self, Self::MessageEnded { .. } | Self::FinalReport { .. })
+        matches!(
+            self,
+            Self::MessageEnded { .. } | Self::FinalReport { .. } | Self::MessageContent { .. }
+        )
+    }
+
+    /// Octets of a message's content, with its type, that the event holds; `None` when it is of another kind.
+    #[must_use]
+    pub fn content_octets(&self) -> Option<usize> {
+        match self {
+            Self::MessageContent { content, .. } => Some(
+                content
+                    .octets
+                    .len()
+                    .saturating_add(content.content_type.len()),
+            ),
+            _ => None,
+        }
     }
 }
 

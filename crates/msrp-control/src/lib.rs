@@ -38,8 +38,13 @@ pub use load::Load;
 pub use message_rate::{
     MessageRate, RATE_BURST_MAX, RATE_MESSAGES_MAX, RATE_SECONDS_MAX, RateError,
 };
-pub use outcome::{CopyCounts, MessageClass, MessageOutcome, ReportOutcome, SessionStatistics};
-pub use subscription::{Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told};
+pub use outcome::{
+    CopyCounts, MessageClass, MessageContent, MessageOutcome, ReportOutcome, SessionStatistics,
+};
+pub use subscription::{
+    CONTENT_OCTETS_WAITING_MAX, Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told,
+    Wanted,
+};
 pub use trace::{
     Direction, TRACE_OCTETS_MAX, TRACE_RECORDS_MAX, TraceRecord, TraceScope, TraceStream, Tracer,
     tracer,

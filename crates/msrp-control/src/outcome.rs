@@ -1,4 +1,6 @@
-//! What became of messages and sessions, in numbers. Never a body.
+//! What became of messages and sessions, in numbers; and apart from that, what messages held.
+
+use std::sync::Arc;
 
 use crate::ParticipantId;
 
@@ -61,6 +63,21 @@ pub struct MessageOutcome {
     pub refused: Option<u16>,
     /// What became of its copies.
     pub copies: CopyCounts,
+}
+
+/// What one message held, without its wrapper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageContent {
+    /// Whose message it was; `None` when its sender is gone.
+    pub participant: Option<ParticipantId>,
+    /// The Message-ID that the sender gave it.
+    pub message_id: String,
+    /// The type of the content, with its parameters.
+    pub content_type: String,
+    /// The content from its first octet on, up to the engine's bound.
+    pub octets: Arc<[u8]>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
 }
 
 /// The end of one final report.

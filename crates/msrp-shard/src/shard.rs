@@ -279,6 +279,7 @@ impl<I: Io> Shard<I> {
         self.turn.begin();
         let hub = &self.environment.hub;
         self.switch.tell_messages(hub.wants_messages());
+        self.switch.tell_content(hub.wants_content());
         self.notice_failures(now);
         self.read_unread(now);
         for event in events.drain(..) {

@@ -248,6 +248,7 @@ impl Focus {
             | Event::Bridge(_)
             | Event::SessionEnded { .. }
             | Event::MessageEnded { .. }
+            | Event::MessageContent { .. }
             | Event::FinalReport { .. }
             | Event::DrainChanged { .. }
             | Event::ShardLost { .. }

@@ -46,6 +46,7 @@ mod room;
 mod rules;
 mod switch;
 mod told;
+mod told_content;
 mod wrapper;
 
 pub use acceptance::Acceptance;
@@ -67,3 +68,4 @@ pub use room::{Addressing, RoomKey, RoomSpec};
 pub use rules::Rules;
 pub use switch::{NicknameChange, Output, Switch, SwitchConfig};
 pub use told::{CopySums, LegSums, MessageEnd, ReportEnd, Told};
+pub use told_content::MessageContent;

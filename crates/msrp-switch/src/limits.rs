@@ -51,6 +51,10 @@ pub const MESSAGE_OCTETS_MAX: u64 = 4_294_967_296;
 /// Most ends of messages that wait for the caller to take them. One more is counted and not told.
 pub const TOLD_MAX: usize = 4096;
 
+/// Most octets of a message's content that controllers are told, when they want it: 8 KiB. What is longer is cut, and
+/// that is said.
+pub const TOLD_CONTENT_OCTETS_MAX: usize = 8192;
+
 /// Most participants that one message may name as recipients. More are refused with 403.
 pub const NAMED_RECIPIENTS_MAX: usize = 256;
 

@@ -172,6 +172,7 @@ pub struct Switch {
     sums: Sums,
     /// Whether controllers want to know of single messages.
     tells_messages: bool,
+    tells_content: bool,
     told: VecDeque<Told>,
     untold: u64,
     planted: Planted,
@@ -204,6 +205,7 @@ impl Switch {
             ids: IdSource::from_seed(config.seed),
             sums: Sums::default(),
             tells_messages: false,
+            tells_content: false,
             told: VecDeque::new(),
             untold: 0,
             planted: Planted::default(),

@@ -1,4 +1,5 @@
-//! What a switch tells its controllers of single messages: ids, sizes and outcomes, never a body.
+//! What a switch tells its controllers of single messages: ids, sizes and outcomes. What they held is told
+//! apart, and only while somebody wants that.
 //!
 //! It costs nothing until somebody wants it: a message that began while nobody did has no account.
 
@@ -8,6 +9,7 @@ use crate::content_class::{ClassSums, ContentClass};
 use crate::ledger::Outcome;
 use crate::leg::LegKey;
 use crate::room::RoomKey;
+use crate::told_content::{Kept, MessageContent};
 
 /// Something that happened to one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Told {
     Message(MessageEnd),
     /// A final report is complete.
     Report(ReportEnd),
+    /// What a message held; comes right behind its end.
+    Content(MessageContent),
 }
 
 /// The end of a message.
@@ -95,6 +99,8 @@ pub(crate) struct Tally {
     pub(crate) room: RoomKey,
     pub(crate) class: Option<ContentClass>,
     pub(crate) copies: CopySums,
+    /// What it holds, while somebody wants that.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl CopySums {

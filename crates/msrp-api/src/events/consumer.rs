@@ -8,9 +8,9 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout};
 
-use super::log::{Behind, Cursor, Entry};
+use super::log::{Behind, Cursor, Detail, Entry};
 use super::watch::WantsMessages;
-use super::{MESSAGES_LOST, is_of_message, snapshot};
+use super::{MESSAGES_LOST, detail_of, snapshot};
 use crate::limits::{
     CONSUMER_FRAMES_MAX, CONSUMER_STALL_MAX, CONSUMERS_MAX, MESSAGES_LINGER, PROGRESS_EVERY,
     READ_EVENTS_MAX, WEBHOOK_PROGRESS_EVERY,
@@ -36,10 +36,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Whether it names a type of event that is made only for who names it.
-    pub(crate) fn wants_messages(&self) -> bool {
-        let mut types = self.types.iter().flatten();
-        types.any(|kind| is_of_message(kind))
+    /// The greatest detail that a type has which it names.
+    pub(crate) fn detail(&self) -> Detail {
+        let types = self.types.iter().flatten();
+        let details = types.map(|kind| detail_of(kind));
+        details.max().unwrap_or(Detail::Others)
     }
 
     fn takes(&self, entry: &Entry) -> bool {
@@ -85,7 +86,7 @@ impl Consumer {
             Problem::new(status, "limit", 503, detail).retry_after(limits::RETRY_AFTER_LIMIT_S)
         })?;
         Ok(Self {
-            wanted: filter.wants_messages().then(|| api.watch.want()),
+            wanted: api.watch.want(filter.detail()),
             start,
             filter,
             place: Some(place),
@@ -96,7 +97,7 @@ impl Consumer {
     /// that it has to read next are gone.
     pub(crate) fn of_webhook(api: &Api, start: Start, filter: Filter) -> Self {
         Self {
-            wanted: filter.wants_messages().then(|| api.watch.want()),
+            wanted: api.watch.want(filter.detail()),
             start,
             filter,
             place: None,
@@ -112,7 +113,7 @@ impl Consumer {
             let _wanted = self.wanted.map(Lingering);
             let reader = Reader {
                 api,
-                wants_messages: self.filter.wants_messages(),
+                detail: self.filter.detail(),
                 filter: self.filter,
                 stall_max,
                 frames,
@@ -144,7 +145,7 @@ impl Drop for Lingering {
 
 struct Reader {
     api: Arc<Api>,
-    wants_messages: bool,
+    detail: Detail,
     filter: Filter,
     /// How long it waits for its connection; `None` means for ever.
     stall_max: Option<Duration>,
@@ -158,7 +159,7 @@ impl Reader {
         match start {
             Start::Now => Ok(log.end()),
             Start::Behind(cursor) => {
-                if let Behind::Events(page) = log.read(cursor, 0, self.wants_messages) {
+                if let Behind::Events(page) = log.read(cursor, 0, self.detail) {
                     if page.lacks_messages {
                         self.tell_messages_lost(cursor).await?;
                     }
@@ -198,7 +199,7 @@ impl Reader {
     /// Hands over the next events, or waits for some.
     async fn step(&self, at: &mut Cursor) -> Result<(), Ended> {
         let mut news = self.api.log.watch();
-        let page = match self.api.log.read(*at, READ_EVENTS_MAX, self.wants_messages) {
+        let page = match self.api.log.read(*at, READ_EVENTS_MAX, self.detail) {
             Behind::Events(page) => page,
             Behind::Gap => {
                 let cut = json!({ "type": "cut", "cursor": at.to_string() });

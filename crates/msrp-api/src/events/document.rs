@@ -1,6 +1,10 @@
 //! What is told of an event, as JSON.
 
-use msrp_control::{CopyCounts, Drain, Event, MessageOutcome, ReportOutcome, SessionStatistics};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use msrp_control::{
+    CopyCounts, Drain, Event, MessageContent, MessageOutcome, ReportOutcome, SessionStatistics,
+};
 use serde_json::{Map, Value, json};
 
 use crate::relay;
@@ -30,6 +34,7 @@ pub(super) fn of(event: &Event) -> (&'static str, Value) {
             reason, statistics, ..
         } => ("session_ended", session(reason.as_str(), statistics)),
         Event::MessageEnded { message, .. } => ("message_ended", message_end(message)),
+        Event::MessageContent { content, .. } => (super::MESSAGE_CONTENT, content_of(content)),
         Event::FinalReport { report, .. } => ("final_report", report_end(report)),
         Event::DrainChanged { drain, deadline_s } => (
             "drain_changed",
@@ -74,6 +79,9 @@ fn participant(event: &Event) -> Option<Value> {
         Event::MessageEnded { message, .. } => {
             Some(message.participant.as_ref().map(|id| id.as_str()).into())
         }
+        Event::MessageContent { content, .. } => {
+            Some(content.participant.as_ref().map(|id| id.as_str()).into())
+        }
         Event::FinalReport { report, .. } => {
             Some(report.participant.as_ref().map(|id| id.as_str()).into())
         }
@@ -100,6 +108,35 @@ fn message_end(message: &MessageOutcome) -> Value {
         "refused": message.refused,
         "copies": copies(&message.copies),
     })
+}
+
+/// What a message held: text as text, everything else as base64. A letter that is cut in two is left out.
+fn content_of(content: &MessageContent) -> Value {
+    let mut document = json!({
+        "message_id": content.message_id,
+        "content_type": content.content_type,
+        "truncated": !content.is_whole,
+    });
+    let (name, value) = match text(content) {
+        Some(text) => ("text", text.to_owned()),
+        None => ("base64", STANDARD.encode(&content.octets)),
+    };
+    document[name] = value.into();
+    document
+}
+
+/// The text of a content of type text, when it is UTF-8.
+fn text(content: &MessageContent) -> Option<&str> {
+    let kind = content.content_type.get(..5);
+    kind.filter(|kind| kind.eq_ignore_ascii_case("text/"))?;
+    match str::from_utf8(&content.octets) {
+        Ok(text) => Some(text),
+        Err(error) if !content.is_whole && error.error_len().is_none() => {
+            let whole = content.octets.get(..error.valid_up_to())?;
+            str::from_utf8(whole).ok()
+        }
+        Err(_) => None,
+    }
 }
 
 fn report_end(report: &ReportOutcome) -> Value {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::Peekable;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use msrp_control::RoomId;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::is_of_message;
+use super::detail_of;
 use crate::limits::EVENTS_OCTETS_MAX;
 
 /// A place in the events of one run of the node: behind the event of this number.
@@ -83,8 +84,23 @@ pub(crate) struct EventLog {
 struct Rings {
     /// The number of the next event.
     next: u64,
-    others: Ring,
-    messages: Ring,
+    /// By the detail of their events.
+    kept: [Ring; Detail::COUNT],
+}
+
+/// What a reader wants, each with what stands before it. Those of messages are made only for who wants them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// All events but those of messages.
+    Others,
+    /// What became of messages.
+    Messages,
+    /// What messages held.
+    Content,
+}
+
+impl Detail {
+    const COUNT: usize = 3;
 }
 
 #[derive(Debug)]
@@ -138,8 +154,7 @@ impl EventLog {
             events_max: events_max.max(1),
             rings: Mutex::new(Rings {
                 next: 1,
-                others: Ring::new(),
-                messages: Ring::new(),
+                kept: [Ring::new(), Ring::new(), Ring::new()],
             }),
             last: watch::Sender::new(0),
         }
@@ -165,11 +180,7 @@ impl EventLog {
             json: document.to_string(),
         });
         rings.next += 1;
-        if is_of_message(kind) {
-            rings.messages.push(entry, self.events_max);
-        } else {
-            rings.others.push(entry, self.events_max);
-        }
+        rings.kept[detail_of(kind) as usize].push(entry, self.events_max);
         self.last.send_replace(cursor.seq);
     }
 
@@ -178,16 +189,15 @@ impl EventLog {
         let mut rings = self.lock();
         rings.next += 1;
         let first = rings.next;
-        rings.others.begin_at(first);
-        rings.messages.begin_at(first);
+        rings.kept.iter_mut().for_each(|ring| ring.begin_at(first));
         self.last.send_replace(first - 1);
     }
 
-    /// Events of messages begin to come: before this there were none.
-    pub(crate) fn begin_messages(&self) {
+    /// Events of this detail begin to come, or come no more: those before this are gone.
+    pub(crate) fn begin(&self, detail: Detail) {
         let mut rings = self.lock();
         let first = rings.next;
-        rings.messages.begin_at(first);
+        rings.kept[detail as usize].begin_at(first);
     }
 
     /// Behind the last event.
@@ -198,29 +208,24 @@ impl EventLog {
         }
     }
 
-    /// What stands behind a cursor, at most so many events, with those of messages or without.
-    pub(crate) fn read(&self, cursor: Cursor, max: usize, with_messages: bool) -> Behind {
+    /// What stands behind a cursor, at most so many events of this detail.
+    pub(crate) fn read(&self, cursor: Cursor, max: usize, detail: Detail) -> Behind {
         let rings = self.lock();
         let wanted = cursor.seq.saturating_add(1);
-        if cursor.run != self.run || wanted < rings.others.first || wanted > rings.next {
+        let (others, more) = rings.kept[..=detail as usize].split_at(1);
+        if cursor.run != self.run || wanted < others[0].first || wanted > rings.next {
             return Behind::Gap;
         }
-        let mut others = rings.others.behind(cursor.seq).peekable();
-        let messages = rings.messages.behind(cursor.seq);
-        let mut messages = messages.filter(|_| with_messages).peekable();
+        let all = others.iter().chain(more);
+        let mut all: Vec<_> = all.map(|ring| ring.behind(cursor.seq).peekable()).collect();
         let mut events = Vec::new();
         while events.len() < max {
-            let is_other = match (others.peek(), messages.peek()) {
-                (Some(other), Some(message)) => other.cursor.seq < message.cursor.seq,
-                (other, _) => other.is_some(),
-            };
-            let next = if is_other {
-                others.next()
-            } else {
-                messages.next()
-            };
-            match next {
-                Some(entry) => events.push(Arc::clone(entry)),
+            let seq_of = |ring: &mut Peekable<_>| ring.peek().map(|e: &&Arc<Entry>| e.cursor.seq);
+            let oldest = all
+                .iter_mut()
+                .filter_map(|ring| Some((seq_of(ring)?, ring)));
+            match oldest.min_by_key(|(seq, _)| *seq) {
+                Some((_, ring)) => events.extend(ring.next().map(Arc::clone)),
                 None => break,
             }
         }
@@ -232,7 +237,7 @@ impl EventLog {
                 run: self.run,
                 seq: if is_whole { rings.next - 1 } else { last },
             },
-            lacks_messages: with_messages && wanted < rings.messages.first,
+            lacks_messages: more.iter().any(|ring| wanted < ring.first),
         })
     }
 
@@ -263,7 +268,7 @@ mod tests {
     }
 
     fn seqs(log: &EventLog, seq: u64) -> Option<Vec<u64>> {
-        match log.read(Cursor { run: 7, seq }, 3, true) {
+        match log.read(Cursor { run: 7, seq }, 3, Detail::Messages) {
             Behind::Events(page) => Some(page.events.iter().map(|e| e.cursor.seq).collect()),
             Behind::Gap => None,
         }
@@ -291,7 +296,7 @@ mod tests {
         let log = log(5, 10);
         assert_eq!(seqs(&log, 6), None);
         assert!(matches!(
-            log.read(Cursor { run: 8, seq: 2 }, 3, true),
+            log.read(Cursor { run: 8, seq: 2 }, 3, Detail::Messages),
             Behind::Gap
         ));
         assert_eq!(Cursor::parse("7"), None);
@@ -315,18 +320,21 @@ mod tests {
             log.push("message_ended", RoomId::new("r").ok(), json!({}));
         }
         log.push("room_closed", RoomId::new("r").ok(), json!({}));
-        let read = |seq, with_messages| match log.read(Cursor { run: 7, seq }, 9, with_messages) {
+        let read = |seq, detail| match log.read(Cursor { run: 7, seq }, 9, detail) {
             Behind::Events(page) => {
                 let seqs: Vec<_> = page.events.iter().map(|e| e.cursor.seq).collect();
                 (seqs, page.upto.seq, page.lacks_messages)
             }
             Behind::Gap => panic!("a gap behind {seq}"),
         };
-        assert_eq!(read(1, false), (vec![2, 3, 14], 14, false));
-        assert_eq!(read(1, true), (vec![2, 3, 11, 12, 13, 14], 14, true));
-        assert_eq!(read(11, true), (vec![12, 13, 14], 14, false));
-        log.begin_messages();
-        assert_eq!(read(11, true), (vec![14], 14, true));
-        assert_eq!(read(14, true), (vec![], 14, false));
+        assert_eq!(read(1, Detail::Others), (vec![2, 3, 14], 14, false));
+        assert_eq!(
+            read(1, Detail::Messages),
+            (vec![2, 3, 11, 12, 13, 14], 14, true)
+        );
+        assert_eq!(read(11, Detail::Messages), (vec![12, 13, 14], 14, false));
+        log.begin(Detail::Messages);
+        assert_eq!(read(11, Detail::Messages), (vec![14], 14, true));
+        assert_eq!(read(14, Detail::Messages), (vec![], 14, false));
     }
 }

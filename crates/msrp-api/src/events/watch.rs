@@ -1,10 +1,11 @@
-//! Who wants events of messages. The engine makes them only while somebody does.
+//! Who wants events of messages, and what messages held. The engine makes them only while somebody does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use msrp_control::{Interest, MessagesWanted};
 
 use super::EventLog;
+use super::log::Detail;
 
 /// Counts who wants events of messages.
 #[derive(Debug)]
@@ -16,6 +17,13 @@ pub(crate) struct MessageWatch {
 #[derive(Debug)]
 struct State {
     interest: Interest,
+    messages: Level,
+    content: Level,
+}
+
+/// Those who want events of one detail.
+#[derive(Debug, Default)]
+struct Level {
     count: usize,
     /// Held while somebody wants them.
     wanted: Option<MessagesWanted>,
@@ -23,7 +31,10 @@ struct State {
 
 /// Keeps the events of messages coming until it is dropped.
 #[derive(Debug)]
-pub(crate) struct WantsMessages(Arc<MessageWatch>);
+pub(crate) struct WantsMessages {
+    watch: Arc<MessageWatch>,
+    detail: Detail,
+}
 
 impl MessageWatch {
     pub(crate) fn new(log: Arc<EventLog>, interest: Interest) -> Arc<Self> {
@@ -31,8 +42,8 @@ impl MessageWatch {
             log,
             state: Mutex::new(State {
                 interest,
-                count: 0,
-                wanted: None,
+                messages: Level::default(),
+                content: Level::default(),
             }),
         })
     }
@@ -41,21 +52,41 @@ impl MessageWatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody wants them from now on.
-    pub(crate) fn want(self: &Arc<Self>) -> WantsMessages {
+    /// Somebody wants events of this detail from now on; `None` when they come anyhow.
+    pub(crate) fn want(self: &Arc<Self>, detail: Detail) -> Option<WantsMessages> {
+        (detail > Detail::Others).then(|| self.wanted(detail))
+    }
+
+    fn wanted(self: &Arc<Self>, detail: Detail) -> WantsMessages {
         let mut state = self.lock();
-        state.count += 1;
-        if state.wanted.is_none() {
-            self.log.begin_messages();
-            state.wanted = Some(state.interest.in_messages());
+        let State {
+            interest,
+            messages,
+            content,
+        } = &mut *state;
+        if messages.count == 0 {
+            self.log.begin(Detail::Messages);
+            messages.wanted = Some(interest.in_messages());
         }
-        WantsMessages(Arc::clone(self))
+        messages.count += 1;
+        if detail == Detail::Content {
+            if content.count == 0 {
+                self.log.begin(Detail::Content);
+                content.wanted = Some(interest.in_content());
+            }
+            content.count += 1;
+        }
+        WantsMessages {
+            watch: Arc::clone(self),
+            detail,
+        }
     }
 
     /// The events come from another subscription from now on.
     pub(crate) fn renew(&self, interest: Interest) {
         let mut state = self.lock();
-        state.wanted = (state.count > 0).then(|| interest.in_messages());
+        state.messages.wanted = (state.messages.count > 0).then(|| interest.in_messages());
+        state.content.wanted = (state.content.count > 0).then(|| interest.in_content());
         state.interest = interest;
     }
 }
@@ -63,16 +94,28 @@ impl MessageWatch {
 impl WantsMessages {
     /// One more who wants them.
     pub(crate) fn again(&self) -> Self {
-        self.0.want()
+        self.watch.wanted(self.detail)
     }
 }
 
 impl Drop for WantsMessages {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.count -= 1;
-        if state.count == 0 {
-            state.wanted = None;
+        let mut state = self.watch.lock();
+        if self.detail == Detail::Content && state.content.leaves() {
+            // What participants said is not kept when nobody reads it.
+            self.watch.log.begin(Detail::Content);
         }
+        state.messages.leaves();
+    }
+}
+
+impl Level {
+    /// One less; whether it was the last.
+    fn leaves(&mut self) -> bool {
+        self.count -= 1;
+        if self.count == 0 {
+            self.wanted = None;
+        }
+        self.count == 0
     }
 }

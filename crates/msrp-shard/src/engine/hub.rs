@@ -1,10 +1,9 @@
 //! Spreads events from the shards to the subscribers.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::mpsc;
-use msrp_control::{Event, EventStream, Interest, MESSAGE_EVENTS_MAX, Subscription};
+use msrp_control::{Event, EventStream, Interest, MESSAGE_EVENTS_MAX, Subscription, Wanted};
 
 use crate::limits::EVENTS_MAX;
 
@@ -14,7 +13,7 @@ use crate::limits::EVENTS_MAX;
 pub(crate) struct Hub {
     subscribers: Mutex<Vec<Subscriber>>,
     /// How many want events of messages.
-    wanted: Arc<AtomicUsize>,
+    wanted: Arc<Wanted>,
 }
 
 #[derive(Debug)]
@@ -49,7 +48,12 @@ impl Hub {
 
     /// Whether anybody wants events of messages.
     pub(crate) fn wants_messages(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed) > 0
+        self.wanted.has_messages()
+    }
+
+    /// Whether anybody wants what messages hold.
+    pub(crate) fn wants_content(&self) -> bool {
+        self.wanted.has_content()
     }
 
     /// Gives the event to every subscriber that wants it; one that is too far behind is cut off.
@@ -57,7 +61,7 @@ impl Hub {
         let is_of_message = event.is_of_message();
         self.lock().retain_mut(|subscriber| {
             let interest = &subscriber.interest;
-            if is_of_message && !(interest.is_in_messages() && interest.admit()) {
+            if is_of_message && !interest.admit(event) {
                 return true;
             }
             subscriber.sender.try_send(event.clone()).is_ok()
@@ -77,7 +81,9 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use msrp_control::{CopyCounts, MessageOutcome, RoomId, Told};
+    use msrp_control::{
+        CONTENT_OCTETS_WAITING_MAX, CopyCounts, MessageContent, MessageOutcome, RoomId, Told,
+    };
 
     use super::*;
 
@@ -114,6 +120,52 @@ mod tests {
         assert_eq!(next(&mut chosen), Some(Told::Event(message())));
         assert_eq!(next(&mut chosen), None);
         assert!(plain.try_recv().is_err());
+    }
+
+    fn content(octets: usize) -> Event {
+        Event::MessageContent {
+            room: RoomId::new("r").unwrap(),
+            content: Box::new(MessageContent {
+                participant: None,
+                message_id: "1".to_owned(),
+                content_type: String::new(),
+                octets: vec![0; octets].into(),
+                is_whole: true,
+            }),
+        }
+    }
+
+    #[test]
+    fn content_of_messages_comes_only_to_who_wants_it() {
+        let hub = Hub::default();
+        let mut numbers = hub.subscribe_with_interest();
+        let mut reader = hub.subscribe_with_interest();
+        let _numbers = numbers.interest().in_messages();
+        assert!(!hub.wants_content());
+        let content_wanted = reader.interest().in_content();
+        assert!(hub.wants_content());
+        hub.publish(&content(5));
+        assert_eq!(next(&mut numbers), None);
+        assert_eq!(next(&mut reader), Some(Told::Event(content(5))));
+        drop(content_wanted);
+        assert!(!hub.wants_content() && hub.wants_messages());
+    }
+
+    #[test]
+    fn content_that_waits_is_bounded_in_octets() {
+        let hub = Hub::default();
+        let mut reader = hub.subscribe_with_interest();
+        let _wanted = reader.interest().in_content();
+        let half = CONTENT_OCTETS_WAITING_MAX / 2;
+        for _ in 0..3 {
+            hub.publish(&content(half));
+        }
+        assert_eq!(next(&mut reader), Some(Told::MessagesLost(1)));
+        assert_eq!(next(&mut reader), Some(Told::Event(content(half))));
+        hub.publish(&content(half));
+        assert_eq!(next(&mut reader), Some(Told::Event(content(half))));
+        assert_eq!(next(&mut reader), Some(Told::Event(content(half))));
+        assert_eq!(next(&mut reader), None);
     }
 
     #[test]

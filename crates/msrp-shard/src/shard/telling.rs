@@ -5,7 +5,9 @@ use msrp_control::{
     RoomId, SessionStatistics,
 };
 use msrp_session::Timestamp;
-use msrp_switch::{ContentClass, CopySums, LegKey, LegSums, MessageEnd, ReportEnd, RoomKey, Told};
+use msrp_switch::{
+    ContentClass, CopySums, LegKey, LegSums, MessageContent, MessageEnd, ReportEnd, RoomKey, Told,
+};
 use ring_io::Io;
 
 use super::Shard;
@@ -18,6 +20,7 @@ impl<I: Io> Shard<I> {
             let event = match told {
                 Told::Message(end) => self.message_event(&end, gone),
                 Told::Report(end) => self.report_event(&end, gone),
+                Told::Content(content) => self.content_event(content, gone),
             };
             if let Some(event) = event {
                 self.environment.hub.publish(&event);
@@ -53,6 +56,23 @@ impl<I: Io> Shard<I> {
         };
         let report = Box::new(report);
         Some(Event::FinalReport { room, report })
+    }
+
+    fn content_event(
+        &self,
+        content: MessageContent,
+        gone: Option<(LegKey, &Session)>,
+    ) -> Option<Event> {
+        let (room, participant) = self.names(content.room, content.sender, gone)?;
+        let content = msrp_control::MessageContent {
+            participant,
+            message_id: content.message_id.as_str().to_owned(),
+            content_type: content.content_type,
+            octets: content.octets.into(),
+            is_whole: content.is_whole,
+        };
+        let content = Box::new(content);
+        Some(Event::MessageContent { room, content })
     }
 
     /// The names that the controllers gave.

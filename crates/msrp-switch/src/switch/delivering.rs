@@ -114,7 +114,8 @@ impl Switch {
         let total = message.announced_total;
         let class = crate::content_class::ContentClass::of(&content_type);
         let recipients = recipients::everybody(room, &self.legs, leg, &content_type, total);
-        self.note_accepted(key, leg, class);
+        let kept = self.kept(&content_type);
+        self.note_accepted(key, leg, class, kept);
         self.start_relay(key, recipients, None, None);
     }
 

@@ -80,7 +80,7 @@ impl Switch {
         let Some(room) = self.rooms.get_mut(leg.room.0) else {
             return Ok(());
         };
-        let (mut recipients, from, kind, class, content, mut head_octets) = {
+        let (mut recipients, from, kind, class, content, kept, mut head_octets) = {
             let octets = message.held.contiguous();
             let Some(wrapper) = Wrapper::read(&octets, is_whole)? else {
                 return Ok(());
@@ -102,7 +102,8 @@ impl Switch {
             let head_octets = wrapper.cpim.inner_body_offset.unwrap_or(octets.len());
             let class = ContentClass::of(&inner);
             let content = (!recipients.late.is_empty()).then(|| inner.to_buf());
-            (recipients, from, kind, class, content, head_octets)
+            let kept = self.kept(&inner);
+            (recipients, from, kind, class, content, kept, head_octets)
         };
         self.spoil(&mut recipients, sender);
         if self.planted.is(Defect::UncheckedFrom) {
@@ -111,7 +112,7 @@ impl Switch {
         self.admit_report(recipients.report.as_ref(), sender)?;
         // Also what came ahead, so that nothing leaves to those who have no room for it.
         let end = message.coverage.end();
-        self.note_accepted(key, sender, class);
+        self.note_accepted(key, sender, class, kept);
         if let Some(message) = self.messages.get_mut(key.0) {
             message.kind = kind;
         }

@@ -227,6 +227,7 @@ impl Switch {
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
+        let is_kept = message.tally.is_some();
         let Some(relay) = message.relay_mut() else {
             return;
         };
@@ -234,6 +235,9 @@ impl Switch {
         relay.is_end_shown |= flag == ContinuationFlag::Last;
         if relay.late.is_some() && flag != ContinuationFlag::Abort {
             self.keep_for_late(key, start, &body);
+        }
+        if is_kept {
+            self.keep_content(key, start, &body);
         }
         let Some(relay) = self.messages.get_mut(key.0).and_then(Message::relay_mut) else {
             return;

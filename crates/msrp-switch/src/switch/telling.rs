@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use msrp_session::PieceBody;
+use msrp_wire::ContentType;
+
 use super::Switch;
+use super::gathering::from_position;
 use crate::content_class::ContentClass;
 use crate::final_report::{FinalReport, LegState, Status};
 use crate::ledger::Outcome;
@@ -11,12 +15,19 @@ use crate::limits::TOLD_MAX;
 use crate::message::{Message, MessageKey, Stage};
 use crate::room::RoomKey;
 use crate::told::{LegSums, MessageEnd, ReportEnd, Tally, Told};
+use crate::told_content::{Kept, MessageContent};
 
 impl Switch {
     /// From now on an account is kept of every message that begins, and [`Switch::poll_told`] tells
     /// its end; or no more. Messages under way keep what they have.
     pub fn tell_messages(&mut self, is_wanted: bool) {
         self.tells_messages = is_wanted;
+    }
+
+    /// From now on what a message holds is kept as well while it is relayed, and told with its end; or no more.
+    /// Messages of the switch itself are not told so. Wants [`Switch::tell_messages`].
+    pub fn tell_content(&mut self, is_wanted: bool) {
+        self.tells_content = is_wanted;
     }
 
     /// The next thing to tell controllers. At most [`TOLD_MAX`] wait.
@@ -56,12 +67,24 @@ impl Switch {
                 room,
                 class,
                 copies: Default::default(),
+                kept: None,
             })
         })
     }
 
-    /// A message was accepted for relaying.
-    pub(super) fn note_accepted(&mut self, key: MessageKey, sender: LegKey, class: ContentClass) {
+    /// Room for what a message of this type holds, when that is to be told.
+    pub(super) fn kept(&self, content_type: &ContentType<'_>) -> Option<Kept> {
+        self.tells_content.then(|| Kept::new(content_type))
+    }
+
+    /// A message was accepted for relaying; with room for what it holds, when that is to be told.
+    pub(super) fn note_accepted(
+        &mut self,
+        key: MessageKey,
+        sender: LegKey,
+        class: ContentClass,
+        kept: Option<Kept>,
+    ) {
         self.sums.messages.count(class);
         if let Some(leg) = self.legs.get_mut(sender.0) {
             leg.sums().accepted.count(class);
@@ -72,6 +95,23 @@ impl Switch {
         message.class = class;
         if let Some(tally) = &mut message.tally {
             tally.class = Some(class);
+            tally.kept = kept;
+        }
+    }
+
+    /// A piece of a message leaves: its octets are kept when what it holds is to be told.
+    pub(super) fn keep_content(&mut self, key: MessageKey, start: u64, body: &PieceBody) {
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return;
+        };
+        let head_octets = message.relay().map_or(0, |relay| relay.head_octets);
+        let kept = message.tally.as_mut().and_then(|tally| tally.kept.as_mut());
+        let Some(kept) = kept else { return };
+        let mut start = start;
+        for slice in body {
+            let (position, content) = from_position(start, slice.clone(), head_octets);
+            kept.take(position.saturating_sub(head_octets), &content);
+            start = start.saturating_add(slice.len() as u64);
         }
     }
 
@@ -101,8 +141,12 @@ impl Switch {
         let Some(mut message) = self.messages.remove(key.0) else {
             return;
         };
-        if let Some(tally) = message.tally.take() {
+        if let Some(mut tally) = message.tally.take() {
+            let kept = tally.kept.take();
             self.tell(Told::Message(message_end(&message, &tally)));
+            if let Some(kept) = kept {
+                self.tell(Told::Content(content(&message, tally.room, kept)));
+            }
         }
     }
 
@@ -155,6 +199,19 @@ fn message_end(message: &Message, tally: &Tally) -> MessageEnd {
             Stage::Gathering | Stage::Relaying(_) => None,
         },
         copies: tally.copies,
+    }
+}
+
+fn content(message: &Message, room: RoomKey, kept: Kept) -> MessageContent {
+    let head_octets = message.relay().map_or(0, |relay| relay.head_octets);
+    let end = head_octets.saturating_add(kept.octets.len() as u64);
+    MessageContent {
+        room,
+        sender: message.sender,
+        message_id: message.id,
+        content_type: kept.content_type,
+        octets: kept.octets,
+        is_whole: message.counted_total == Some(end),
     }
 }
 

@@ -943,7 +943,7 @@ fn final_report_is_told_to_controllers_with_its_results() {
         let mut told = std::iter::from_fn(|| house.switch.poll_told());
         let end = told.find_map(|told| match told {
             msrp_switch::Told::Report(end) => Some(end),
-            msrp_switch::Told::Message(_) => None,
+            msrp_switch::Told::Message(_) | msrp_switch::Told::Content(_) => None,
         });
         let end = end.unwrap();
         let results = if is_there {

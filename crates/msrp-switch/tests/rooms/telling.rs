@@ -1,6 +1,7 @@
 //! What controllers are told of single messages, and what is counted for each participant.
 
-use msrp_switch::{ContentClass, CopySums, LegSums, MessageEnd, Told};
+use msrp_switch::limits::TOLD_CONTENT_OCTETS_MAX;
+use msrp_switch::{ContentClass, CopySums, LegSums, MessageContent, MessageEnd, Told};
 use msrp_wire::{FailureReport, StatusCode};
 
 use crate::harness::*;
@@ -10,6 +11,62 @@ fn message_of(house: &mut House) -> MessageEnd {
         Some(Told::Message(end)) => end,
         other => panic!("{other:?}"),
     }
+}
+
+/// What a message held, behind its end.
+fn content_of(house: &mut House) -> Option<MessageContent> {
+    message_of(house);
+    match house.switch.poll_told() {
+        Some(Told::Content(content)) => Some(content),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn content_of_a_message_is_told_only_while_it_is_wanted_and_without_its_wrapper() {
+    let mut house = House::new(["a", "b"].map(guest));
+    house.switch.tell_messages(true);
+    let text = wrapped("a", &[ROOM], "hello");
+    house.say(0, &whole("msg1", &text));
+    assert_eq!(content_of(&mut house), None);
+    house.switch.tell_content(true);
+    let total = Some(text.len());
+    for (at, octet) in text.iter().enumerate() {
+        let flag = if at + 1 == text.len() { Last } else { More };
+        house.say(0, &chunk("msg2", &text, at..at + 1, total, flag));
+        assert_eq!(text[at], *octet);
+    }
+    let content = content_of(&mut house).unwrap();
+    assert_eq!(content.octets, b"hello");
+    assert_eq!(
+        (content.sender, content.is_whole),
+        (Some(house.key(0)), true)
+    );
+    assert_eq!(content.content_type, "text/plain");
+    assert_eq!(content.message_id.as_str(), "msg2");
+}
+
+#[test]
+fn content_that_is_too_long_or_given_up_is_told_as_a_part() {
+    let mut house = House::new(["a", "b"].map(guest));
+    house.switch.tell_messages(true);
+    house.switch.tell_content(true);
+    let long = "x".repeat(TOLD_CONTENT_OCTETS_MAX + 1);
+    let text = wrapped("a", &[ROOM], &long);
+    house.say(0, &whole("msg1", &text));
+    let content = content_of(&mut house).unwrap();
+    assert_eq!(content.octets.len(), TOLD_CONTENT_OCTETS_MAX);
+    assert!(!content.is_whole);
+    let text = wrapped("a", &[ROOM], "given up");
+    let most = text.len() - 3;
+    let total = Some(text.len());
+    house.say(0, &chunk("msg2", &text, 0..most, total, More));
+    house.pass_ns(msrp_switch::limits::HOLD_NS);
+    house.say(0, &chunk("msg2", &text, most..text.len() - 1, total, Abort));
+    let content = content_of(&mut house).unwrap();
+    assert!(b"given up".starts_with(&content.octets));
+    assert!(!content.is_whole);
 }
 
 #[test]

@@ -732,7 +732,8 @@ pub const KEYS: &[Key] = &[
         kind: "file",
         default: none,
         effect: "The bearer tokens that open the admin address, one a line: `NAME SCOPES SHA256`. Scopes are \
-                 `read`, `control`, `events` and `trace` (bodies included), with commas between; the last field is the SHA-256 of the \
+                 `read`, `control`, `events`, `content` (what messages held, in events) and `trace` (bodies included), with \
+                 commas between; the last field is the SHA-256 of the \
                  token, as `printf %s TOKEN | sha256sum` writes it. `/livez` and `/readyz` need no token. A \
                  relative path starts at the directory of the configuration file.",
         limit: "A file that cannot be used stops the start. A request without a token is answered 401, one \
