@@ -136,7 +136,6 @@ pub(crate) struct Conference {
     /// Somebody left or an invitation failed since the release policy was asked.
     is_changed: bool,
     has_rung: bool,
-    room_runs: bool,
     is_closing: bool,
     is_over: bool,
 }
@@ -198,7 +197,6 @@ impl Conference {
             present_peak: 0,
             is_changed: false,
             has_rung: false,
-            room_runs: true,
             is_closing: false,
             is_over: false,
             room,
@@ -326,10 +324,10 @@ impl Conference {
         if self.is_closing && self.participants.is_empty() && !self.is_over {
             // Subscribers may still owe the answer to their last NOTIFY.
             self.is_over = self.notifier.is_empty();
-            if std::mem::take(&mut self.room_runs) {
-                for line in std::mem::take(&mut self.lines).into_values() {
-                    let command = Command::CloseRoom { room: line.room };
-                    env.desk.command(Asked::Forget, command);
+            for line in self.lines.values_mut() {
+                if std::mem::take(&mut line.runs) {
+                    let room = line.room.clone();
+                    env.desk.command(Asked::Forget, Command::CloseRoom { room });
                 }
             }
             if self.is_over {
@@ -435,9 +433,8 @@ impl Conference {
             env.desk.dialogs.remove(&dialog);
         }
         self.forget_usages(key, participant.dialog());
-        let in_room = participant.slots.legs().filter(|leg| leg.is_in_room);
-        for leg in in_room.filter(|_| self.room_runs) {
-            if let Some(line) = self.lines.get(&leg.line) {
+        for leg in participant.slots.legs().filter(|leg| leg.is_in_room) {
+            if let Some(line) = self.lines.get(&leg.line).filter(|line| line.runs) {
                 let command = farewell(line, participant.id.clone(), participant.absence);
                 env.desk.command(Asked::Forget, command);
             }

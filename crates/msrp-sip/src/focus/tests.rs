@@ -3,6 +3,7 @@
 
 mod ad_hoc;
 mod events;
+mod files;
 mod group;
 mod group_change;
 mod large;

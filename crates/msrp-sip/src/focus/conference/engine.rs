@@ -2,6 +2,7 @@
 
 use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, Reply};
 
+use crate::focus::conference::lines::MAIN;
 use crate::focus::conference::seating::participant_id;
 use crate::focus::conference::{Conference, Env};
 use crate::focus::desk::{Asked, Step};
@@ -33,7 +34,9 @@ impl Conference {
     }
 
     fn lose_room(&mut self, code: ErrorCode, env: &mut Env<'_>) {
-        self.room_runs = false;
+        if let Some(line) = self.lines.get_mut(&MAIN) {
+            line.runs = false;
+        }
         let waiting: Vec<u64> = self
             .participants
             .iter()

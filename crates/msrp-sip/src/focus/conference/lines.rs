@@ -37,6 +37,8 @@ pub(crate) struct Line {
     pub(super) owner: u64,
     /// The types of whoever took it first.
     pub(super) accepted_types: Option<Vec<String>>,
+    /// Whether the engine has its room.
+    pub(super) runs: bool,
     /// Nothing more comes: those who are left leave it when they have everything.
     pub(super) is_ending: bool,
 }
@@ -80,6 +82,7 @@ impl Conference {
                 takes_bare,
                 owner,
                 accepted_types: None,
+                runs: true,
                 is_ending: false,
             },
         );
@@ -248,10 +251,8 @@ impl Conference {
             return;
         };
         let participant_id = participant.id.clone();
-        if leg.is_in_room
-            && self.room_runs
-            && let Some(line) = self.lines.get(&id)
-        {
+        let line = self.lines.get(&id).filter(|line| line.runs);
+        if let Some(line) = line.filter(|_| leg.is_in_room) {
             let command = farewell(line, participant_id, absence);
             env.desk.command(Asked::Forget, command);
         }
@@ -313,7 +314,7 @@ impl Conference {
         };
         let ids: Vec<LineId> = self.lines.keys().copied().filter(is_left).collect();
         for id in ids {
-            if let Some(line) = self.lines.remove(&id).filter(|_| self.room_runs) {
+            if let Some(line) = self.lines.remove(&id).filter(|line| line.runs) {
                 let command = Command::CloseRoom { room: line.room };
                 env.desk.command(Asked::Forget, command);
             }
@@ -359,6 +360,9 @@ impl Conference {
     pub(crate) fn on_line_lost(&mut self, id: LineId, reason: EndReason, env: &mut Env<'_>) {
         if id == MAIN {
             return self.on_room_lost(reason, env);
+        }
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.runs = false;
         }
         for key in self.on_line(id) {
             if !self.lose_leg(key, id, env) {

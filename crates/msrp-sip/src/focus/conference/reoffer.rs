@@ -124,7 +124,8 @@ impl Conference {
                     }
                     None => participant.slots.offer(),
                 };
-                participant.offer_due |= participant.slots.has_offered();
+                // What else has changed is in this answer.
+                participant.offer_due = participant.slots.has_offered();
                 self.agree(key, reoffer.agreement, Some(sdp_body(&sdp)), env)
             }
             // The engine has just lost the session, or cannot be asked: its event follows, or another try.

@@ -3,11 +3,12 @@
 
 use proptest::prelude::*;
 
+use super::files::{Line, answer_to, description, start};
 use super::world::{
     FACTORY, Sent, World, anonymous, caller, list_body, multipart, policy, sdp, uri,
 };
 use crate::groups::Group;
-use crate::ua::{DialogEnd, DialogId, Headers, Method, TxnId};
+use crate::ua::{Body, DialogEnd, DialogId, Headers, Method, TxnId};
 use msrp_control::{EndReason, ErrorCode, Event};
 
 const GROUP: &str = "sip:club@im.example";
@@ -15,9 +16,11 @@ const GROUP: &str = "sip:club@im.example";
 /// What the world knows of the dialogs while it walks.
 #[derive(Default)]
 struct Known {
-    invited: Vec<DialogId>,
+    invited: Vec<(DialogId, Option<Body>)>,
+    /// Numbers of requests that were made of ours.
+    last: u64,
     standing: Vec<DialogId>,
-    requests: Vec<TxnId>,
+    requests: Vec<(TxnId, Option<Body>)>,
     unacknowledged: Vec<super::world::Call>,
     watching: Vec<DialogId>,
 }
@@ -26,13 +29,15 @@ impl Known {
     fn look(&mut self, world: &mut World) {
         for sent in world.sent.drain(..) {
             match sent {
-                Sent::Invite(dialog, _) => self.invited.push(dialog),
+                Sent::Invite(dialog, request) => self.invited.push((dialog, request.body)),
                 Sent::Bye(dialog, transaction, _) => {
                     self.standing.retain(|d| *d != dialog);
                     self.unacknowledged.retain(|c| c.dialog != dialog);
-                    self.requests.push(transaction);
+                    self.requests.push((transaction, None));
                 }
-                Sent::Request(_, transaction, ..) => self.requests.push(transaction),
+                Sent::Request(_, transaction, _, _, body) => {
+                    self.requests.push((transaction, body));
+                }
                 Sent::Answer(transaction, answer) if answer.status == 200 => {
                     self.unacknowledged
                         .extend(world.calls.iter().find(|c| c.transaction == transaction));
@@ -57,12 +62,12 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
         1 => drop(world.invite(GROUP, caller(user), sdp(user))),
         2 => drop(world.invite(GROUP, anonymous(user), sdp(user))),
         3 | 4 if !known.invited.is_empty() => {
-            let dialog = known.invited.swap_remove(pick % known.invited.len());
-            world.accept(dialog);
+            let (dialog, offer) = known.invited.swap_remove(pick % known.invited.len());
+            accept(world, dialog, offer, pick);
             known.standing.push(dialog);
         }
         5 if !known.invited.is_empty() => {
-            let dialog = known.invited.swap_remove(pick % known.invited.len());
+            let (dialog, _) = known.invited.swap_remove(pick % known.invited.len());
             world.respond(
                 dialog,
                 [486, 422, 302, 500][pick % 4],
@@ -82,8 +87,12 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
             world.acknowledge(call);
         }
         8 if !known.requests.is_empty() => {
-            let transaction = known.requests.swap_remove(pick % known.requests.len());
-            world.finish_request(transaction, [200, 408, 491, 500][pick % 4], Headers::new());
+            let (transaction, body) = known.requests.swap_remove(pick % known.requests.len());
+            let status = [200, 408, 491, 500][pick % 4];
+            let is_offer = |b: &Body| b.content_type == "application/sdp" && status == 200;
+            let body = body.filter(is_offer);
+            let body = body.map(|offer| answer_to(&offer, true, |place| (pick >> place) & 1 == 0));
+            world.finish_with(transaction, status, Headers::new(), body);
         }
         9 => {
             let pending: Vec<_> = world
@@ -98,7 +107,7 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
         }
         10 => drop(world.focus.poll_timeout().map(|_| world.wait())),
         11 => drop(world.engine.fails.insert(
-            ["create", "offer", "enter", "answer"][pick % 4],
+            ["create", "offer", "enter", "answer", "reoffer"][pick % 5],
             ErrorCode::Limit,
         )),
         12 => world.engine.is_held = pick.is_multiple_of(2),
@@ -190,16 +199,50 @@ fn step(world: &mut World, known: &mut Known, action: u8, pick: usize) {
                 world.engine_event(&Event::ParticipantTooLate { room, participant });
             }
         }
+        24 | 25 if !known.standing.is_empty() => {
+            let dialog = known.standing[pick % known.standing.len()];
+            let id = u32::try_from(pick).unwrap();
+            let mut lines = vec![Line::Talk, Line::File(id % 3), Line::Closed, Line::File(7)];
+            lines.truncate(1 + pick % 4);
+            if pick.is_multiple_of(5) {
+                let other = pick % lines.len();
+                lines.swap(0, other);
+            }
+            known.last += 1;
+            start(
+                world,
+                dialog,
+                1 << 40 | known.last,
+                description("moved", &lines),
+            );
+        }
+        26 => {
+            let list = "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list><entry uri=\"sip:dave@example.com\"/><entry uri=\"sip:erin@example.com\"/></list></resource-lists>";
+            let lines = [Line::Talk, Line::File(1), Line::File(2)];
+            let offer = description(user, &lines[pick % 2..]);
+            world.invite(FACTORY, caller(user), multipart(&offer, list));
+        }
         _ => {}
     }
     known.look(world);
+}
+
+/// Accepts, with as many lines as the offer has.
+fn accept(world: &mut World, dialog: DialogId, offer: Option<Body>, pick: usize) {
+    let Some(offer) = offer.filter(|o| o.octets.windows(2).filter(|w| w == b"m=").count() > 1)
+    else {
+        return world.accept(dialog);
+    };
+    let talks = String::from_utf8_lossy(&offer.octets).contains("message/cpim");
+    let body = answer_to(&offer, talks, |place| (pick >> place) & 1 == 0);
+    world.respond(dialog, 200, Headers::new(), Some(body));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..24, 0usize..64), 0..60)) {
+    fn walk_ends_with_one_final_answer_each_and_nothing_left(steps in prop::collection::vec((0u8..27, 0usize..64), 0..60)) {
         let group = ["alice", "bob", "carol"]
             .iter()
             .fold(Group::new(uri(GROUP)), |g, user| g.with_member(uri(&format!("sip:{user}@example.com")), None));
@@ -219,10 +262,10 @@ proptest! {
             for call in std::mem::take(&mut known.unacknowledged) {
                 world.acknowledge(call);
             }
-            for dialog in std::mem::take(&mut known.invited) {
+            for (dialog, _) in std::mem::take(&mut known.invited) {
                 world.respond(dialog, 487, Headers::new(), None);
             }
-            for transaction in std::mem::take(&mut known.requests) {
+            for (transaction, _) in std::mem::take(&mut known.requests) {
                 world.finish_request(transaction, 200, Headers::new());
             }
             known.look(&mut world);
