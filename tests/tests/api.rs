@@ -96,6 +96,16 @@ async fn two_participants_join_a_room_of_the_api_talk_and_are_kicked() {
     assert_eq!(sent.status, 202);
     bob.expect_text(ROOM, "for you").await;
     alice.assert_nothing_left();
+    let to = json!({ "body": "by address", "to": ["SIP:bob@EXAMPLE.com", BOB] });
+    let (status, _) = api.json("POST", "/v1/rooms/lunch/messages", to).await;
+    assert_eq!(status, 202);
+    bob.expect_text(ROOM, "by address").await;
+    alice.assert_nothing_left();
+    bob.assert_nothing_left();
+    let path = "/v1/rooms/lunch/messages?to=sip:stranger@example.com,sip:bob@example.com";
+    let stranger = api.ask("POST", path, "text/plain", Some("who?")).await;
+    assert_eq!(stranger.status, 404);
+    assert!(stranger.body.contains("stranger"), "{}", stranger.body);
 
     let path = "/v1/rooms/lunch/participants/bob";
     assert_eq!(api.json("DELETE", path, Value::Null).await.0, 204);

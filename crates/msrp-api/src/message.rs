@@ -25,7 +25,7 @@ struct Message {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SendQuery {
     from_display_name: Option<String>,
-    /// Ids of participants, with commas between.
+    /// Ids of participants, or addresses of theirs, with commas between.
     to: Option<String>,
 }
 
@@ -72,6 +72,10 @@ fn to(names: Option<Vec<String>>) -> Result<MessageTo, Problem> {
     let Some(names) = names else {
         return Ok(MessageTo::Room);
     };
+    // An id has no colon, and an address has one.
+    if !names.is_empty() && names.iter().all(|name| name.contains(':')) {
+        return Ok(MessageTo::Addresses(names));
+    }
     let ids = names.iter().map(|name| ParticipantId::new(name));
     Ok(MessageTo::Participants(ids.collect::<Result<_, _>>()?))
 }

@@ -74,7 +74,7 @@ impl Node {
 
     /// What the examples start from: a room with one who offered and one who was made an offer.
     async fn set_up(&self, offer: &str) {
-        let alice = json!({ "participant": "alice", "uri": "sip:a@x", "offer": { "sdp": offer } });
+        let alice = json!({ "participant": "alice", "uri": "sip:alice@example.com", "offer": { "sdp": offer } });
         let bob = json!({ "participant": "bob", "uri": "sip:b@x" });
         let all = "/v1/rooms/lunch/participants";
         let hook = json!({ "url": "http://127.0.0.1:9/", "secret": "sixteen octets.." });

@@ -377,6 +377,8 @@ pub enum MessageTo {
     Room,
     /// These participants, each once.
     Participants(Vec<ParticipantId>),
+    /// Every participant with one of these addresses, each once. Each address has to be somebody's.
+    Addresses(Vec<String>),
 }
 
 /// Which side made the SDP offer.

@@ -1,10 +1,12 @@
 //! Messages that the switch itself writes: what a controller gives it to say, and what it has to tell a
 //! recipient that missed something.
 
+use std::collections::BTreeMap;
+
 use msrp_control::{ControlError, ErrorCode, MessageTo, OwnMessage, Reply, RoomId};
 use msrp_session::Timestamp;
 use msrp_switch::{LegKey, OwnMessageError};
-use msrp_wire::{ContentTypeBuf, cpim};
+use msrp_wire::{ContentTypeBuf, Identity, cpim};
 use ring_io::{ConnKey, Io};
 
 use super::Shard;
@@ -26,6 +28,10 @@ impl<I: Io> Shard<I> {
                 let legs = participants.iter().map(|name| self.find(room, name));
                 msrp_switch::MessageTo::Legs(legs.collect::<Result<_, _>>()?)
             }
+            MessageTo::Addresses(addresses) => {
+                let legs = running.participants.values().copied();
+                msrp_switch::MessageTo::Legs(self.addressed(legs, addresses)?)
+            }
         };
         let content_type = ContentTypeBuf::parse(&message.content_type).map_err(|error| {
             let detail = format!("content_type is no media type: {error}");
@@ -42,6 +48,42 @@ impl<I: Io> Shard<I> {
         sent.map_err(|error| own_message_error(&error))?;
         self.carry_out(now);
         Ok(Reply::Done)
+    }
+
+    /// Those of the legs that have one of these addresses, of which each has to be somebody's.
+    fn addressed(
+        &self,
+        legs: impl Iterator<Item = LegKey>,
+        addresses: &[String],
+    ) -> Result<Vec<LegKey>, ControlError> {
+        let mut found = BTreeMap::new();
+        for address in addresses {
+            let identity = Identity::parse(address).map_err(|_| {
+                let detail = format!("{address} is no address");
+                ControlError::new(ErrorCode::MalformedAddress, detail)
+            })?;
+            found.insert(identity, (address, false));
+        }
+        let mut to = Vec::new();
+        for leg in legs {
+            let who = self.switch.participant(leg);
+            let mut is_addressed = false;
+            for identity in who.iter().flat_map(|who| &who.identities) {
+                if let Some((_, is_found)) = found.get_mut(identity) {
+                    (*is_found, is_addressed) = (true, true);
+                }
+            }
+            if is_addressed {
+                to.push(leg);
+            }
+        }
+        match found.values().find(|(_, is_found)| !is_found) {
+            Some((address, _)) => {
+                let detail = format!("{address} is nobody's address in this room");
+                Err(ControlError::new(ErrorCode::NoSuchParticipant, detail))
+            }
+            None => Ok(to),
+        }
     }
 
     /// Copies for a participant ended because too much was waiting for it: it is told when it keeps up again.
