@@ -16,7 +16,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 # One dump for each call of the function that is measured, in the order of the program's lines.
-valgrind --tool=callgrind --callgrind-out-file="$out/dump" --toggle-collect='*cost::measured*' --dump-after='*cost::measured*' \
+valgrind --tool=callgrind --callgrind-out-file="$out/dump" --toggle-collect=cost::measured --dump-after=cost::measured \
     "$program" >"$out/classes" 2>"$out/log" || { cat "$out/log" >&2; exit 1; }
 number=0
 echo "| reader | class | instructions an octet | times plain | at four times the size |"

@@ -19,6 +19,20 @@ pub const READ_OCTETS: usize = 64 * 1024;
 /// What one very fast sender has sent beyond stays there: the buffers bound it.
 pub const HELD_BACK_OCTETS_MAX: usize = 512 * 1024;
 
+/// Requests of one connection that are read in one turn. What is beyond waits for the next, so that one connection with
+/// many small requests keeps nobody else waiting. A read that was begun is read to its end.
+pub const TURN_REQUESTS_MAX: usize = 64;
+
+/// Octets that are read at a time of a connection whose last read had more than a few requests: so little
+/// is beyond [`TURN_REQUESTS_MAX`].
+pub const READ_OCTETS_DENSE: usize = 8 * 1024;
+
+/// Requests in one read above which a connection's reads are short.
+pub const READ_REQUESTS_MANY: usize = 16;
+
+/// Requests of all connections that are read in one turn. With more, nothing is read on in this turn.
+pub const TURN_REQUESTS_OF_ALL_MAX: usize = 2048;
+
 /// Pieces that a shard queues for recipients in one turn, and their octets. With more, nothing is read on
 /// in this turn: what is read after it comes no later, and nobody waits longer for a turn to end than it takes to write
 /// these.

@@ -462,6 +462,12 @@ impl UaHandle {
             .unwrap_or_default()
     }
 
+    /// Says whether requests outside of dialogs are refused with 503 and Retry-After because the process can carry
+    /// nothing new. Such a refusal makes no transaction, so it holds no memory. Dialogs go on.
+    pub fn refuse_new(&self, refuses: bool) {
+        self.ask(Command::RefuseNew(refuses));
+    }
+
     /// How much the engine holds now; nothing once it has ended.
     pub async fn stats(&self) -> UaStats {
         let (answer, stats) = oneshot::channel();

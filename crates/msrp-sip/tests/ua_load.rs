@@ -128,6 +128,26 @@ async fn many_calls_over_tcp_leave_nothing() {
 }
 
 #[tokio::test]
+async fn engine_that_can_carry_nothing_new_refuses_without_a_transaction() {
+    let mut ua = start(config(&[Transport::Udp])).await.unwrap();
+    ua.handle.refuse_new(true);
+    assert_eq!(ua.handle.stats().await, UaStats::default());
+    let mut peer = start(config(&[Transport::Udp])).await.unwrap();
+    peer.handle.send(out(Method::Options, &uri(&ua, "b")));
+    let UaEvent::Response { response, .. } = event(&mut peer).await else {
+        panic!("no response");
+    };
+    assert_eq!(response.status, 503);
+    assert!(response.headers.first("Retry-After").is_some());
+    assert_eq!(ua.handle.stats().await, UaStats::default());
+    ua.handle.refuse_new(false);
+    peer.handle.send(out(Method::Options, &uri(&ua, "b")));
+    assert!(matches!(event(&mut ua).await, UaEvent::Request { .. }));
+    ua.handle.shutdown().await;
+    peer.handle.shutdown().await;
+}
+
+#[tokio::test]
 async fn peers_that_leave_in_the_middle_leave_nothing() {
     let mut ua = start(hasty(config(&[Transport::Tcp]))).await.unwrap();
     for n in 0..50 {

@@ -54,6 +54,34 @@ impl Held {
         self.slices.push(octets);
     }
 
+    /// Whether reading the beginning again may find more than before the last `pushed` octets came: a blank line may
+    /// have ended in them, or as much more is there as makes a look worth it. So chunks of one octet do not cost a look
+    /// at everything each.
+    pub(crate) fn may_end_section(&self, pushed: usize) -> bool {
+        let before = self.octets.saturating_sub(pushed);
+        if before < BLANK_LINE.len() || before / LOOK_OCTETS != self.octets / LOOK_OCTETS {
+            return true;
+        }
+        let backwards = self
+            .slices
+            .iter()
+            .rev()
+            .flat_map(|slice| slice.iter().rev());
+        let mut matched = 0_usize;
+        for octet in backwards.take(pushed.saturating_add(BLANK_LINE.len().saturating_sub(1))) {
+            let is_next = BLANK_LINE.iter().rev().nth(matched) == Some(octet);
+            matched = match (is_next, octet) {
+                (true, _) => matched.saturating_add(1),
+                (false, b'\n') => 1,
+                (false, _) => 0,
+            };
+            if matched == BLANK_LINE.len() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Takes the first `octets` octets, with the position of the first. Shares the buffers.
     pub(crate) fn take(&mut self, octets: usize) -> (u64, PieceBody) {
         let start = self.start;
@@ -176,11 +204,48 @@ impl Relay {
     }
 }
 
+/// How a header section ends: the end of its last line, and the blank line.
+const BLANK_LINE: &[u8] = b"\n\r\n";
+/// Octets after which the beginning is looked at although no blank line came: it may be too long. A part of
+/// [`CPIM_HEAD_OCTETS_MAX`](crate::limits::CPIM_HEAD_OCTETS_MAX), so that this bound is seen when it is reached.
+const LOOK_OCTETS: usize = crate::limits::CPIM_HEAD_OCTETS_MAX / 4;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn section_ends_where_a_blank_line_came_however_it_was_cut(
+            inputs in proptest::collection::vec("[\\r\\na]{1,6}", 0..30),
+        ) {
+            let (mut held, mut text) = (Held::default(), String::new());
+            for input in &inputs {
+                let before = text.len();
+                held.push(before as u64, Bytes::copy_from_slice(input.as_bytes()));
+                text.push_str(input);
+                let ends = text.match_indices("\r\n").map(|(at, blank)| at + blank.len());
+                let mut ends = ends.filter(|end| *end > before);
+                let is_end = |end: usize| end == 2 || text.as_bytes().get(end - 3) == Some(&b'\n');
+                prop_assert_eq!(
+                    held.may_end_section(input.len()),
+                    before < 3 || ends.any(is_end)
+                );
+            }
+        }
+
+        #[test]
+        fn section_that_does_not_end_is_looked_at_now_and_then(octets in 1_usize..5) {
+            let mut held = Held::default();
+            let pushed = (0..3 * LOOK_OCTETS).step_by(octets).filter(|at| {
+                held.push(*at as u64, Bytes::from(vec![b'x'; octets]));
+                held.may_end_section(octets)
+            });
+            prop_assert!((3..=3 + 3).contains(&pushed.count()));
+        }
+    }
 
     proptest! {
         #[test]

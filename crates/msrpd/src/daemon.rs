@@ -189,11 +189,17 @@ impl Daemon {
         }
     }
 
+    /// The SIP user agent; `None` while it is not there.
+    #[must_use]
+    pub fn sip(&self) -> Option<UaHandle> {
+        lock(&self.sip).as_ref().map(SipService::ua)
+    }
+
     /// What reads the certificates of SIP, of the MSRP listeners and of the admin address, and its
     /// tokens, anew, for the connections to come. It
     /// returns which file is wrong, and why; what was read of its kind before stays in force then.
     pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
-        let ua = lock(&self.sip).as_ref().map(SipService::ua);
+        let ua = self.sip();
         let engine = Arc::clone(&self.engine.engine);
         let admin = self.admin.files();
         let expiries = Arc::clone(&self.expiries);

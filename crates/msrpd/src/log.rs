@@ -3,10 +3,15 @@
 //! The JSON form has one object a line with `timestamp`, `level`, `target` and the event's own
 //! fields, `message` among them, on the top level.
 
+mod pacing;
+
 use std::fmt;
 use std::io::{IsTerminal, stderr};
 
+use pacing::Pacing;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +68,14 @@ pub fn start(filter: &str, form: Form) -> Result<(), FilterError> {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
+            .finish()
+            .with(Pacing::new())
             .try_init(),
-        Form::Plain => layer.with_ansi(stderr().is_terminal()).try_init(),
+        Form::Plain => layer
+            .with_ansi(stderr().is_terminal())
+            .finish()
+            .with(Pacing::new())
+            .try_init(),
     };
     Ok(())
 }

@@ -3,26 +3,32 @@
 //! Beyond a bound new rooms and new participants are refused, so that those who are there are served
 //! well. Below nine tenths of it they are taken again.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use msrp_control::Client;
+use msrp_sip::ua_rsipstack::UaHandle;
 use tokio::time::Instant;
 
 use crate::admin::process;
 use crate::config::Limits;
 
-/// Looks at the process for ever, and tells the engine what it has reached.
-pub async fn watch(limits: &Limits, client: Client) {
+/// Looks at the process for ever, and tells the engine and SIP what it has reached.
+pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
     let bounds = Bounds::of(limits);
     if bounds == Bounds::default() {
         return std::future::pending().await;
     }
-    let (mut before, mut reached) = (Sample::take(&client), None);
+    let (mut samples, mut reached) = (VecDeque::with_capacity(LOOKS), None);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let now = Sample::take(&client);
-        let present = bounds.reached(&before, &now, reached);
-        before = now;
+        let before = samples.front().unwrap_or(&now);
+        let present = bounds.reached(before, &now, reached);
+        if samples.len() == LOOKS {
+            samples.pop_front();
+        }
+        samples.push_back(now);
         if present == reached {
             continue;
         }
@@ -30,6 +36,10 @@ pub async fn watch(limits: &Limits, client: Client) {
         match reached {
             Some(limit) => tracing::warn!(limit, "a bound is reached; new work is refused"),
             None => tracing::info!("new work is taken again"),
+        }
+        // Answering each request of a storm would hold memory too.
+        if let Some(sip) = &sip {
+            sip.refuse_new(reached == Some(MEMORY));
         }
         // An engine that does not answer takes nothing either.
         let _ = client.set_overload(reached).await;
@@ -71,12 +81,18 @@ impl Bounds {
         let passed_ns = u64::try_from(passed_ns).unwrap_or(u64::MAX).max(1);
         let used_ns = now.cpu_ns.saturating_sub(before.cpu_ns);
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        // Over less than that, the time of a start would count as much as a load.
+        let cpu_percent = if passed_ns >= CPU_OVER_NS {
+            self.cpu_percent
+        } else {
+            0
+        };
         let measured = [
-            ("memory", now.memory_octets, self.memory_octets),
+            (MEMORY, now.memory_octets, self.memory_octets),
             (
                 "cpu",
                 used_ns.saturating_mul(100) / passed_ns / processors,
-                self.cpu_percent,
+                cpu_percent,
             ),
         ];
         let is_reached = |(name, value, bound): &(&'static str, u64, u64)| {
@@ -97,8 +113,14 @@ impl Sample {
     }
 }
 
-/// How often it is looked.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The bound of memory.
+const MEMORY: &str = "memory";
+/// How often it is looked: a storm of requests takes some ten megabytes in that time.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Looks over which processor time is measured: a second.
+const LOOKS: usize = 10;
+/// Shortest time over which processor time is judged, in nanoseconds.
+const CPU_OVER_NS: u64 = 900_000_000;
 
 #[cfg(test)]
 mod tests {

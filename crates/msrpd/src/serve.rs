@@ -84,7 +84,7 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     let end = tokio::select! {
         signal = signals.next() => End::Signal(signal),
         left = daemon.drained() => End::Drained(left),
-        () = overload::watch(&config.limits, daemon.client()) => End::Signal("none"),
+        () = overload::watch(&config.limits, daemon.client(), daemon.sip()) => End::Signal("none"),
         () = groups.follow(&daemon, &mut for_groups) => End::Signal("none"),
         () = certificates.follow(daemon.certificates(), &mut for_certificates) => End::Signal("none"),
         () = RelayUserSource::follow(users, &mut for_users) => End::Signal("none"),

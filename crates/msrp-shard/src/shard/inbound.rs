@@ -196,6 +196,7 @@ impl<I: Io> Shard<I> {
         request: &[u8],
         head: &RequestHead<'_>,
     ) -> Fate {
+        self.turn.count_request();
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.inbound = Inbound::Idle;
         }
@@ -503,6 +504,7 @@ impl<I: Io> Shard<I> {
 
     fn handle_rejected(&mut self, conn: ConnKey, rejected: &Rejected<'_>) {
         self.environment.counters.count(Cell::RequestsRejected);
+        self.turn.count_request();
         if self.relay_rejected(conn, rejected) {
             return;
         }

@@ -15,7 +15,8 @@ use super::connection::Phase;
 use super::waiting::Waiting;
 use crate::defect::Defect;
 use crate::limits::{
-    HELD_BACK_OCTETS_MAX, READ_OCTETS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX,
+    HELD_BACK_OCTETS_MAX, READ_OCTETS, READ_OCTETS_DENSE, READ_REQUESTS_MANY, TURN_COPIES_MAX,
+    TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX, TURN_REQUESTS_MAX, TURN_REQUESTS_OF_ALL_MAX,
 };
 use crate::metrics::Cell;
 
@@ -26,6 +27,10 @@ pub(super) struct Intake {
     /// The turn for which `used_octets` counts.
     turn: u64,
     used_octets: usize,
+    /// Requests that were read in it.
+    requests: usize,
+    /// Whether the last read had many requests, so that the next one is short.
+    is_dense: bool,
     /// The peer has sent everything it will send.
     is_at_end: bool,
     /// Whether the connection stands in the shard's list of those to be read on.
@@ -77,10 +82,16 @@ impl Intake {
         if self.turn != turn {
             self.turn = turn;
             self.used_octets = 0;
+            self.requests = 0;
         }
         let budget = TURN_OCTETS_MAX.saturating_sub(self.used_octets);
-        let first = self.unread.front_mut().filter(|_| budget > 0)?;
-        let budget = budget.min(READ_OCTETS);
+        let may_read = budget > 0 && self.requests < TURN_REQUESTS_MAX;
+        let first = self.unread.front_mut().filter(|_| may_read)?;
+        let budget = budget.min(if self.is_dense {
+            READ_OCTETS_DENSE
+        } else {
+            READ_OCTETS
+        });
         let octets = if first.len() <= budget {
             self.unread.pop_front()?
         } else {
@@ -88,6 +99,12 @@ impl Intake {
         };
         self.used_octets += octets.len();
         Some(octets)
+    }
+
+    /// So many requests were in what was taken last.
+    fn count(&mut self, requests: usize) {
+        self.requests += requests;
+        self.is_dense = requests > READ_REQUESTS_MANY || (self.is_dense && requests > 1);
     }
 }
 
@@ -97,6 +114,7 @@ pub(super) struct Turn {
     number: u64,
     copies: usize,
     copy_octets: usize,
+    requests: usize,
 }
 
 impl Turn {
@@ -113,8 +131,15 @@ impl Turn {
         self.copy_octets += copies.saturating_mul(octets);
     }
 
+    /// A request was read.
+    pub(super) fn count_request(&mut self) {
+        self.requests += 1;
+    }
+
     fn is_full(&self) -> bool {
-        self.copies >= TURN_COPIES_MAX || self.copy_octets >= TURN_COPY_OCTETS_MAX
+        self.copies >= TURN_COPIES_MAX
+            || self.copy_octets >= TURN_COPY_OCTETS_MAX
+            || self.requests >= TURN_REQUESTS_OF_ALL_MAX
     }
 }
 
@@ -174,7 +199,12 @@ impl<I: Io> Shard<I> {
             && !matches!(connection.phase, Phase::Early(_))
             && let Some(octets) = connection.intake.next(self.turn.number)
         {
+            let before = self.turn.requests;
             self.decode(now, conn, &octets);
+            let requests = self.turn.requests - before;
+            if let Some(connection) = self.connections.get_mut(conn) {
+                connection.intake.count(requests);
+            }
         }
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
@@ -246,5 +276,33 @@ impl<I: Io> Shard<I> {
         } else {
             self.read_later(conn);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_with_many_requests_reads_little_at_a_time_and_waits_for_its_next_turn() {
+        let mut intake = Intake::default();
+        intake
+            .unread
+            .push_back(Bytes::from(vec![0; 4 * READ_OCTETS]));
+        let read = |intake: &mut Intake, turn, requests| {
+            let octets = intake.next(turn).map(|octets| octets.len());
+            intake.count(requests);
+            octets
+        };
+        assert_eq!(read(&mut intake, 1, 2), Some(READ_OCTETS));
+        assert_eq!(read(&mut intake, 1, TURN_REQUESTS_MAX), Some(READ_OCTETS));
+        assert_eq!(read(&mut intake, 1, 30), None);
+        assert_eq!(read(&mut intake, 2, 30), Some(READ_OCTETS_DENSE));
+        assert_eq!(read(&mut intake, 2, 30), Some(READ_OCTETS_DENSE));
+        assert_eq!(read(&mut intake, 2, 30), Some(READ_OCTETS_DENSE));
+        assert_eq!(intake.next(2), None);
+        // A large message follows.
+        assert_eq!(read(&mut intake, 3, 1), Some(READ_OCTETS_DENSE));
+        assert_eq!(read(&mut intake, 3, 0), Some(READ_OCTETS));
     }
 }

@@ -44,6 +44,8 @@ pub(super) enum Command {
     Send(TxnId, OutRequest),
     /// `SipUa::bye`.
     Bye(TxnId, DialogId, Headers),
+    /// `UaHandle::refuse_new`.
+    RefuseNew(bool),
     /// `UaHandle::stats`.
     Stats(oneshot::Sender<UaStats>),
 }
@@ -95,6 +97,8 @@ pub(super) struct Engine {
     events: mpsc::Sender<UaEvent>,
     backlog: VecDeque<UaEvent>,
     last_id: Arc<AtomicU64>,
+    /// Whether the process can carry nothing new.
+    refuses_new: bool,
 }
 
 /// What happens next.
@@ -151,6 +155,7 @@ impl Engine {
             events,
             backlog: VecDeque::new(),
             last_id,
+            refuses_new: false,
         }
     }
 
@@ -220,6 +225,7 @@ impl Engine {
             }
             Command::Send(transaction, request) => self.send(transaction, request),
             Command::Bye(transaction, dialog, headers) => self.bye(transaction, dialog, headers),
+            Command::RefuseNew(refuses) => self.refuses_new = refuses,
             Command::Stats(answer) => {
                 answer.send(self.stats()).ok();
             }

@@ -48,18 +48,24 @@ impl Switch {
             return Ok(());
         }
         let (start, octets) = from_position(start, octets, message.held.end());
-        if !octets.is_empty() {
+        let pushed = octets.len();
+        if pushed > 0 {
             message.held.push(start, octets);
-            self.read_wrapper(key, false)?;
+            if message.held.may_end_section(pushed) {
+                self.read_wrapper(key, false)?;
+            }
         }
         while let Some(message) = self.messages.get_mut(key.0)
             && matches!(message.stage, Stage::Gathering)
             && let Some((start, octets)) = message.ahead.pop_until(message.held.end())
         {
             let (start, octets) = from_position(start, octets, message.held.end());
-            if !octets.is_empty() {
+            let pushed = octets.len();
+            if pushed > 0 {
                 message.held.push(start, octets);
-                self.read_wrapper(key, false)?;
+                if message.held.may_end_section(pushed) {
+                    self.read_wrapper(key, false)?;
+                }
             }
         }
         Ok(())

@@ -695,18 +695,18 @@ pub const KEYS: &[Key] = &[
         path: "limits.memory_octets_max",
         kind: "octets",
         default: |c| number(c.limits.memory_octets_max),
-        effect: "Resident memory of the process above which it takes nothing new, looked at each second. 0 is \
-                 no bound.",
-        limit: "New rooms and participants are refused with 503 and Retry-After until it is below nine tenths \
-                of it; those who are there are served.",
+        effect: "Resident memory of the process above which it takes nothing new, looked at ten times a \
+                 second. 0 is no bound.",
+        limit: "New rooms and participants, and all SIP requests outside of dialogs, are refused with 503 and \
+                Retry-After until it is below nine tenths of it; those who are there are served.",
     },
     Key {
         path: "limits.cpu_percent_max",
         kind: "per cent",
         default: |c| number(c.limits.cpu_percent_max),
         effect: "Processor time of the process, of what all processors have, above which it takes nothing \
-                 new, looked at each second. 0 is no bound.",
-        limit: "As of `limits.memory_octets_max`.",
+                 new, over the last second. 0 is no bound.",
+        limit: "New rooms and participants are refused, as at `limits.memory_octets_max`.",
     },
     Key {
         path: "limits.drain_s",

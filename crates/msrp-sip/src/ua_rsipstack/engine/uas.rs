@@ -117,7 +117,8 @@ impl Engine {
             return Err(MERGED);
         }
         let makes_dialog = matches!(method, Method::Invite | Method::Subscribe | Method::Refer);
-        let full = self.is_busy()
+        let full = self.refuses_new
+            || self.is_busy()
             || self.stack.len() >= self.settings.transactions_max
             || (makes_dialog && self.dialogs.len() >= self.settings.dialogs_max);
         if full { Err(FULL) } else { Ok(()) }

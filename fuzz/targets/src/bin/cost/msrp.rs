@@ -62,7 +62,6 @@ pub(super) const FAMILIES: &[Family] = &[
                     )
                 }))
             }),
-            ("texts, octet by octet", |n| single(&texts(n))),
         ],
     },
     Family {
@@ -70,7 +69,8 @@ pub(super) const FAMILIES: &[Family] = &[
         octets: 64 * 1024,
         read: decode,
         classes: &[
-            ("plain: one body in reads of 64 KiB", |n| {
+            ("plain: texts of 200 octets", texts),
+            ("one body in reads of 64 KiB", |n| {
                 body(n, 65_536, "All work and no play makes Jack a dull boy. ")
             }),
             ("hyphens", |n| body(n, 65_536, "-")),
@@ -92,14 +92,15 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "MSRP bodies in small reads",
+        name: "MSRP in reads of one octet",
         octets: 16 * 1024,
         read: decode,
         classes: &[
-            ("plain: octet by octet", |n| {
+            ("plain: texts of 200 octets", |n| single(&texts(n))),
+            ("a body", |n| {
                 body(n, 1, "All work and no play makes Jack a dull boy. ")
             }),
-            ("hyphens", |n| body(n, 1, "-")),
+            ("a body of hyphens", |n| body(n, 1, "-")),
             ("near end lines", |n| body(n, 1, "\r\n-------id0000000")),
             ("near end lines, cut in them", |n| {
                 body(n, 17, "\r\n-------id0000000")
@@ -111,7 +112,13 @@ pub(super) const FAMILIES: &[Family] = &[
         octets: 3 * 1024,
         read: wrapper,
         classes: &[
-            ("plain: a few fields and a Subject that fills", |n| {
+            ("plain: wrappers of texts", |n| {
+                let one = wrapper_with("DateTime: 2026-01-01T00:00:00Z\r\nSubject: lunch\r\n");
+                (0..n.div_ceil(one.len()))
+                    .map(|_| one.clone().into())
+                    .collect()
+            }),
+            ("a long Subject", |n| {
                 cpim(&format!("Subject: {}\r\n", "x".repeat(n)))
             }),
             ("empty fields", |n| {
