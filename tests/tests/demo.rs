@@ -41,6 +41,10 @@ async fn demo_room_answers_a_person_and_ends_at_a_signal() {
             line.contains("ada:") || line.contains("grace:")
         })
         .await;
+    person.type_line("/help").await;
+    person
+        .expect_line("what there is", |line| line.contains("no command /help"))
+        .await;
     person.type_line("good morning").await;
     person
         .expect_line("an answer", |line| line.contains("Hello alice!"))

@@ -14,6 +14,7 @@ mod secure;
 mod server;
 mod top;
 mod trace;
+mod typed;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::nickname;
 use super::output::say;
+use super::typed::Typed;
 use crate::client::{Chat, ChatConfig, ChatEvent, JoinError, Refusal};
 use crate::signal::Signals;
 use crate::text::{printable, short_name};
@@ -128,12 +129,22 @@ impl Terminal {
         if line.trim().is_empty() {
             return;
         }
-        if let Some(name) = nickname::asked_for(&line) {
-            let (name, answered) = (name.to_owned(), self.chat.ask_nickname(name));
-            let sentence = async move { Some(nickname::sentence(&name, &answered.await)) };
-            self.sending.spawn(sentence);
-            return;
-        }
+        let line = match Typed::read(&line) {
+            Typed::Text(text) => text.to_owned(),
+            Typed::Nickname(name) => {
+                let (name, answered) = (name.to_owned(), self.chat.ask_nickname(name));
+                let sentence = async move { Some(nickname::sentence(&name, &answered.await)) };
+                self.sending.spawn(sentence);
+                return;
+            }
+            Typed::Unknown(word) => {
+                let word = printable(word);
+                return self.note(&format!(
+                    "there is no command /{word}, and nothing was said: /nick NAME asks for a nickname; \
+                     for a text that begins with a slash, type it twice"
+                ));
+            }
+        };
         let answered = self.chat.send(&line);
         self.sending.spawn(async move {
             let refusal = answered.await.err()?;

@@ -1,15 +1,7 @@
-//! `/nick` in a chat: what is asked for, and what became of it.
+//! `/nick` in a chat: what became of it.
 
 use crate::client::Refusal;
 use crate::text::printable;
-
-/// The nickname that a line asks for; empty when the present one is to be given back. `None` for a
-/// line that is for the room.
-pub(super) fn asked_for(line: &str) -> Option<&str> {
-    let rest = line.trim_start().strip_prefix(COMMAND)?;
-    let is_command = rest.is_empty() || rest.starts_with(char::is_whitespace);
-    is_command.then(|| rest.trim())
-}
 
 /// What the switch made of it, in a sentence.
 pub(super) fn sentence(nickname: &str, answer: &Result<(), Refusal>) -> String {
@@ -27,27 +19,9 @@ pub(super) fn sentence(nickname: &str, answer: &Result<(), Refusal>) -> String {
     format!("{}: {advice}", printable(&refusal.to_string()))
 }
 
-/// How a line begins that asks for a nickname.
-const COMMAND: &str = "/nick";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nickname_is_asked_for_by_a_line_of_its_own_word() {
-        for (line, expected) in [
-            ("/nick Al", Some("Al")),
-            ("  /nick   Al the great ", Some("Al the great")),
-            ("/nick", Some("")),
-            ("/nick  ", Some("")),
-            ("/nickname Al", None),
-            ("say /nick Al", None),
-            ("nick Al", None),
-        ] {
-            assert_eq!(asked_for(line), expected, "{line:?}");
-        }
-    }
 
     #[test]
     fn nickname_that_was_answered_is_told_in_a_sentence() {
