@@ -4,6 +4,8 @@
 //! starting and setting up do not count. Without arguments every case runs once, as a test.
 #![expect(clippy::unwrap_used, reason = "a bench stops where its input is wrong")]
 
+mod relay;
+
 use std::hint::black_box;
 
 use msrp_wire::{Decoder, Event, Identity, Limits, MsrpUri, Path, cpim};
@@ -21,6 +23,7 @@ const CASES: &[Case] = &[
     ("report", |rounds| decode(&report(), rounds)),
     ("response", |rounds| decode(&response(), rounds)),
     ("send_64k", |rounds| decode(&request(65_536), rounds)),
+    ("relayed_send_200", relay::relay_send),
     ("uri", |rounds| {
         for _ in 0..rounds {
             let _ = black_box(MsrpUri::parse(black_box(TO.as_bytes())));
