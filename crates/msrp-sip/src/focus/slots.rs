@@ -42,6 +42,8 @@ pub(crate) struct Leg {
     pub(crate) is_in_room: bool,
     /// Whether it is in an offer of ours, inside the session, that was not accepted.
     pub(crate) is_offered: bool,
+    /// Whether that offer has left.
+    pub(crate) is_sent: bool,
     /// Whether the engine said that everything has arrived.
     pub(crate) is_served: bool,
     /// Our section as the engine wrote it last, as long as no description holds it.
@@ -57,6 +59,7 @@ impl Leg {
             terms: Terms::default(),
             is_in_room: false,
             is_offered: false,
+            is_sent: false,
             is_served: false,
             fresh: None,
         }
@@ -254,6 +257,7 @@ impl Slots {
             let text = leg.and_then(|leg| {
                 // An offer that is not accepted may have to be made again.
                 let fresh = if leg.is_offered {
+                    leg.is_sent |= leg.fresh.is_some();
                     leg.fresh.clone()
                 } else {
                     leg.fresh.take()

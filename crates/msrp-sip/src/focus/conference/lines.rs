@@ -289,9 +289,10 @@ impl Conference {
         self.tidy_lines(env);
     }
 
-    /// Ends the lines of an owner that has gone from a conference that goes on.
+    /// Ends the files of an owner that has gone from a conference that goes on.
     pub(super) fn end_lines_of(&mut self, owner: u64, env: &mut Env<'_>) {
-        if self.is_closing || self.is_delivery() {
+        // What a sender leaves behind in a conference of its own is served first.
+        if self.is_closing || (self.is_delivery() && owner == self.originator) {
             return;
         }
         let of_owner = |(id, line): (&LineId, &Line)| {

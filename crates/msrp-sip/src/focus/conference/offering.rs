@@ -191,12 +191,13 @@ impl Conference {
         }
     }
 
-    /// An offer of ours was refused as a whole: what was new in it is refused.
+    /// An offer of ours was answered: what was new in it and was not taken is refused.
     pub(super) fn refuse_offered(&mut self, key: u64, status: u16, env: &mut Env<'_>) {
         let Some(participant) = self.participants.get(&key) else {
             return;
         };
-        let offered = participant.slots.legs().filter(|leg| leg.is_offered);
+        let legs = participant.slots.legs();
+        let offered = legs.filter(|leg| leg.is_offered && leg.is_sent);
         let lines: Vec<LineId> = offered.map(|leg| leg.line).collect();
         for line in lines {
             self.refuse_line(key, line, status, env);
@@ -251,6 +252,8 @@ impl Conference {
                 None => return Err(unserved()),
             }
         }
+        // What the answer leaves out is not wanted.
+        self.refuse_offered(key, DECLINED, env);
         Ok(())
     }
 

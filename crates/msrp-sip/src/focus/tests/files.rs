@@ -496,3 +496,18 @@ fn caller_with_several_files_waits_until_each_is_decided() {
     assert!(world.now < 100 * NS_PER_S);
     world.finish();
 }
+
+#[test]
+fn answer_that_leaves_the_file_out_refuses_it() {
+    let (mut world, call, ..) = talk();
+    let lines = [Talk, File(1)];
+    let adding = start(&mut world, call.dialog, 9000, description("alice", &lines));
+    for (_, transaction, _) in offers(&mut world) {
+        let body = description("peer", &[Talk]);
+        world.finish_with(transaction, 200, Headers::new(), Some(body));
+    }
+    let body = answer(&mut world, adding).unwrap().body.unwrap();
+    assert_eq!(ports(&body), [7654, 0]);
+    assert!(offers(&mut world).is_empty());
+    world.finish();
+}
