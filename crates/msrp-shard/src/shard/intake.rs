@@ -289,7 +289,7 @@ mod tests {
         intake
             .unread
             .push_back(Bytes::from(vec![0; 4 * READ_OCTETS]));
-        let mut read = |intake: &mut Intake, turn, requests| {
+        let read = |intake: &mut Intake, turn, requests| {
             let octets = intake.next(turn).map(|octets| octets.len());
             intake.count(requests);
             octets
