@@ -4,13 +4,13 @@
 #   benches/linear-cost.sh           a table; status 1 when a class costs more than 3 times what plain input costs, or for
 #                                    each octet half more than plain and half more than at a quarter of the size
 #
-# Counts are the same on every run and on a busy machine. Needs valgrind (Debian: apt install valgrind).
+# Counts are the same on every run and on a busy machine. COST=path takes a program that was built. Needs valgrind (Debian: apt install valgrind).
 set -eu
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "linear-cost.sh: valgrind is not installed" >&2; exit 2; }
 
-program=$(cargo build -q --release -p msrpd-fuzz-targets --bin cost --message-format=json |
-    sed -n 's/.*"executable":"\([^"]*\/cost\)".*/\1/p' | tail -n 1)
+program=${COST:-$(cargo build -q --release -p msrpd-fuzz-targets --bin cost --message-format=json |
+    sed -n 's/.*"executable":"\([^"]*\/cost\)".*/\1/p' | tail -n 1)}
 [ -x "$program" ] || { echo "linear-cost.sh: the program was not built" >&2; exit 1; }
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

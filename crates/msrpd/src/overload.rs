@@ -20,6 +20,7 @@ pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
         return std::future::pending().await;
     }
     let (mut samples, mut reached) = (VecDeque::with_capacity(LOOKS), None);
+    let mut looks = 0_usize;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let now = Sample::take(&client);
@@ -29,6 +30,11 @@ pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
             samples.pop_front();
         }
         samples.push_back(now);
+        looks = looks.wrapping_add(1);
+        if reached == Some(MEMORY) && looks.is_multiple_of(LOOKS) {
+            // What was freed since would count as in use for ever.
+            let _ = tokio::task::spawn_blocking(ring_io::release_freed_memory).await;
+        }
         if present == reached {
             continue;
         }
