@@ -98,7 +98,7 @@ impl Terminal {
             tokio::select! {
                 _ = signals.next() => return End::Left,
                 line = self.lines.next_line(), if self.is_open && is_free => match line {
-                    Ok(Some(line)) => self.send(line),
+                    Ok(Some(line)) => self.send(&line),
                     Ok(None) | Err(_) => self.is_open = false,
                 },
                 event = self.chat.next() => match event {
@@ -125,11 +125,11 @@ impl Terminal {
         }
     }
 
-    fn send(&mut self, line: String) {
+    fn send(&mut self, line: &str) {
         if line.trim().is_empty() {
             return;
         }
-        let line = match Typed::read(&line) {
+        let line = match Typed::read(line) {
             Typed::Text(text) => text.to_owned(),
             Typed::Nickname(name) => {
                 let (name, answered) = (name.to_owned(), self.chat.ask_nickname(name));
