@@ -3,7 +3,8 @@
 use msrp_testkit::{Challenge, Daemon, Draft, Login, MsrpEndpoint, daemon};
 
 use crate::client::{ALICE, BOB, Client, config, connect, pair, uri_of};
-use crate::tls_peer::{client_of, over_tls, self_signed};
+use crate::tls_peer::{client_of, over_tls};
+use crate::two_relays::certificate;
 
 // covers: MSRP-4976-6.3-02, MSRP-4976-6.3-03, MSRP-4976-6.3-11, MSRP-4976-5.1-04
 #[tokio::test]
@@ -122,7 +123,7 @@ async fn uri_that_is_not_refreshed_leads_nowhere_after_its_time() {
 
 #[tokio::test]
 async fn auth_on_a_connection_without_tls_is_refused_where_it_is_not_allowed() {
-    let key = self_signed();
+    let key = certificate();
     let config = config()
         .listeners(&[
             "name = \"plain\"\nbind = \"127.0.0.1:0\"\nadvertise = \"localhost:0\"\n",
