@@ -51,6 +51,8 @@ impl Element {
             open: Vec::new(),
             root: None,
             elements_count: 0,
+            counted_to: 0,
+            lines_count: 0,
         };
         loop {
             let event = reader.read_event();
@@ -107,6 +109,9 @@ struct Builder<'t> {
     open: Vec<Element>,
     root: Option<Element>,
     elements_count: usize,
+    /// Up to where line ends were counted, so that each octet is looked at once.
+    counted_to: usize,
+    lines_count: usize,
 }
 
 impl Builder<'_> {
@@ -159,7 +164,7 @@ impl Builder<'_> {
         let mut element = Element {
             namespace,
             name: name.as_ref().to_owned(),
-            line: self.line(),
+            line: self.count_lines(),
             ..Element::default()
         };
         for attribute in start.attributes() {
@@ -209,6 +214,16 @@ impl Builder<'_> {
         self.root
             .take()
             .ok_or_else(|| self.error("there is no element"))
+    }
+
+    /// The line of the present place, which is behind the last one that was asked for.
+    fn count_lines(&mut self) -> usize {
+        let at = self.at.min(self.text.len());
+        let passed = self.text.as_bytes().get(self.counted_to..at);
+        let passed = passed.unwrap_or_default();
+        self.lines_count += passed.iter().filter(|b| **b == b'\n').count();
+        self.counted_to = self.counted_to.max(at);
+        self.lines_count + 1
     }
 
     fn line(&self) -> usize {

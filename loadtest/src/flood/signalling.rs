@@ -87,7 +87,7 @@ async fn storm(
     Ok(tally.sum())
 }
 
-/// Lists over TCP: INVITEs with a million recipients from some connections, and MESSAGEs with [`ENTRIES`] from the others.
+/// Lists over TCP: INVITEs with a million recipients from some connections, and MESSAGEs with a thousand from the others.
 /// Counts requests that were written to their end.
 ///
 /// # Errors

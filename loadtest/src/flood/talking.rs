@@ -29,7 +29,7 @@ pub async fn endless_chunks(flood: &Flood, until: Instant) -> io::Result<u64> {
     .await
 }
 
-/// Messages of one chunk with the wrapper and then [`TINY_CHUNKS`] of one octet. Counts messages.
+/// Messages of one chunk with the wrapper and then 256 of one octet. Counts messages.
 ///
 /// # Errors
 /// A seat could not be had.
@@ -57,7 +57,7 @@ fn tiny(seat: &Seat) -> Vec<u8> {
     octets
 }
 
-/// REPORTs on messages that do not exist. Counts writes of [`REQUESTS_PER_WRITE`].
+/// REPORTs on messages that do not exist. Counts writes of 64.
 ///
 /// # Errors
 /// A seat could not be had.
@@ -77,7 +77,7 @@ pub async fn reports(flood: &Flood, until: Instant) -> io::Result<u64> {
     .await
 }
 
-/// Messages that ask for a final report, to recipients who send no REPORT. Counts writes of [`REQUESTS_PER_WRITE`].
+/// Messages that ask for a final report, to recipients who send no REPORT. Counts writes of 64.
 ///
 /// # Errors
 /// A seat could not be had.
@@ -100,7 +100,7 @@ pub async fn final_reports(flood: &Flood, until: Instant) -> io::Result<u64> {
     .await
 }
 
-/// Requests for another nickname. Counts writes of [`REQUESTS_PER_WRITE`].
+/// Requests for another nickname. Counts writes of 64.
 ///
 /// # Errors
 /// A seat could not be had.

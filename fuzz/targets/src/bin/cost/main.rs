@@ -1,7 +1,7 @@
 //! What hostile input costs beside plain input, to be counted by callgrind: `benches/linear-cost.sh`.
 //!
 //! Each reader of outside octets is a *family*: input as honest clients send it, and classes of input that are made to
-//! cost much. Every class is read at two sizes, the second four times the first. [`measured`] is the only function whose
+//! cost much. Every class is read at two sizes, the second four times the first. `measured` is the only function whose
 //! instructions count; the lines on the standard output say in order what each call of it read.
 //!
 //! Without valgrind the program reads everything once, which shows no more than that it can.
