@@ -297,7 +297,7 @@ async fn offer_with_more_files_than_may_be_gets_port_zero_for_the_rest() {
     ends_clean(&daemon).await;
 }
 
-// covers: CLI-10-01, CLI-10-03, CLI-10-04
+// covers: CLI-10-01, CLI-10-03, CLI-10-04, CTRL-7.2.1.6-06, CTRL-7.2.2.6-01, CTRL-7.2.2.6-02, CTRL-7.2.2.6-04
 #[tokio::test]
 async fn file_added_to_a_talk_goes_beside_it_and_ends_by_port_zero() {
     for way in WAYS {
@@ -369,6 +369,7 @@ async fn file_pulled_inside_a_talk_arrives() {
     }
 }
 
+// covers: CTRL-7.2.2.6-05
 #[tokio::test]
 async fn file_added_that_nobody_takes_gets_port_zero_and_the_talk_goes_on() {
     for way in WAYS {

@@ -140,7 +140,7 @@ async fn certificate_of_a_client_changes_nothing_unless_it_is_that_of_a_known_re
     }
 }
 
-// covers: MSRP-7977-5.3.1-01
+// covers: MSRP-7977-5.3.1-01, MSRP-7977-7-03
 #[tokio::test]
 async fn client_over_websocket_sends_through_the_relay_when_it_has_authenticated() {
     let own = certificate();
