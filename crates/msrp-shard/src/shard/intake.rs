@@ -24,11 +24,11 @@ use crate::metrics::Cell;
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     unread: Waiting,
-    /// The turn for which `used_octets` counts.
+    /// The turn for which the sums count. They are small, as every idle connection has them.
     turn: u64,
-    used_octets: usize,
+    used_octets: u32,
     /// Requests that were read in it.
-    requests: usize,
+    requests: u32,
     /// Whether the last read had many requests, so that the next one is short.
     is_dense: bool,
     /// The peer has sent everything it will send.
@@ -51,7 +51,7 @@ impl Intake {
 
     /// No more may be read in this turn.
     pub(super) fn end_turn(&mut self) {
-        self.used_octets = TURN_OCTETS_MAX;
+        self.used_octets = u32::MAX;
     }
 
     /// Octets that wait.
@@ -84,8 +84,8 @@ impl Intake {
             self.used_octets = 0;
             self.requests = 0;
         }
-        let budget = TURN_OCTETS_MAX.saturating_sub(self.used_octets);
-        let may_read = budget > 0 && self.requests < TURN_REQUESTS_MAX;
+        let budget = TURN_OCTETS_MAX.saturating_sub(self.used_octets as usize);
+        let may_read = budget > 0 && (self.requests as usize) < TURN_REQUESTS_MAX;
         let first = self.unread.front_mut().filter(|_| may_read)?;
         let budget = budget.min(if self.is_dense {
             READ_OCTETS_DENSE
@@ -97,13 +97,13 @@ impl Intake {
         } else {
             first.split_to(budget)
         };
-        self.used_octets += octets.len();
+        self.used_octets = sum(self.used_octets, octets.len());
         Some(octets)
     }
 
     /// So many requests were in what was taken last.
     fn count(&mut self, requests: usize) {
-        self.requests += requests;
+        self.requests = sum(self.requests, requests);
         self.is_dense = requests > READ_REQUESTS_MANY || (self.is_dense && requests > 1);
     }
 }
@@ -277,6 +277,10 @@ impl<I: Io> Shard<I> {
             self.read_later(conn);
         }
     }
+}
+
+fn sum(sum: u32, more: usize) -> u32 {
+    sum.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
