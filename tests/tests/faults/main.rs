@@ -84,8 +84,14 @@ async fn recipient_that_resets_its_connection_is_reported_and_the_others_get_eve
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
         talk.say(0..MESSAGES / 2);
         talk.wait_reports(moment(number) / 2).await;
-        talk.reset(BOB);
+        // What he does not read is on its way to him when he goes.
+        talk.deafen(BOB);
         talk.say(MESSAGES / 2..MESSAGES);
+        let copies = (MESSAGES * 3) as f64;
+        talk.daemon
+            .wait_metric("msrp_copies_opened_total", |opened| opened >= copies)
+            .await;
+        talk.reset(BOB);
         talk.wait_reports(MESSAGES).await;
         let ends = talk.end().await;
         ends.assert_truth();

@@ -121,13 +121,20 @@ impl Talk {
         );
     }
 
+    /// Somebody reads no more.
+    pub(crate) fn deafen(&self, address: &'static str) {
+        self.peer(address).set_mode(Mode::Deaf);
+    }
+
     /// Somebody's connection ends with a reset: it reads no more, and goes while octets are unread.
     pub(crate) fn reset(&self, address: &'static str) {
-        if address == ALICE {
-            let sender = self.sender.as_ref().unwrap();
-            sender.peer.set_mode(Mode::Reset);
-        } else {
-            self.recipients[address].peer.set_mode(Mode::Reset);
+        self.peer(address).set_mode(Mode::Reset);
+    }
+
+    fn peer(&self, address: &'static str) -> &MsrpPeer {
+        match &self.sender {
+            Some(sender) if address == ALICE => &sender.peer,
+            _ => &self.recipients[address].peer,
         }
     }
 
