@@ -137,3 +137,62 @@ async fn certificates_are_read_anew_and_broken_ones_are_refused() {
     // The connection that stood all the time is served on.
     assert!(ask(&mut standing, 2).await.starts_with("SIP/2.0 "));
 }
+
+#[tokio::test]
+async fn certificates_of_all_kinds_are_taken_together_or_not_at_all() {
+    let (first, second) = (certificate(), certificate());
+    let (pem, key) = (second.cert.pem(), second.signing_key.serialize_pem());
+    let tokens = format!("one read {}\n", "0".repeat(64));
+    let tls = "name = \"tls\"\nbind = \"127.0.0.1:0\"\ntransport = \"tls\"\n\
+               cert = \"msrp.pem\"\nkey = \"msrp.key\"\n";
+    let config = Config::new()
+        .listeners(&[tls])
+        .set("sip", "bind", ["tcp:127.0.0.1:0", "tls:127.0.0.1:0"])
+        .set("sip", "cert", CERTIFICATE)
+        .set("sip", "key", KEY)
+        .set("admin", "tokens", "tokens")
+        .file("tokens", &tokens)
+        .file("msrp.pem", &first.cert.pem())
+        .file("msrp.key", &first.signing_key.serialize_pem())
+        .file(CERTIFICATE, &first.cert.pem())
+        .file(KEY, &first.signing_key.serialize_pem());
+    let daemon = Daemon::start(config).await;
+    let mut addresses = Vec::new();
+    for kind in ["sip", "msrp"] {
+        let is_tls = |line: &LogLine| {
+            line.message() == "listening"
+                && line.field("kind") == kind
+                && line.field("transport") == "tls"
+        };
+        let line = daemon.wait_log("a TLS address", is_tls).await;
+        addresses.push(line.field("address").parse().unwrap());
+    }
+    let connector = connector(&[&first, &second]);
+    // At every moment something is wrong, since changed files are found without a signal too.
+    let wrong = "nothing of use\n";
+    daemon.write_file("tokens", wrong);
+    daemon.write_file("msrp.key", wrong);
+    for (name, text) in [(CERTIFICATE, &pem), (KEY, &key), ("msrp.pem", &pem)] {
+        daemon.write_file(name, text);
+    }
+    for (file, good) in [("tokens", &tokens), ("msrp.key", &key)] {
+        daemon.signal("HUP");
+        let is_refused = |line: &LogLine| {
+            line.message().contains("reload was refused") && line.field("reason").contains(file)
+        };
+        daemon.wait_log("the refusal", is_refused).await;
+        for address in &addresses {
+            assert_eq!(shown(&connector, *address).await, first.cert.der().to_vec());
+        }
+        daemon.write_file(file, good);
+    }
+    daemon.signal("HUP");
+    let is_taken = |line: &LogLine| line.message() == "reloaded";
+    daemon.wait_log("the reload", is_taken).await;
+    for address in &addresses {
+        assert_eq!(
+            shown(&connector, *address).await,
+            second.cert.der().to_vec()
+        );
+    }
+}

@@ -486,13 +486,13 @@ impl UaHandle {
         self.spawner.wait().await;
     }
 
-    /// Reads the files of TLS anew, for the handshakes to come; connections that stand are not
-    /// touched. When a file is wrong, what was read before stays in force.
+    /// Reads the files of TLS anew. What was read is in force once the result was called, for the handshakes to
+    /// come; connections that stand are not touched.
     ///
     /// # Errors
     /// [`TlsError`]: the operator's fault.
-    pub fn reload_tls(&self) -> Result<(), TlsError> {
-        self.tls.reload()
+    pub fn read_tls(&self) -> Result<impl FnOnce() + Send + use<>, TlsError> {
+        self.tls.read_again()
     }
 
     fn next_id(&self) -> u64 {

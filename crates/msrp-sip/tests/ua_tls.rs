@@ -164,10 +164,10 @@ async fn certificate_that_is_read_anew_is_shown_to_the_next_client() {
     let (certificate, key) = authority.certificate(&["127.0.0.1"]).unwrap();
     fs::copy(certificate, &b_files.0).unwrap();
     fs::write(&b_files.1, "no key").unwrap();
-    let error = b.handle.reload_tls().unwrap_err();
+    let error = b.handle.read_tls().err().unwrap();
     assert!(error.to_string().contains("wrong.example.key"), "{error}");
     fs::copy(key, &b_files.1).unwrap();
-    b.handle.reload_tls().unwrap();
+    b.handle.read_tls().unwrap()();
     let target = uri(&b, "b");
     assert_served(&mut a, &mut b, &target).await;
 }

@@ -196,20 +196,22 @@ impl AdminServer {
         })
     }
 
-    /// What reads the tokens and the certificates anew, for requests and connections to come. It
-    /// returns which file is wrong, and why; everything stays in force then.
-    pub fn files(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
+    /// What reads the tokens and the certificates anew. It returns what puts them in force, for requests and
+    /// connections to come, or which file is wrong, and why.
+    pub fn files(&self) -> impl Fn() -> Result<Take, String> + Clone + Send + 'static + use<> {
         let config = self.config.clone();
         let (store, secured) = (self.tokens.clone(), self.tls.clone());
         move || {
             let (tokens, tls) = (config.read_tokens()?, config.read_tls()?);
-            if let (Some(store), Some(tokens)) = (&store, tokens) {
-                store.replace(tokens);
-            }
-            if let (Some(secured), Some(tls)) = (&secured, tls) {
-                secured.replace(tls);
-            }
-            Ok(())
+            let (store, secured) = (store.clone(), secured.clone());
+            Ok(Box::new(move || {
+                if let (Some(store), Some(tokens)) = (store, tokens) {
+                    store.replace(tokens);
+                }
+                if let (Some(secured), Some(tls)) = (secured, tls) {
+                    secured.replace(tls);
+                }
+            }))
         }
     }
 
@@ -219,6 +221,9 @@ impl AdminServer {
         self.address
     }
 }
+
+/// Puts in force what was read.
+pub type Take = Box<dyn FnOnce() + Send>;
 
 impl Drop for AdminServer {
     fn drop(&mut self) {

@@ -196,21 +196,25 @@ impl Daemon {
     }
 
     /// What reads the certificates of SIP, of the MSRP listeners and of the admin address, and its
-    /// tokens, anew, for the connections to come. It
-    /// returns which file is wrong, and why; what was read of its kind before stays in force then.
+    /// tokens, anew, for the connections to come: all or none. It
+    /// returns which file is wrong, and why; what was read before stays in force then.
     pub fn certificates(&self) -> impl Fn() -> Result<(), String> + Clone + Send + 'static + use<> {
         let ua = self.sip();
         let engine = Arc::clone(&self.engine.engine);
         let admin = self.admin.files();
         let expiries = Arc::clone(&self.expiries);
         move || {
-            let sip = ua.as_ref().map_or(Ok(()), UaHandle::reload_tls);
+            let sip = ua.as_ref().map(UaHandle::read_tls).transpose();
+            let take_sip = sip.map_err(|error| error.to_string())?;
+            let take_admin = admin()?;
             let msrp = engine.reload_certificates();
-            // What was taken is told, also when the other kind was refused.
-            expiries.read(sip.is_ok(), msrp.is_ok());
-            sip.map_err(|error| error.to_string())
-                .and(msrp.map_err(|fault| fault.to_string()))
-                .and(admin())
+            msrp.map_err(|fault| fault.to_string())?;
+            if let Some(take) = take_sip {
+                take();
+            }
+            take_admin();
+            expiries.read();
+            Ok(())
         }
     }
 

@@ -81,15 +81,14 @@ impl Tls {
         })
     }
 
-    /// Reads the files anew, for the handshakes to come. What was read before stays in force when
-    /// a file is wrong.
+    /// Reads the files anew; what was read is in force once the result was called.
     ///
     /// # Errors
     /// [`TlsError`].
-    pub(super) fn reload(&self) -> Result<(), TlsError> {
+    pub(super) fn read_again(self: &Arc<Self>) -> Result<impl FnOnce() + Send + use<>, TlsError> {
         let current = Current::read(&self.files)?;
-        *self.lock() = current;
-        Ok(())
+        let tls = Arc::clone(self);
+        Ok(move || *tls.lock() = current)
     }
 
     /// Whether a listener can be served.

@@ -16,7 +16,6 @@ pub struct Expiries(Mutex<Vec<Expiry>>);
 #[derive(Debug)]
 struct Expiry {
     listener: String,
-    is_sip: bool,
     file: PathBuf,
     /// Seconds since 1970; `None` when the file could not be read.
     not_after_s: Option<u64>,
@@ -27,27 +26,24 @@ impl Expiries {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let sip = config.sip.tls.certificate.iter();
-        let sip = sip.map(|(cert, _)| ("sip".to_owned(), true, cert));
+        let sip = sip.map(|(cert, _)| ("sip".to_owned(), cert));
         let msrp = config.msrp_listeners.iter().filter_map(|listener| {
             let files = listener.transport.files()?;
-            Some((format!("msrp:{}", listener.name), false, &files.cert))
+            Some((format!("msrp:{}", listener.name), &files.cert))
         });
-        let all = sip.chain(msrp).map(|(listener, is_sip, file)| Expiry {
+        let all = sip.chain(msrp).map(|(listener, file)| Expiry {
             listener,
-            is_sip,
             file: file.clone(),
             not_after_s: not_after_s(file),
         });
         Self(Mutex::new(all.collect()))
     }
 
-    /// The files were read anew; those of SIP, of MSRP, or both are in force.
-    pub fn read(&self, of_sip: bool, of_msrp: bool) {
+    /// The files were read anew and are in force.
+    pub fn read(&self) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for expiry in all.iter_mut() {
-            if if expiry.is_sip { of_sip } else { of_msrp } {
-                expiry.not_after_s = not_after_s(&expiry.file);
-            }
+            expiry.not_after_s = not_after_s(&expiry.file);
         }
     }
 
