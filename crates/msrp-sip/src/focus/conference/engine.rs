@@ -1,6 +1,7 @@
 //! Answers and events of the media engine.
 
 use msrp_control::{Command, ControlError, EndReason, ErrorCode, ParticipantId, Reply};
+use msrp_sdp::Direction;
 
 use crate::focus::conference::lines::MAIN;
 use crate::focus::conference::seating::participant_id;
@@ -190,12 +191,31 @@ impl Conference {
     }
 
     fn give_answer(&mut self, key: u64, env: &mut Env<'_>) {
+        self.let_receivers_in(key, env);
         let Some(participant) = self.participants.get(&key) else {
             return;
         };
         let answer = |leg: &Leg| Some((leg.line, self.answering(key, leg)?));
         let commands: Vec<_> = participant.slots.legs().filter_map(answer).collect();
         self.ask(key, Step::Accept, commands, env);
+    }
+
+    /// An invitee that gives a file may do so as soon as the engine knows its answer: who asked for it is in the room
+    /// before, or the file would be for nobody.
+    fn let_receivers_in(&mut self, key: u64, env: &mut Env<'_>) {
+        let Some(participant) = self.participants.get(&key) else {
+            return;
+        };
+        let gives = |leg: &Leg| {
+            let direction = leg.remote.as_ref().map(|remote| remote.media.direction);
+            !self.is_talk(leg.line) && direction.is_some_and(Direction::may_send)
+        };
+        if !self.is_large() && participant.slots.legs().any(gives) {
+            for line in participant.slots.lines() {
+                self.note_taken(key, line);
+            }
+            self.proceed(env);
+        }
     }
 
     /// What gives the answer of a participant about a leg to the engine.

@@ -511,3 +511,24 @@ fn answer_that_leaves_the_file_out_refuses_it() {
     assert!(offers(&mut world).is_empty());
     world.finish();
 }
+
+// An invitee may send as soon as the engine has its answer.
+#[test]
+fn caller_that_asks_for_a_file_is_in_the_room_before_its_giver() {
+    let mut world = World::new();
+    let list = format!(
+        "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>\
+         <entry uri=\"{BOB}\"/></list></resource-lists>"
+    );
+    let mut offer = description("alice", &[File(1)]);
+    offer.octets = text_of(&offer).replace("sendonly", "recvonly").into();
+    let call = world.invite(FACTORY, caller("alice"), multipart(&offer, &list));
+    let invites = world.invites();
+    let given = answer_to(&invites[0].1.body.clone().unwrap(), false, |_| true);
+    world.respond(invites[0].0, 200, Headers::new(), Some(given));
+    let place = |is_it: fn(&Command) -> bool| world.engine.log.iter().rposition(is_it).unwrap();
+    let added = place(|command| matches!(command, Command::AddParticipant { .. }));
+    let answered = place(|command| matches!(command, Command::SetAnswer { .. }));
+    assert!(added < answered, "{:?}", world.engine.log);
+    assert_eq!(world.final_of(call).status, 200);
+}
