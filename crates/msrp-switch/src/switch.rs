@@ -612,7 +612,6 @@ impl Switch {
         }
     }
 
-    /// Whether the leg had an open copy of the message; it has none afterwards.
     /// A copy ended well and nobody who is late is waited for: the usual case, in which everything is looked up once.
     /// `false` when it is another case; nothing has happened then.
     fn settle_at_once(&mut self, to: LegKey, key: MessageKey, outcome: Outcome) -> bool {
@@ -646,6 +645,7 @@ impl Switch {
         true
     }
 
+    /// Whether the leg had an open copy of the message; it has none afterwards.
     fn take_copy(&mut self, leg: LegKey, message: MessageKey) -> bool {
         self.legs
             .get_mut(leg.0)
