@@ -5,4 +5,6 @@
     reason = "a bench stops where something is missing"
 )]
 
+pub mod frame;
 pub mod town;
+pub mod wait;

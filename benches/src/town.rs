@@ -5,14 +5,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
 use msrp_control::{
     Client, LocalMedia, Media, ParticipantConfig, ParticipantId, RoomConfig, RoomId,
 };
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, ShardEngine};
 use ring_io::Want;
 
-const ROOM: &str = "sip:room@example.com";
+use crate::frame::{ROOM, frame};
+use crate::wait::block_on;
+
 const BODY_OCTETS: usize = 200;
 
 /// An engine with one room and everybody's connections.
@@ -76,7 +77,7 @@ impl Town {
             engine: started.engine,
             sender,
             recipients: recipients.collect(),
-            frame: send(&paths),
+            frame: frame(&paths, BODY_OCTETS),
             paths,
             count: 0,
         };
@@ -236,30 +237,4 @@ fn join(
     stream.write_all(hello.as_bytes()).unwrap();
     stream.read_exact(&mut vec![0; welcome.len()]).unwrap();
     (stream, paths, carrier)
-}
-
-fn send(paths: &str) -> Vec<u8> {
-    let mut body = format!(
-        "From: <sip:user0@example.com>\r\nTo: <{ROOM}>\r\n\r\nContent-Type: text/plain\r\n\r\n"
-    );
-    while body.len() < BODY_OCTETS {
-        body.push('x');
-    }
-    let octets = body.len();
-    format!(
-        "MSRP send1234 SEND\r\n{paths}Message-ID: message0\r\nByte-Range: 1-{octets}/{octets}\r\n\
-         Content-Type: message/cpim\r\n\r\n{body}\r\n-------send1234$\r\n"
-    )
-    .into_bytes()
-}
-
-/// Waits for a future that another thread completes.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Some(value) = future.as_mut().now_or_never() {
-            return value;
-        }
-        std::thread::yield_now();
-    }
 }

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use msrp_control::{
     Client, LocalMedia, Media, ParticipantConfig, ParticipantId, RoomConfig, RoomId,
 };
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, ShardEngine};
+use msrpd_benches::wait::block_on;
 use ring_io::Want;
 
 use crate::load::{Load, Party};
@@ -77,17 +77,6 @@ impl Engine {
     /// Ends it.
     pub(crate) fn shutdown(self) {
         self.engine.shutdown();
-    }
-}
-
-/// Waits for a future that another thread completes.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Some(value) = future.as_mut().now_or_never() {
-            return value;
-        }
-        std::thread::yield_now();
     }
 }
 

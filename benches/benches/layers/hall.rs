@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use msrp_control::{
     Client, LocalMedia, Media, ParticipantConfig, ParticipantId, RoomConfig, RoomId,
 };
@@ -13,6 +12,9 @@ use msrp_shard::{
 };
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use ring_io::Want;
+
+use msrpd_benches::frame::{ROOM, frame};
+use msrpd_benches::wait::block_on;
 
 use crate::peer::{Stream, Transport, Trust};
 use crate::thread_ns;
@@ -203,32 +205,5 @@ fn until_ends(stream: &mut dyn Stream, wanted: usize) {
     }
 }
 
-fn frame(paths: &str, body_octets: usize) -> Vec<u8> {
-    let mut body = format!(
-        "From: <sip:user0@example.com>\r\nTo: <{ROOM}>\r\n\r\nContent-Type: text/plain\r\n\r\n"
-    );
-    while body.len() < body_octets {
-        body.push('x');
-    }
-    let octets = body.len();
-    format!(
-        "MSRP send1234 SEND\r\n{paths}Message-ID: message0\r\nByte-Range: 1-{octets}/{octets}\r\n\
-         Content-Type: message/cpim\r\n\r\n{body}\r\n-------send1234$\r\n"
-    )
-    .into_bytes()
-}
-
-/// Waits for a future that another thread completes.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Some(value) = future.as_mut().now_or_never() {
-            return value;
-        }
-        std::thread::yield_now();
-    }
-}
-
-const ROOM: &str = "sip:room@example.com";
 /// The name of a shard's thread. The shards of engines that wait do nothing.
 const SHARD: &str = "shard-0";

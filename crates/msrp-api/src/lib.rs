@@ -25,6 +25,7 @@ mod node;
 mod page;
 mod participant;
 mod problem;
+mod random_id;
 mod relay;
 mod reload;
 mod room;

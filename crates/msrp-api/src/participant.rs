@@ -10,12 +10,12 @@ use msrp_control::{
     Charging, LocalMedia, Media, MessageRate, ParticipantConfig, ParticipantId, ParticipantState,
     RATE_BURST_MAX, RateError, RoomId,
 };
-use rand_core::{OsRng, TryRngCore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::extract::{Content, JSON, Named, Query, SDP};
 use crate::page::{PageQuery, cut};
+use crate::random_id::random_id;
 use crate::{Api, Problem};
 
 /// Who shall take part, and how.
@@ -309,11 +309,7 @@ impl NewParticipant {
         if let Some(id) = &self.participant {
             return Ok(ParticipantId::new(id)?);
         }
-        let random = OsRng.try_next_u64().map_err(|_| {
-            let detail = "The operating system gives no random numbers; choose a participant id.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", 503, detail)
-        })?;
-        Ok(ParticipantId::new(&format!("p-{random:016x}"))?)
+        Ok(ParticipantId::new(&random_id("p", "participant")?)?)
     }
 }
 

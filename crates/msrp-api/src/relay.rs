@@ -9,13 +9,13 @@ use axum::response::{IntoResponse, Response};
 use msrp_control::{
     BridgeConfig, BridgeEvent, BridgeId, BridgeLeg, BridgeLegState, BridgeState, Side,
 };
-use rand_core::{OsRng, TryRngCore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::extract::{Content, NamedRelay, Query, SDP};
 use crate::page::{PageQuery, cut};
 use crate::participant::{Sdp, accepts_sdp, describe, merge};
+use crate::random_id::random_id;
 use crate::{Api, Problem};
 
 /// A relay to be.
@@ -230,11 +230,7 @@ impl NewRelay {
         if let Some(id) = &self.relay {
             return Ok(BridgeId::new(id)?);
         }
-        let random = OsRng.try_next_u64().map_err(|_| {
-            let detail = "The operating system gives no random numbers; choose a relay id.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", 503, detail)
-        })?;
-        Ok(BridgeId::new(&format!("r-{random:016x}"))?)
+        Ok(BridgeId::new(&random_id("r", "relay")?)?)
     }
 }
 
