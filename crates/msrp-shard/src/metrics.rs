@@ -172,6 +172,7 @@ cells! {
     "msrp_receive_slots", "Receive buffers that there are.", Gauge { ReceiveSlots }
     "msrp_receive_slots_in_use", "Receive buffers that hold octets somebody still needs.", Gauge { ReceiveSlotsInUse }
     "msrp_receive_pauses_total", "Times that receiving waited for a free receive buffer.", Counter { ReceivePauses }
+    "msrp_timers", "Deadlines that are waited for by connections, sessions and transactions.", Gauge { Timers }
     "msrp_shard_crossings_total", "Messages from shard to shard about connections with sessions of both.", Counter { Crossings }
     "msrp_routes_opened_total", "Times that a connection came to carry sessions of another shard.", Counter { Routes }
     "msrp_shard_restarts_total", "Times that a shard was started again after a failure.", Counter { Restarts }
@@ -333,6 +334,7 @@ impl Counters {
             Cell::SessionsWaiting,
             Cell::SessionsAtConnection,
             Cell::ReceiveSlotsInUse,
+            Cell::Timers,
         ] {
             self.set(gauge, 0);
         }

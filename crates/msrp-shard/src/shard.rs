@@ -381,6 +381,7 @@ impl<I: Io> Shard<I> {
         counters.set(Cell::ReceiveSlots, pool.slots as u64);
         counters.set(Cell::ReceiveSlotsInUse, pool.slots_in_use as u64);
         counters.set_total(Cell::ReceivePauses, pool.pauses);
+        counters.set(Cell::Timers, self.timers.len() as u64);
         self.publish_relay();
         counters.count(Cell::Turns);
     }
