@@ -33,4 +33,4 @@ pub use piece::{Piece, PieceBody, PieceFields};
 pub use rare_vec::RareVec;
 pub use timestamp::Timestamp;
 pub use timing_wheel::{TimerKey, TimingWheel};
-pub use transactions::Transactions;
+pub use transactions::{Question, Transactions};

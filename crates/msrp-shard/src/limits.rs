@@ -120,6 +120,10 @@ pub const MEMORY_LOOK_NS: u64 = 100_000_000;
 /// Slices that one send may have; the kernel takes 1024.
 pub const SLICES_PER_SEND_MAX: usize = 1000;
 
+/// Empty lists for what leaves that a shard keeps for whichever connection needs one next. More are freed. One
+/// holds some 400 octets, seldom 2 KiB.
+pub const SPARE_BATCHES_MAX: usize = 4096;
+
 /// Most shards; a session-id names its shard with two hexadecimal digits. More are not started.
 pub const SHARDS_MAX: usize = 256;
 

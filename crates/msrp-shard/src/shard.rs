@@ -80,7 +80,7 @@ use delivering::Awaited;
 #[cfg(feature = "simulation")]
 pub use holdings::Holdings;
 use intake::Turn;
-use outbox::Mark;
+use outbox::{Mark, Spares};
 pub(crate) use pacing::WaitedBy;
 use relaying::Relaying;
 use session::Sessions;
@@ -144,6 +144,8 @@ pub(crate) struct Shard<I: Io> {
     rooms: HashMap<RoomId, RunningRoom>,
     bridges: HashMap<BridgeId, RunningBridge>,
     timers: Timers,
+    /// What connections queue things in, while they queue nothing.
+    spares: Rc<Spares>,
     crossings: Crossings,
     /// The relay, on the shard that it runs on.
     relaying: Option<Box<Relaying>>,
@@ -233,6 +235,7 @@ impl<I: Io> Shard<I> {
             rooms: HashMap::new(),
             bridges: HashMap::new(),
             timers: Timers::default(),
+            spares: Rc::default(),
             done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),

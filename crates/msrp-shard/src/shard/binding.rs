@@ -16,8 +16,8 @@
 use std::os::fd::OwnedFd;
 
 use msrp_control::{EndReason, Event};
-use msrp_session::Timestamp;
 use msrp_session::limits::TRANSACTION_NS;
+use msrp_session::{Question, Timestamp};
 use msrp_switch::{LegKey, Outcome};
 use msrp_transport::Layer;
 use msrp_wire::{
@@ -79,7 +79,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
-        let mut connection = Connection::new(Phase::Unnamed);
+        let mut connection = Connection::new(Phase::Unnamed, &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
         if !self.environment.planted.strikes(Defect::NamingForgotten) {
@@ -178,10 +178,15 @@ impl<I: Io> Shard<I> {
 
     fn send_early(&mut self, now: Timestamp, conn: ConnKey, leg: LegKey, early: Early) {
         if let Some(session) = self.sessions.get_mut(leg) {
-            for (id, asked) in early.asked {
-                let deadline = Some(now.after(TRANSACTION_NS));
-                let forgotten = session.transactions.open(id, deadline, asked);
-                if let Some(Asked::Piece { message, .. }) = forgotten {
+            for (question, is_last) in early.asked {
+                let question = Question {
+                    deadline: Some(now.after(TRANSACTION_NS)),
+                    ..*question
+                };
+                let forgotten = session.transactions.open(question.into(), is_last);
+                if let Some(forgotten) = forgotten
+                    && let Asked::Piece { message, .. } = forgotten.context
+                {
                     self.switch.settle(leg, message, Outcome::Failed);
                 }
             }
@@ -243,9 +248,12 @@ impl<I: Io> Shard<I> {
             encode::send_headers_tail(out, &tail);
             encode::end_line(out, id, ContinuationFlag::Last);
         });
-        session
-            .transactions
-            .open(id, Some(now.after(TRANSACTION_NS)), Asked::Opening);
+        let question = Question {
+            id,
+            deadline: Some(now.after(TRANSACTION_NS)),
+            context: Asked::Opening,
+        };
+        session.transactions.open(question.into(), true);
         self.time_transactions(leg);
         self.mark_dirty(conn);
         self.bind(now, conn, leg);

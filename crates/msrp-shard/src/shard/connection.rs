@@ -1,5 +1,7 @@
 //! One MSRP connection.
 
+use std::rc::Rc;
+
 use msrp_relay::HopKey;
 use msrp_session::{RareVec, TimerKey, Timestamp};
 use msrp_switch::LegKey;
@@ -11,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::intake::Intake;
 use super::layer::Layered;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Spares};
 use super::pacing::Pace;
 use super::route::Route;
 use super::stand_in::Carrier;
@@ -149,7 +151,8 @@ pub(super) struct ArrivingReport {
 }
 
 impl Connection {
-    pub(super) fn new(phase: Phase) -> Self {
+    /// A new one, which uses the spare lists of its shard.
+    pub(super) fn new(phase: Phase, spares: &Rc<Spares>) -> Self {
         Self {
             reading: Reading::BetweenFrames,
             phase,
@@ -163,7 +166,7 @@ impl Connection {
             carrier: None,
             layer: None,
             intake: Intake::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(spares),
             is_dirty: false,
             slowed_by: RareVec::default(),
             slows: RareVec::default(),

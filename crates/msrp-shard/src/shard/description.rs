@@ -172,7 +172,7 @@ impl<I: Io> Shard<I> {
             let detail = format!("no connection could be opened: {error}");
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
-        let mut connection = Connection::new(Phase::Opening(leg));
+        let mut connection = Connection::new(Phase::Opening(leg), &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         self.connections.insert(conn, connection);
         Ok(conn)

@@ -466,17 +466,18 @@ impl<I: Io> Shard<I> {
             return false;
         };
         let answered = connection.sessions.iter().find_map(|&leg| {
-            let asked = self.sessions.get_mut(leg)?.transactions.answer(id)?;
-            Some((leg, asked))
+            let (question, is_last) = self.sessions.get_mut(leg)?.transactions.answer(id)?;
+            Some((leg, question.context, is_last))
         });
         match answered {
             Some((
                 leg,
                 Asked::Piece {
                     message,
-                    is_last,
                     kind,
+                    is_only,
                 },
+                is_last,
             )) => {
                 let is_misread = self.environment.planted.strikes(Defect::SuccessMisread);
                 if !status.is_success() || is_misread {
@@ -485,18 +486,19 @@ impl<I: Io> Shard<I> {
                         self.carry_out(now);
                         self.end_session(now, leg, EndReason::SessionOver);
                     }
-                } else if self
-                    .sessions
-                    .get_mut(leg)
-                    .is_some_and(|session| session.completes_copy(message, is_last))
+                } else if is_only
+                    || self
+                        .sessions
+                        .get_mut(leg)
+                        .is_some_and(|session| session.completes_copy(message, is_last))
                 {
                     self.switch.settle(leg, message, Outcome::Delivered);
                 }
             }
-            Some((leg, Asked::Opening)) if !status.is_success() => {
+            Some((leg, Asked::Opening, _)) if !status.is_success() => {
                 self.end_session(now, leg, EndReason::ConnectFailed);
             }
-            Some((_, Asked::Opening)) => {}
+            Some((_, Asked::Opening, _)) => {}
             None => return false,
         }
         true

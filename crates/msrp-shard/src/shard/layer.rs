@@ -18,7 +18,7 @@ use ring_io::{ConnKey, Io};
 
 use super::Shard;
 use super::connection::{Connection, Phase};
-use super::outbox::Lent;
+use super::outbox::Queued;
 use crate::limits::WIRE_OCTETS_AHEAD;
 use crate::metrics::Cell;
 
@@ -359,21 +359,14 @@ impl Layered {
 }
 
 /// Gives something to a layer. Returns the body octets that were copied.
-fn write(layer: &mut Layer, lent: &Lent<'_>, number: u32) -> u64 {
+fn write(layer: &mut Layer, lent: &Queued<'_>, number: u32) -> u64 {
     match lent {
-        Lent::Piece(piece, paths) => {
-            let octets = piece.octets_without_paths() + paths.len();
-            let head = [piece.start(), paths, piece.tail()].into_iter();
-            let body = piece.body().iter().map(AsRef::as_ref);
-            let message = head.chain(body).chain([piece.end()]);
-            layer.write_message(octets, message, number as usize);
-            piece.body_octets() as u64
+        Queued::Piece(..) => {
+            layer.write_message(lent.octets(), lent.parts(), number as usize);
         }
-        Lent::Control(octets) => {
-            layer.write(octets, number as usize);
-            0
-        }
+        Queued::Control(octets) => layer.write(octets, number as usize),
     }
+    lent.body_octets() as u64
 }
 
 fn copied_cell(layer: &Layer) -> Cell {

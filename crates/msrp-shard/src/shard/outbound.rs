@@ -5,17 +5,18 @@ use std::rc::Rc;
 
 use msrp_control::EndReason;
 use msrp_session::limits::TRANSACTION_NS;
-use msrp_session::{Piece, PieceBody, PieceFields, Timestamp};
+use msrp_session::{Piece, PieceBody, PieceFields, Question, Timestamp};
 use msrp_switch::{ContentClass, Kind, LegKey, MessageKey, Outcome, Output, Refused};
 use msrp_wire::{
-    ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, encode,
+    ByteRange, ContinuationFlag, FailureReport, Status, StatusCode, SuccessReport, TransactionId,
+    encode,
 };
 use ring_io::{ConnKey, Io, SendOp, SendOutcome};
 
 use super::Shard;
 use super::connection::{Connections, Inbound, Phase};
-use super::outbox::{CopyRef, Mark};
-use super::session::{Asked, Link};
+use super::outbox::{CopyRef, Done, Mark, Parcel, Recipient};
+use super::session::{Asked, Link, Session};
 use super::timers::Timer;
 use crate::crossing::What;
 use crate::defect::Defect;
@@ -34,17 +35,36 @@ struct Of {
 
 /// One piece on its way to its recipients.
 struct FanOut<'a> {
-    piece: Rc<Piece>,
+    parcel: Rc<Parcel>,
+    question: Rc<Question<Asked>>,
     fields: &'a PieceFields,
     message: MessageKey,
-    kind: Option<Kind>,
     is_last: bool,
     /// What the message is, when the piece ends it.
     ended: Option<ContentClass>,
-    body_octets: u64,
     sender: Option<ConnKey>,
-    /// When its first octet was read.
-    since: Timestamp,
+}
+
+impl FanOut<'_> {
+    fn is_asked(&self) -> bool {
+        self.question.deadline.is_some()
+    }
+
+    fn body_octets(&self) -> u64 {
+        self.parcel.piece.body_octets() as u64
+    }
+
+    /// The same piece under another transaction id.
+    fn renamed(&self, draw: impl FnMut() -> TransactionId) -> (Rc<Parcel>, Rc<Question<Asked>>) {
+        let piece = Rc::new(self.parcel.piece.renamed(draw));
+        let question = Question {
+            id: piece.id(),
+            ..*self.question
+        };
+        let Parcel { since, done, .. } = *self.parcel;
+        let parcel = Parcel { piece, since, done };
+        (Rc::new(parcel), Rc::new(question))
+    }
 }
 
 impl<I: Io> Shard<I> {
@@ -192,21 +212,37 @@ impl<I: Io> Shard<I> {
             .sender
             .and_then(|sender| self.sessions.get(sender))
             .and_then(|session| session.bound());
+        let is_asked = fields.failure_report == FailureReport::Yes;
+        // A final report counts its time from the moment when everything is written.
+        let is_reported = fields.success_report == SuccessReport::Yes;
+        let message = of.message;
+        let done = Done::Copy { message, is_asked };
+        let question = Question {
+            id: piece.id(),
+            deadline: is_asked.then(|| now.after(TRANSACTION_NS)),
+            context: Asked::Piece {
+                message,
+                kind: of.kind,
+                is_only: of.is_last && fields.byte_range.start == 1,
+            },
+        };
+        let octets = piece.octets_without_paths();
         let fan_out = FanOut {
-            since: self.read_since(now, sender),
-            body_octets: piece.body_octets() as u64,
-            piece,
+            parcel: Rc::new(Parcel {
+                since: Some(self.read_since(now, sender)),
+                done: (of.is_last && (!is_asked || is_reported)).then_some(done),
+                piece,
+            }),
+            question: Rc::new(question),
             fields,
-            message: of.message,
-            kind: of.kind,
+            message,
             is_last: of.is_last,
             ended: of.ended,
             sender,
         };
-        self.turn
-            .count(to.len(), fan_out.piece.octets_without_paths());
+        self.turn.count(to.len(), octets);
         for &leg in to {
-            self.queue_piece(now, leg, &fan_out);
+            self.queue_piece(leg, &fan_out);
         }
         self.environment
             .counters
@@ -224,96 +260,85 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn queue_piece(&mut self, now: Timestamp, leg: LegKey, fan_out: &FanOut<'_>) {
-        let FanOut {
-            piece,
-            fields,
-            message,
-            kind,
-            is_last,
-            sender,
-            ended,
-            body_octets,
-            since,
-        } = fan_out;
-        let is_asked = fields.failure_report == FailureReport::Yes;
-        let copy = CopyRef {
-            leg,
-            message: *message,
-            is_asked,
+    fn queue_piece(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
+        let conn = match self.sessions.get(leg).map(|session| &session.link) {
+            Some(Link::Bound(conn)) => *conn,
+            Some(Link::Waiting(_) | Link::Opening(..)) => return self.keep_early(leg, fan_out),
+            None => return,
         };
-        // A final report counts its time from the moment when everything is written.
-        let is_reported = fields.success_report == SuccessReport::Yes;
-        let done = (*is_last && (!is_asked || is_reported)).then_some(copy);
-        let Some(session) = self.sessions.get_mut(leg) else {
-            return;
-        };
-        let conn = match &mut session.link {
-            Link::Bound(conn) => *conn,
-            Link::Waiting(early) | Link::Opening(_, early) => {
-                if self.environment.planted.strikes(Defect::EarlyForgotten)
-                    || early.push(piece, &session.paths, done)
-                {
-                    if session.account.is_kept() {
-                        self.switch.count_left(leg, *body_octets, *ended);
-                    }
-                    if is_asked {
-                        let asked = Asked::Piece {
-                            message: *message,
-                            is_last: *is_last,
-                            kind: *kind,
-                        };
-                        early.asked.push((piece.id(), asked));
-                    }
-                    self.environment
-                        .counters
-                        .add(Cell::CopiedEarly, *body_octets);
-                } else {
-                    self.environment.counters.count(Cell::LimitEarly);
-                    self.end_copy(leg, fan_out);
-                }
-                return;
-            }
-        };
-        if !self.has_room(conn, *sender, piece) {
+        if !self.has_room(conn, fan_out.sender, &fan_out.parcel.piece) {
             return self.end_copy(leg, fan_out);
         }
-        let Some(connection) = self.connections.get_mut(conn) else {
+        let (Some(connection), Some(session)) =
+            (self.connections.get_mut(conn), self.sessions.get_mut(leg))
+        else {
             return;
-        };
-        let Some(session) = self.sessions.get_mut(leg) else {
-            return;
-        };
-        // Two sessions on one connection must not share a transaction id.
-        let piece = if connection.sessions.len() > 1 && connection.sessions[0] != leg {
-            let ids = &mut self.ids;
-            Rc::new(piece.renamed(|| ids.transaction_id()))
-        } else {
-            Rc::clone(piece)
-        };
-        let deadline = is_asked.then(|| now.after(TRANSACTION_NS));
-        let asked = Asked::Piece {
-            message: *message,
-            is_last: *is_last,
-            kind: *kind,
         };
         if session.account.is_kept() {
-            self.switch.count_left(leg, *body_octets, *ended);
+            self.switch
+                .count_left(leg, fan_out.body_octets(), fan_out.ended);
         }
-        let forgotten = session.transactions.open(piece.id(), deadline, asked);
-        connection.outbox.push_piece(
-            (piece, Some(*since)),
-            Rc::clone(&session.paths),
-            done.map(Mark::Copy),
-        );
-        if is_asked {
+        let renamed;
+        let (parcel, question) = if connection.sessions.len() > 1 && connection.sessions[0] != leg {
+            // Two sessions on one connection must not share a transaction id.
+            let ids = &mut self.ids;
+            renamed = fan_out.renamed(|| ids.transaction_id());
+            (&renamed.0, &renamed.1)
+        } else {
+            (&fan_out.parcel, &fan_out.question)
+        };
+        let forgotten = session
+            .transactions
+            .open(Rc::clone(question), fan_out.is_last);
+        let to = Recipient {
+            leg: Some(leg),
+            paths: Rc::clone(&session.paths),
+        };
+        connection.outbox.push_piece(parcel, to);
+        if fan_out.is_asked() {
             self.time_transactions(leg);
         }
-        if let Some(Asked::Piece { message, .. }) = forgotten {
+        if let Some(forgotten) = forgotten
+            && let Asked::Piece { message, .. } = forgotten.context
+        {
             self.switch.settle_timed_out(leg, message);
         }
         self.mark_dirty(conn);
-        self.pace(conn, *sender, &fan_out.piece);
+        self.pace(conn, fan_out.sender, &fan_out.parcel.piece);
+    }
+
+    /// Keeps a piece for a session that has no connection yet.
+    fn keep_early(&mut self, leg: LegKey, fan_out: &FanOut<'_>) {
+        let Some(Session {
+            link: Link::Waiting(early) | Link::Opening(_, early),
+            paths,
+            account,
+            ..
+        }) = self.sessions.get_mut(leg)
+        else {
+            return;
+        };
+        let Parcel { piece, done, .. } = &*fan_out.parcel;
+        let copy = done.map(|_| CopyRef {
+            leg,
+            message: fan_out.message,
+            is_asked: fan_out.is_asked(),
+        });
+        if !self.environment.planted.strikes(Defect::EarlyForgotten)
+            && !early.push(piece, paths, copy)
+        {
+            self.environment.counters.count(Cell::LimitEarly);
+            return self.end_copy(leg, fan_out);
+        }
+        let octets = fan_out.body_octets();
+        if account.is_kept() {
+            self.switch.count_left(leg, octets, fan_out.ended);
+        }
+        if fan_out.is_asked() {
+            let question = Rc::clone(&fan_out.question);
+            early.asked.push((question, fan_out.is_last));
+        }
+        self.environment.counters.add(Cell::CopiedEarly, octets);
     }
 
     /// There is no room for a piece to a recipient: its copy ends, with `#` when a part has gone before.
@@ -360,7 +385,8 @@ impl<I: Io> Shard<I> {
                 let conn = *conn;
                 let paths = Rc::clone(&session.paths);
                 if let Some(connection) = self.connections.get_mut(conn) {
-                    connection.outbox.push_piece((abort, None), paths, None);
+                    let to = Recipient { leg: None, paths };
+                    connection.outbox.push_piece(&Parcel::plain(abort), to);
                     self.mark_dirty(conn);
                 }
             }
@@ -619,8 +645,8 @@ impl<I: Io> Shard<I> {
         };
         session.is_transaction_timed = false;
         let mut unanswered = Vec::new();
-        while let Some(asked) = session.transactions.expire(now) {
-            unanswered.push(asked);
+        while let Some(question) = session.transactions.expire(now) {
+            unanswered.push(question.context);
         }
         for asked in unanswered {
             match asked {

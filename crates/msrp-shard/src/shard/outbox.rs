@@ -1,30 +1,33 @@
 //! What waits to leave on one connection.
 //!
 //! ```text
-//!   push -> items (this turn, shared) --send--> kernel
+//!   push -> batch (this turn, shared) --send--> kernel
 //!                    |
 //!                    +--the kernel did not take it--> backlog (own memory) --writable--> kernel
 //! ```
 //!
-//! Items live one turn: they share the receive buffers. The [`Backlog`] is a copy and bounded; while
+//! A [`Batch`] lives one turn: it shares the receive buffers. The [`Backlog`] is a copy and bounded; while
 //! there is one, new items join it.
 //!
 //! The items of a stand-in are lent to the shard that writes them, and count as waiting until it says
 //! which of them have left. Those of a connection with a layer are lent to the layer, a bounded part at a
 //! time: the rest is the backlog, too.
 
+mod batch;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::ops::Range;
 use std::rc::Rc;
 
 use msrp_session::{Piece, Timestamp};
 use msrp_switch::{LegKey, MessageKey};
 use msrp_wire::TransactionId;
 
+use batch::Batch;
+pub(super) use batch::{Done, Parcel, Queued, Recipient, Spares};
+
 use super::backlog::Backlog;
 use super::tap::Tap;
-use crate::limits::SLICES_PER_SEND_MAX;
 
 /// A copy of a message: the message and its recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,36 +51,12 @@ pub(super) enum Mark {
     Lent { home: usize, number: u32 },
 }
 
-/// Something that another shard is to write.
-pub(super) enum Lent<'a> {
-    /// A piece with its path lines.
-    Piece(&'a Rc<Piece>, &'a Rc<[u8]>),
-    /// Responses and reports.
-    Control(&'a [u8]),
-}
-
-#[derive(Debug)]
-struct Item {
-    what: ItemKind,
-    done: Option<Mark>,
-    /// When the first octet of the piece was read, where that is to be known.
-    since: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-enum ItemKind {
-    /// A piece with the recipient's own path lines.
-    Piece { piece: Rc<Piece>, paths: Rc<[u8]> },
-    /// A range of `control`: responses and reports.
-    Control(Range<usize>),
-}
-
 /// What waits to leave on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    items: VecDeque<Item>,
-    item_octets: usize,
-    control: Vec<u8>,
+    /// What was queued in this turn; there is none while nothing was.
+    batch: Option<Box<Batch>>,
+    spares: Rc<Spares>,
     /// Kept while octets wait that the kernel did not take.
     backlog: Option<Box<Backlog>>,
     /// Set once another shard was given something.
@@ -107,34 +86,28 @@ struct LentItem {
     since: Option<Timestamp>,
 }
 
-impl Item {
-    /// What is known when it has left.
-    fn marks(&self) -> impl Iterator<Item = Mark> {
-        self.since.map(Mark::Piece).into_iter().chain(self.done)
-    }
-}
-
 impl Outbox {
-    /// Queues a piece. `done` is what is known when it has left, `since` when its first octet was read.
-    pub(super) fn push_piece(
-        &mut self,
-        (piece, since): (Rc<Piece>, Option<Timestamp>),
-        paths: Rc<[u8]>,
-        done: Option<Mark>,
-    ) {
-        self.item_octets += piece.octets_without_paths() + paths.len();
+    /// An empty one, which uses the spare batches of its shard.
+    pub(super) fn new(spares: &Rc<Spares>) -> Self {
+        Self {
+            spares: Rc::clone(spares),
+            ..Self::default()
+        }
+    }
+
+    fn batch(&mut self) -> &mut Batch {
+        self.batch.get_or_insert_with(|| self.spares.take())
+    }
+
+    /// Queues a piece.
+    pub(super) fn push_piece(&mut self, parcel: &Rc<Parcel>, to: Recipient) {
         if let Some(tap) = self.tap.as_deref_mut() {
-            let head = [piece.start(), &paths[..], piece.tail()].into_iter();
-            let body = piece.body().iter().map(AsRef::as_ref);
-            if !tap.outbound(&paths, &head.chain(body).chain([piece.end()])) {
+            let queued = Queued::Piece(&parcel.piece, &to.paths);
+            if !tap.outbound(&to.paths, &queued.parts()) {
                 self.tap = None;
             }
         }
-        self.items.push_back(Item {
-            what: ItemKind::Piece { piece, paths },
-            done,
-            since,
-        });
+        self.batch().push_piece(parcel, to);
     }
 
     /// Queues octets that `write` appends.
@@ -144,35 +117,14 @@ impl Outbox {
 
     /// Queues octets that `write` appends. `done` is what is known when they have left.
     pub(super) fn push_marked(&mut self, write: impl FnOnce(&mut Vec<u8>), done: Option<Mark>) {
-        let start = self.control.len();
-        write(&mut self.control);
-        let end = self.control.len();
-        if end == start && done.is_none() {
-            return;
-        }
-        self.item_octets += end - start;
-        if let Some(tap) = self.tap.as_deref_mut() {
-            let octets = &self.control[start..end];
-            if !tap.outbound(octets, &[octets].into_iter()) {
-                self.tap = None;
-            }
-        }
-        if let Some(Item {
-            what: ItemKind::Control(range),
-            done: before @ None,
-            since: None,
-        }) = self.items.back_mut()
-            && range.end == start
+        let batch = self.batch.get_or_insert_with(|| self.spares.take());
+        let octets = batch.push_control(write, done);
+        if let Some(tap) = self.tap.as_deref_mut()
+            && !octets.is_empty()
+            && !tap.outbound(octets, &[octets].into_iter())
         {
-            range.end = end;
-            *before = done;
-            return;
+            self.tap = None;
         }
-        self.items.push_back(Item {
-            what: ItemKind::Control(start..end),
-            done,
-            since: None,
-        });
     }
 
     /// Queues what was kept for a session before it had a connection.
@@ -189,33 +141,27 @@ impl Outbox {
 
     /// Gives everything that is queued to another shard, in order, each with its number. It counts as
     /// waiting until it is written there.
-    pub(super) fn lend(&mut self, mut to: impl FnMut(Lent<'_>, u32)) {
+    pub(super) fn lend(&mut self, mut to: impl FnMut(Queued<'_>, u32)) {
         let lent = self.lent.get_or_insert_default();
-        for item in self.items.drain(..) {
+        let Some(batch) = self.batch.as_deref_mut() else {
+            return;
+        };
+        for (queued, (since, done)) in batch.iter() {
             let count = u32::try_from(lent.items.len()).unwrap_or(u32::MAX);
             let number = lent.first_number.wrapping_add(count);
-            let (octets, continues) = match &item.what {
-                ItemKind::Piece { piece, paths } => {
-                    to(Lent::Piece(piece, paths), number);
-                    let octets = piece.octets_without_paths() + paths.len();
-                    (octets, piece.continues().is_some())
-                }
-                ItemKind::Control(range) => {
-                    to(Lent::Control(&self.control[range.clone()]), number);
-                    (range.len(), false)
-                }
-            };
+            let octets = queued.octets();
+            let continues = queued.continues().is_some();
+            to(queued, number);
             lent.octets += octets;
             lent.flow_octets += if continues { octets } else { 0 };
             lent.items.push_back(LentItem {
                 octets: Some(octets),
                 continues,
-                done: item.done,
-                since: item.since,
+                done,
+                since,
             });
         }
-        self.item_octets = 0;
-        self.control.clear();
+        batch.clear();
     }
 
     /// Gives what leaves next from the backlog to the layer of the connection, in parts of whole messages,
@@ -250,7 +196,7 @@ impl Outbox {
 
     /// Octets of this turn.
     pub(super) fn item_octets(&self) -> usize {
-        self.item_octets
+        self.batch.as_ref().map_or(0, |batch| batch.octets())
     }
 
     /// The other shard, or the layer, has written what it was given under this number.
@@ -301,7 +247,7 @@ impl Outbox {
 
     /// Octets that wait, those of this turn included.
     pub(super) fn waiting_octets(&self) -> usize {
-        self.backlog_octets() + self.item_octets
+        self.backlog_octets() + self.item_octets()
     }
 
     /// Octets that have left since the connection began.
@@ -311,23 +257,12 @@ impl Outbox {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.backlog_octets() == 0
+        self.batch.as_ref().is_none_or(|batch| batch.is_empty()) && self.backlog_octets() == 0
     }
 
-    /// Appends the slices of this turn's items and returns their octets.
+    /// Appends the slices of what was queued in this turn and returns their octets.
     pub(super) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) -> usize {
-        let room_end = slices.len() + SLICES_PER_SEND_MAX;
-        let mut octets = 0;
-        for part in self.items.iter().flat_map(|item| self.parts(item)) {
-            if slices.len() == room_end {
-                break;
-            }
-            if !part.is_empty() {
-                octets += part.len();
-                slices.push(IoSlice::new(part));
-            }
-        }
-        octets
+        self.batch.as_ref().map_or(0, |batch| batch.gather(slices))
     }
 
     /// Appends the slices of the backlog that are to leave next and returns their octets.
@@ -336,43 +271,17 @@ impl Outbox {
         backlog.map_or(0, |backlog| backlog.offer(slices))
     }
 
-    fn parts<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = &'a [u8]> {
-        let (head, body, end): ([&[u8]; 3], &[bytes::Bytes], &[u8]) = match &item.what {
-            ItemKind::Piece { piece, paths } => (
-                [piece.start(), paths, piece.tail()],
-                piece.body(),
-                piece.end(),
-            ),
-            ItemKind::Control(range) => ([&self.control[range.clone()], &[], &[]], &[], &[]),
-        };
-        head.into_iter()
-            .chain(body.iter().map(AsRef::as_ref))
-            .chain(std::iter::once(end))
-    }
-
     /// The kernel took `octets` of what [`Outbox::gather`] gave; what is known then is added to `done`. Items that left whole are gone.
     /// With `rest_stays` the others wait for the next gathering; else they, all of them, move to
     /// the backlog. Returns the body octets that were copied.
     pub(super) fn taken(&mut self, octets: usize, rest_stays: bool, done: &mut Vec<Mark>) -> u64 {
         self.written_octets += octets as u64;
-        self.item_octets -= octets;
-        let mut left = octets;
-        while let Some(item) = self.items.front() {
-            let item_octets: usize = self.parts(item).map(<[u8]>::len).sum();
-            if item_octets > left {
-                break;
-            }
-            left -= item_octets;
-            if let Some(item) = self.items.pop_front() {
-                done.extend(item.since.map(Mark::Piece));
-                done.extend(item.done);
-            }
-        }
+        let Some(batch) = self.batch.as_deref_mut() else {
+            return 0;
+        };
+        let left = batch.taken(octets, done);
         if left > 0 || !rest_stays {
             return self.spill(left);
-        }
-        if self.items.is_empty() {
-            self.control.clear();
         }
         0
     }
@@ -388,42 +297,39 @@ impl Outbox {
         }
     }
 
-    /// Moves all items to the backlog, the first one without its first `skip` octets, which have left.
-    /// Returns the body octets that were copied.
+    /// Moves everything of this turn to the backlog, the first of it without its first `skip` octets, which have
+    /// left. Returns the body octets that were copied.
     pub(super) fn spill(&mut self, mut skip: usize) -> u64 {
+        let Some(batch) = self.batch.as_deref_mut() else {
+            return 0;
+        };
         let mut backlog = self.backlog.take().unwrap_or_default();
         let mut body_octets = 0;
-        for item in &self.items {
-            let mut continues = None;
-            if let ItemKind::Piece { piece, .. } = &item.what {
-                body_octets += piece.body_octets() as u64;
-                continues = piece.continues();
-            }
-            let octets = self.parts(item).map(<[u8]>::len).sum::<usize>();
+        for (queued, (since, done)) in batch.iter() {
+            body_octets += queued.body_octets() as u64;
+            let octets = queued.octets();
+            let marks = since.map(Mark::Piece).into_iter().chain(done);
             if skip > 0 {
                 let octets = octets - skip;
-                let rest = self.parts(item).map(|part| {
+                let rest = queued.parts().map(|part| {
                     let skipped = skip.min(part.len());
                     skip -= skipped;
                     &part[skipped..]
                 });
-                backlog.push_rest(rest, octets, item.marks());
+                backlog.push_rest(rest, octets, marks);
             } else {
-                backlog.push(self.parts(item), octets, continues, item.marks());
+                backlog.push(queued.parts(), octets, queued.continues(), marks);
             }
         }
+        batch.clear();
         self.backlog = (backlog.octets() > 0).then_some(backlog);
-        self.items.clear();
-        self.item_octets = 0;
-        self.control.clear();
         body_octets
     }
 
     /// An idle connection keeps no heap.
     pub(super) fn release(&mut self) {
-        if self.is_empty() {
-            self.control = Vec::new();
-            self.items = VecDeque::new();
+        if let Some(batch) = self.batch.take_if(|batch| batch.is_empty()) {
+            self.spares.give(batch);
         }
     }
 }
@@ -439,6 +345,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::SLICES_PER_SEND_MAX;
 
     fn fields() -> PieceFields {
         PieceFields {
@@ -459,6 +366,13 @@ mod tests {
             .collect();
         let id = TransactionId::parse(b"abcd1234").unwrap();
         Rc::new(Piece::compose(&fields(), body, || id))
+    }
+
+    fn to(paths: &Rc<[u8]>) -> Recipient {
+        Recipient {
+            leg: None,
+            paths: Rc::clone(paths),
+        }
     }
 
     fn gathered(outbox: &Outbox) -> Vec<u8> {
@@ -520,7 +434,7 @@ mod tests {
                         expected.extend_from_slice(piece.tail());
                         expected.extend_from_slice(&body);
                         expected.extend_from_slice(piece.end());
-                        outbox.push_piece((piece, None), Rc::clone(&paths), None);
+                        outbox.push_piece(&Parcel::plain(piece), to(&paths));
                     }
                     Step::Control(octets) => {
                         expected.extend_from_slice(&octets);
@@ -558,7 +472,8 @@ mod tests {
         };
         for number in 0..3 {
             let start = 1 + 50_000 * u64::from(number);
-            outbox.push_piece((large(start), None), Rc::clone(&paths), mark(number));
+            let parcel = Parcel::marked(large(start), mark(number));
+            outbox.push_piece(&parcel, to(&paths));
         }
         outbox.spill(0);
         assert!(outbox.has_backlog());
@@ -569,7 +484,7 @@ mod tests {
             numbers.push(number);
         }));
         // What comes now goes next.
-        outbox.push_piece((piece(b"small", 1), None), Rc::clone(&paths), mark(7));
+        outbox.push_piece(&Parcel::marked(piece(b"small", 1), mark(7)), to(&paths));
         outbox.spill(0);
         let order = (0..3).map(|_| {
             let mut length = 0;
@@ -598,11 +513,8 @@ mod tests {
         let paths: Rc<[u8]> = Rc::from(&b"To-Path: x\r\n"[..]);
         let mark = |number| Mark::Lent { home: 0, number };
         for number in 0..3 {
-            outbox.push_piece(
-                (piece(b"hello", 1), None),
-                Rc::clone(&paths),
-                Some(mark(number)),
-            );
+            let parcel = Parcel::marked(piece(b"hello", 1), Some(mark(number)));
+            outbox.push_piece(&parcel, to(&paths));
         }
         let mut numbers = Vec::new();
         outbox.lend(|_, number| numbers.push(number));
@@ -628,7 +540,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let paths: Rc<[u8]> = Rc::from(&b"To-Path: x\r\n"[..]);
         for _ in 0..1000 {
-            outbox.push_piece((piece(b"hello", 1), None), Rc::clone(&paths), None);
+            outbox.push_piece(&Parcel::plain(piece(b"hello", 1)), to(&paths));
         }
         let mut sends = 0;
         while !outbox.is_empty() {

@@ -28,7 +28,7 @@ use ring_io::{ConnKey, Io, Read};
 use super::Shard;
 use super::connection::{Inbound, Phase};
 use super::inbound::Named;
-use super::outbox::Mark;
+use super::outbox::{Mark, Parcel, Recipient};
 use crate::engine::{Homes, RelayDoor};
 use crate::metrics::Cell;
 use crate::relay::SharedUsers;
@@ -332,9 +332,9 @@ impl<I: Io> Shard<I> {
         self.turn.count(1, piece.octets_without_paths());
         if let Some(connection) = self.connections.get_mut(conn) {
             let mark = Some(Mark::Relayed(piece.id()));
-            connection
-                .outbox
-                .push_piece((Rc::clone(piece), None), paths, mark);
+            let parcel = Parcel::marked(Rc::clone(piece), mark);
+            let to = Recipient { leg: None, paths };
+            connection.outbox.push_piece(&parcel, to);
             self.mark_dirty(conn);
             self.pace(conn, sender, piece);
         }

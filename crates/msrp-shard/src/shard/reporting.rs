@@ -8,6 +8,7 @@ use msrp_wire::{MsrpUriBuf, encode, end_line_occurs};
 use ring_io::Io;
 
 use super::Shard;
+use super::outbox::{Parcel, Recipient};
 use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
@@ -51,7 +52,8 @@ impl<I: Io> Shard<I> {
         };
         if let Some(connection) = self.connections.get_mut(conn) {
             let paths = Rc::clone(&session.paths);
-            connection.outbox.push_piece((piece, None), paths, None);
+            let to = Recipient { leg: None, paths };
+            connection.outbox.push_piece(&Parcel::plain(piece), to);
             self.environment.counters.count(Cell::PiecesSent);
             self.mark_dirty(conn);
         }

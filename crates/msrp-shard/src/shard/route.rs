@@ -20,7 +20,7 @@ use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
 use super::connection::{Inbound, Phase};
-use super::outbox::Mark;
+use super::outbox::{Mark, Parcel, Recipient};
 use crate::crossing::What;
 use crate::limits::FORWARDED_OCTETS_MAX;
 use crate::metrics::Cell;
@@ -164,9 +164,9 @@ impl<I: Io> Shard<I> {
         };
         if let Some(connection) = self.connections.get_mut(conn) {
             let written = Some(Mark::Lent { home, number });
-            connection
-                .outbox
-                .push_piece((Rc::clone(piece), None), paths, written);
+            let parcel = Parcel::marked(Rc::clone(piece), written);
+            let to = Recipient { leg: None, paths };
+            connection.outbox.push_piece(&parcel, to);
             self.mark_dirty(conn);
         }
     }

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use msrp_control::{ParticipantId, RoomId};
 use msrp_sdp::Local;
-use msrp_session::{Piece, TimerKey, Timestamp, Transactions};
+use msrp_session::{Piece, Question, TimerKey, Timestamp, Transactions};
 use msrp_switch::{Kind, LegKey, MessageKey};
 use msrp_transport::Fingerprint;
-use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, Scheme, TransactionId, encode};
+use msrp_wire::{MsrpPathBuf, MsrpUriBuf, Path, Scheme, encode};
 use ring_io::ConnKey;
 
 use super::accounting::Account;
@@ -83,9 +83,10 @@ pub(super) enum Asked {
     /// A piece of this message.
     Piece {
         message: MessageKey,
-        is_last: bool,
         /// What the message holds.
         kind: Option<Kind>,
+        /// Whether it is the whole message.
+        is_only: bool,
     },
     /// The empty SEND with which we opened the session.
     Opening,
@@ -99,7 +100,8 @@ pub(super) struct Early {
     pub(super) octets: Vec<u8>,
     pub(super) marks: Vec<(usize, CopyRef)>,
     /// Requests whose answers have to be waited for once they are written.
-    pub(super) asked: Vec<(TransactionId, Asked)>,
+    /// With each whether its answer completes a copy.
+    pub(super) asked: Vec<(Rc<Question<Asked>>, bool)>,
     /// The participant is being looked for, as its path names it.
     pub(super) sought: Option<Box<Sought>>,
 }
@@ -197,18 +199,8 @@ impl Session {
     ///
     /// When the last piece is answered before an earlier one, the earlier one takes over its mark.
     pub(super) fn completes_copy(&mut self, message: MessageKey, is_last: bool) -> bool {
-        let open = self
-            .transactions
-            .contexts_mut()
-            .find_map(|asked| match asked {
-                Asked::Piece {
-                    message: other,
-                    is_last,
-                    ..
-                } if *other == message => Some(is_last),
-                Asked::Piece { .. } | Asked::Opening => None,
-            });
-        match open {
+        let is_of_it = |asked: &Asked| matches!(asked, Asked::Piece { message: other, .. } if *other == message);
+        match self.transactions.oldest_is_last(is_of_it) {
             Some(earlier) => {
                 *earlier |= is_last;
                 false

@@ -17,7 +17,7 @@ use ring_io::{ConnKey, Io};
 use super::Shard;
 use super::connection::{Connection, Phase};
 use super::crossings::Outgoing;
-use super::outbox::Lent;
+use super::outbox::Queued;
 use crate::crossing::What;
 use crate::limits::SESSIONS_PER_CONNECTION_MAX;
 use crate::metrics::Cell;
@@ -67,7 +67,7 @@ impl<I: Io> Shard<I> {
         certificate: Option<Box<[u8]>>,
         (source, relay): (IpAddr, Option<Box<str>>),
     ) {
-        let mut connection = Connection::new(Phase::Serving);
+        let mut connection = Connection::new(Phase::Serving, &self.spares);
         connection.carrier = Some(Box::new(Carrier {
             shard,
             conn,
@@ -152,7 +152,7 @@ impl<I: Io> Shard<I> {
         };
         let there = carrier.conn;
         connection.outbox.lend(|lent, number| match lent {
-            Lent::Piece(piece, paths) => {
+            Queued::Piece(piece, paths) => {
                 let paths = carrier.number_of(paths, outgoing);
                 let index = outgoing.index_of(piece);
                 let what = What::Piece {
@@ -162,7 +162,7 @@ impl<I: Io> Shard<I> {
                 };
                 outgoing.push(there, what);
             }
-            Lent::Control(octets) => {
+            Queued::Control(octets) => {
                 let control = &mut outgoing.crossing().control;
                 let start = control.len();
                 control.extend_from_slice(octets);

@@ -109,7 +109,7 @@ impl<I: Io> Shard<I> {
             };
             match self.io.connect(address) {
                 Ok(conn) => {
-                    let mut connection = Connection::new(Phase::Reaching(hop));
+                    let mut connection = Connection::new(Phase::Reaching(hop), &self.spares);
                     connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
                     self.connections.insert(conn, connection);
                     return;
