@@ -64,6 +64,10 @@ impl<'a> ContentType<'a> {
     }
 
     fn read(raw: &'a [u8]) -> Option<Self> {
+        let usual = [Self::MESSAGE_CPIM, Self::TEXT_PLAIN];
+        if let Some(usual) = usual.into_iter().find(|usual| usual.raw == raw) {
+            return Some(usual);
+        }
         let essence_end = raw
             .iter()
             .position(|c| matches!(c, b';' | b' ' | b'\t'))
@@ -180,7 +184,8 @@ impl<'a> MediaRange<'a> {
 
 impl PartialEq for ContentType<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.essence().eq_ignore_ascii_case(other.essence())
+        let (one, other) = (self.essence(), other.essence());
+        one == other || one.eq_ignore_ascii_case(other)
     }
 }
 

@@ -25,6 +25,7 @@
 mod body_scan;
 mod head_parse;
 mod head_scan;
+mod usual_response;
 
 use std::fmt;
 use std::ops::Range;
@@ -37,6 +38,7 @@ use crate::malformed::{Malformed, Place};
 use body_scan::{BodyScan, Found};
 use head_parse::Head;
 use head_scan::{FoundHead, HeadScan, SectionEnd};
+use usual_response::usual_response;
 
 /// Reads one connection. Small while idle: no heap memory between requests.
 ///
@@ -145,6 +147,12 @@ impl Decoder {
     }
 
     fn head_in_input<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a>, Malformed> {
+        if let Some((head, consumed)) = usual_response(input, &self.limits) {
+            return Ok(Step {
+                consumed,
+                event: Some(Event::Response(head)),
+            });
+        }
         let mut scan = HeadScan::default();
         let window = input.get(..self.limits.head_octets_max).unwrap_or(input);
         match scan.advance(window, &self.limits) {

@@ -43,6 +43,8 @@ pub struct RequestHead<'a> {
     /// Whether a blank line ended the header section, so that a body, perhaps empty, follows. A peer that writes the
     /// blank line of a request without a body by mistake shows as a body of no octets without a Content-Type.
     pub has_body: bool,
+    /// Whether there are header lines that a switch carries over.
+    pub(crate) has_relayed: bool,
     pub(crate) headers: Headers<'a>,
 }
 
@@ -91,7 +93,11 @@ impl<'a> RequestHead<'a> {
     /// The header lines that a switch carries over to its copies.
     #[must_use]
     pub fn relayed_headers(&self) -> RelayedHeaders<'a> {
-        RelayedHeaders::of(self.headers)
+        if self.has_relayed {
+            RelayedHeaders::of(self.headers)
+        } else {
+            RelayedHeaders::default()
+        }
     }
 }
 

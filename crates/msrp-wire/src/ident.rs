@@ -25,12 +25,17 @@ impl Ident {
     /// # Errors
     /// [`Malformed`] at [`Place::Ident`]: wrong length, or the offset of the first illegal character.
     pub fn parse(text: &[u8]) -> Result<Self, Malformed> {
+        let (legal, rest) = OctetClass::IDENT.split_run(text);
+        if !rest.is_empty() && legal.first().is_some_and(u8::is_ascii_alphanumeric) {
+            return Err(Malformed::new(Place::Ident, legal.len()));
+        }
+        Self::of_run(legal)
+    }
+
+    /// As [`Ident::parse`], of characters that are all legal behind the first one.
+    fn of_run(text: &[u8]) -> Result<Self, Malformed> {
         if !text.first().is_none_or(u8::is_ascii_alphanumeric) {
             return Err(Malformed::new(Place::Ident, 0));
-        }
-        let (legal, rest) = OctetClass::IDENT.split_run(text);
-        if !rest.is_empty() {
-            return Err(Malformed::new(Place::Ident, legal.len()));
         }
         if text.len() < IDENT_OCTETS_MIN {
             return Err(Malformed::new(Place::Ident, text.len()));
@@ -178,6 +183,13 @@ named_ident! {
     /// # Spec
     /// RFC 4975 s.7.1.1.
     MessageId, MessageId
+}
+
+impl TransactionId {
+    /// As [`TransactionId::parse`], of characters that are all legal in an ident behind the first one.
+    pub(crate) fn of_run(text: &[u8]) -> Option<Self> {
+        Ident::of_run(text).ok().map(Self)
+    }
 }
 
 #[cfg(test)]

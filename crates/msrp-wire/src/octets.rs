@@ -62,6 +62,13 @@ pub(crate) fn has_forbidden_control(lines: &[u8]) -> bool {
     })
 }
 
+/// The text behind a status code, when there is one that has no control characters.
+pub(crate) fn comment(text: &[u8]) -> Option<&[u8]> {
+    let comment = trim(text);
+    let clean = !comment.iter().any(|c| is_forbidden_control(*c));
+    (clean && !comment.is_empty()).then_some(comment)
+}
+
 /// The value of two hexadecimal digits.
 pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
     let high = char::from(high).to_digit(16)?;

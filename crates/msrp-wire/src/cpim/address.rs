@@ -21,6 +21,9 @@ pub(super) fn mbox(value: &str) -> Option<Mbox<'_>> {
 
 /// The name and the text from the angle bracket on.
 fn split_display(value: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
+    if value.starts_with('<') {
+        return Some((None, value));
+    }
     if let Some(quoted) = value.strip_prefix('"') {
         let (name, rest) = quoted.split_at_checked(closing_quote(quoted)?)?;
         let rest = rest.strip_prefix('"')?.trim_start();
@@ -78,8 +81,10 @@ fn is_user_at_host(text: &str) -> bool {
 
 /// A scheme, a colon, and no character that would end the URI earlier.
 fn is_uri(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty() && has_no_border(text))
+    let colon = text.bytes().position(|c| c == b':');
+    colon
+        .and_then(|colon| text.split_at_checked(colon))
+        .is_some_and(|(scheme, rest)| is_scheme(scheme) && rest.len() > 1 && has_no_border(text))
 }
 
 /// RFC 3986 s.3.1.

@@ -72,6 +72,7 @@ fn request<'a>(
         content_type: fields.content_type,
         use_nickname: fields.use_nickname,
         has_body: found.end == SectionEnd::BlankLine,
+        has_relayed: fields.has_relayed,
         headers,
     })
 }
@@ -110,6 +111,7 @@ struct Fields<'a> {
     status: Option<Status>,
     content_type: Option<&'a [u8]>,
     use_nickname: Option<&'a [u8]>,
+    has_relayed: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -145,7 +147,8 @@ impl<'a> Fields<'a> {
             Field::Status => first(&mut self.status, Status::parse(line.value)?),
             Field::ContentType => first(&mut self.content_type, line.value),
             Field::UseNickname => first(&mut self.use_nickname, line.value),
-            Field::Hop | Field::Relayed => {}
+            Field::Hop => {}
+            Field::Relayed => self.has_relayed = true,
         }
         Ok(())
     }

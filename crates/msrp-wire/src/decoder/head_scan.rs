@@ -171,9 +171,7 @@ impl StartLine {
             .len()
             .saturating_add(self.tid.as_bytes().len())
             .saturating_add(" 200".len());
-        let comment = octets::trim(head.get(start..self.len)?);
-        let clean = !comment.iter().any(|c| octets::is_forbidden_control(*c));
-        (clean && !comment.is_empty()).then_some(comment)
+        octets::comment(head.get(start..self.len)?)
     }
 }
 
