@@ -8,7 +8,7 @@
 //!
 //! ```sh
 //! cargo bench -p msrpd-benches --bench fanout                        # the table
-//! cargo bench -p msrpd-benches --bench fanout -- epoll 200 100 1     # one cell
+//! cargo bench -p msrpd-benches --bench fanout -- epoll 200 100 1     # one cell, of any three numbers
 //! cargo bench -p msrpd-benches --bench fanout -- runtimes            # the bare loop on other runtimes
 //! cargo bench -p msrpd-benches --bench fanout -- shards              # two shards beside one
 //! ```
@@ -81,10 +81,8 @@ fn fan_outs(wanted: &[String], is_bench: bool) {
         if wanted.first().is_some_and(|wanted| *wanted != name) || !is_there(want) {
             continue;
         }
-        for cell in cells(is_bench) {
-            if cell.is_wanted(wanted.get(1..).unwrap_or_default()) {
-                row(want, &name, cell, is_bench);
-            }
+        for cell in wanted_cells(wanted.get(1..).unwrap_or_default(), is_bench) {
+            row(want, &name, cell, is_bench);
         }
     }
 }
@@ -93,7 +91,7 @@ fn fan_outs(wanted: &[String], is_bench: bool) {
 fn compare_runtimes(wanted: &[String], is_bench: bool) {
     println!("body_octets,recipients,window,uring_us,epoll_us,tokio_us,tokio_uring_us");
     let rounds = if is_bench { ROUNDS } else { 1 };
-    for cell in cells(is_bench).iter().filter(|cell| cell.is_wanted(wanted)) {
+    for cell in &wanted_cells(wanted, is_bench) {
         let mut least = [f64::MAX; 4];
         for _ in 0..rounds {
             let figures = [
@@ -132,6 +130,20 @@ impl Cell {
             .zip(&numbers)
             .all(|(wanted, number)| wanted == number)
     }
+}
+
+/// Those cells of the table whose first numbers these are; of three numbers a cell of its own.
+fn wanted_cells(wanted: &[String], is_bench: bool) -> Vec<Cell> {
+    if let [body_octets, recipients_count, window] = wanted {
+        return vec![Cell {
+            body_octets: body_octets.parse().unwrap(),
+            recipients_count: recipients_count.parse().unwrap(),
+            window: window.parse().unwrap(),
+        }];
+    }
+    let mut cells = cells(is_bench);
+    cells.retain(|cell| cell.is_wanted(wanted));
+    cells
 }
 
 fn cells(is_bench: bool) -> Vec<Cell> {

@@ -2,8 +2,6 @@
 //!
 //! Values come from types that are legal by construction, so that no value can break out of its line.
 
-use std::io::Write as _;
-
 use crate::byte_range::ByteRange;
 use crate::content_type::ContentType;
 use crate::end_line::{ContinuationFlag, EndLine};
@@ -231,8 +229,31 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 fn byte_range(out: &mut Vec<u8>, range: Option<ByteRange>) {
     if let Some(range) = range {
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "Byte-Range: {range}\r\n");
+        out.extend_from_slice(b"Byte-Range: ");
+        number(out, Some(range.start));
+        out.push(b'-');
+        number(out, range.end);
+        out.push(b'/');
+        number(out, range.total);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A decimal number, or `*` for one that is not known.
+fn number(out: &mut Vec<u8>, number: Option<u64>) {
+    let Some(mut rest) = number else {
+        return out.push(b'*');
+    };
+    let start = out.len();
+    loop {
+        out.push(b'0' | u8::try_from(rest % 10).unwrap_or(0));
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
     }
 }
 

@@ -55,14 +55,14 @@ impl Ident {
     #[must_use]
     pub fn from_random(bits: u128) -> Self {
         let mut octets = [0; IDENT_OCTETS_MAX];
-        let mut rest = bits;
-        // 21 characters of six bits, last first; the two bits that remain choose the first one.
-        for place in octets.iter_mut().take(RANDOM_OCTETS).skip(1).rev() {
-            *place = digit(rest & 0x3f);
-            rest >>= 6;
-        }
-        if let Some(first) = octets.first_mut() {
-            *first = digit(rest & 0x3);
+        let halves = [bits >> 64, bits & u128::from(u64::MAX)];
+        // Each half is eleven characters: ten of six bits, last first, and one of the four bits that remain.
+        for (half, places) in halves.into_iter().zip(octets.chunks_exact_mut(11)) {
+            let mut rest = u64::try_from(half).unwrap_or_default();
+            for place in places.iter_mut().rev() {
+                *place = digit(rest);
+                rest >>= 6;
+            }
         }
         Self { octets, len: 22 }
     }
@@ -80,19 +80,14 @@ impl Ident {
     }
 }
 
-fn digit(value: u128) -> u8 {
-    usize::try_from(value)
-        .ok()
-        .and_then(|v| DIGITS.get(v))
-        .copied()
-        .unwrap_or(b'A')
+/// The character of the last six bits.
+fn digit(bits: u64) -> u8 {
+    let index = usize::try_from(bits & 0x3f).unwrap_or(0);
+    DIGITS.get(index).copied().unwrap_or(b'A')
 }
 
 /// Letters and digits, and the two other ident characters that no URI or XML syntax treats as special.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
-
-/// Characters that carry 128 bits, six each.
-const RANDOM_OCTETS: usize = 22;
 
 impl fmt::Debug for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -115,12 +115,19 @@ impl BodyScan {
             Match::Partial => return self.hold(0, input),
             Match::None => {}
         }
-        let found = if input.len() <= SHORT_OCTETS_MAX {
-            memchr::memchr_iter(b'\r', input).find(|at| self.compare_at(input, *at).is_some())
+        // Many small messages may come in one read: most end lines are near.
+        let (near, far) = input
+            .split_at_checked(SHORT_OCTETS_MAX)
+            .unwrap_or((input, &[]));
+        let is_it = |at: &usize| self.compare_at(input, *at).is_some();
+        let found = memchr::memchr_iter(b'\r', near).find(is_it);
+        let found = if far.is_empty() || found.is_some() {
+            found
         } else {
             let needle = self.line.get(..self.flag_at()).unwrap_or_default();
-            memmem::find_iter(input, needle)
-                .find(|at| self.compare_at(input, *at).is_some())
+            memmem::find_iter(far, needle)
+                .map(|at| near.len().saturating_add(at))
+                .find(is_it)
                 .or_else(|| self.partial_at_end(input))
         };
         match found {
