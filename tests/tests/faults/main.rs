@@ -5,6 +5,7 @@
 //! need a namespace of their own: `tests/faults/run` makes it and asks for them by name. `docs/faults.md` has the table.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod books;
 mod talk;
 
 use std::io::{Read, Write};
