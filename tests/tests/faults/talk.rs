@@ -63,13 +63,14 @@ pub(crate) struct Ends {
 impl Talk {
     /// Seats everybody.
     pub(crate) async fn begin(daemon: Daemon, way: Way) -> Self {
-        Self::begin_with(daemon, way, |endpoint| endpoint).await
+        Self::begin_with(daemon, way, &[BOB, CAROL, DAVE], |endpoint| endpoint).await
     }
 
-    /// As [`Talk::begin`], with the ends of the recipients changed.
+    /// As [`Talk::begin`], with these recipients, and their ends changed.
     pub(crate) async fn begin_with(
         daemon: Daemon,
         way: Way,
+        addresses: &[&'static str],
         change: impl Fn(MsrpEndpoint) -> MsrpEndpoint,
     ) -> Self {
         let books = Books::open(&daemon).await;
@@ -78,7 +79,7 @@ impl Talk {
         let tell = Arc::new(tell);
         let mut recipients = BTreeMap::new();
         let mut ports = HashMap::new();
-        for address in [BOB, CAROL, DAVE] {
+        for &address in addresses {
             let endpoint = change(MsrpEndpoint::bind().await);
             let join = way.dial(FRIENDS, address).endpoint(endpoint);
             let participant = join.join(&daemon).await;
@@ -148,6 +149,11 @@ impl Talk {
     /// Somebody reads no more.
     pub(crate) fn deafen(&self, address: &'static str) {
         self.peer(address).set_mode(Mode::Deaf);
+    }
+
+    /// Somebody reads again.
+    pub(crate) fn hear_again(&self, address: &'static str) {
+        self.peer(address).set_mode(Mode::Auto);
     }
 
     /// Somebody's connection ends with a reset: it reads no more, and goes while octets are unread.
@@ -314,6 +320,14 @@ impl Ends {
             assert!(statuses.all(|status| status == 200), "{address}");
         }
         assert_eq!(self.told.legs.len(), count);
+    }
+
+    /// Adds what a recipient got that was no part of the conversation's own.
+    pub(crate) fn add_heard(&mut self, address: &'static str, texts: Vec<String>) {
+        let heard = self.heard.entry(address).or_default();
+        for text in texts {
+            heard.is_any_twice |= !heard.texts.insert(text);
+        }
     }
 
     /// The sender was told of messages that this recipient did not get.
