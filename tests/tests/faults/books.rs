@@ -105,7 +105,9 @@ impl Entries {
         } else if event["type"] == "final_report" {
             let results = event["results"].as_array().unwrap().iter();
             let delivered = results.filter(|result| result["status"] == 200);
-            let delivered = delivered.filter_map(|result| result["count"].as_u64()).sum::<u64>();
+            let delivered = delivered
+                .filter_map(|result| result["count"].as_u64())
+                .sum::<u64>();
             let delivered = usize::try_from(delivered).unwrap();
             // One that comes in parts has an event for each.
             *self.reports.entry(id).or_default() += delivered;
@@ -132,6 +134,7 @@ async fn in_metrics(daemon: &Daemon) -> (u64, [u64; 5]) {
         let found = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         found.map_or(0, |value| value.parse().unwrap())
     };
-    let ended = OUTCOMES.map(|outcome| value(&format!("msrp_copies_total{{outcome=\"{outcome}\"}}")));
+    let ended =
+        OUTCOMES.map(|outcome| value(&format!("msrp_copies_total{{outcome=\"{outcome}\"}}")));
     (value("msrp_copies_opened_total"), ended)
 }

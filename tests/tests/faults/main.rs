@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 mod books;
+mod doors;
 mod network;
 mod peers;
 mod process;

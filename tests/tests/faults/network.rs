@@ -204,7 +204,10 @@ impl Address {
 
 impl Drop for Address {
     fn drop(&mut self) {
-        run("ip", &["address", "del", &format!("{}/32", Self::IP), "dev", "lo"]);
+        run(
+            "ip",
+            &["address", "del", &format!("{}/32", Self::IP), "dev", "lo"],
+        );
     }
 }
 
@@ -223,7 +226,9 @@ async fn lose_address(talk: &Talk, address: Address) {
     talk.say_long(MESSAGES / 2..MESSAGES, |_| 200_000);
     let begun = (MESSAGES / 2 * 3) as f64;
     let series = "msrp_copies_opened_total";
-    talk.daemon.wait_metric(series, |opened| opened > begun).await;
+    talk.daemon
+        .wait_metric(series, |opened| opened > begun)
+        .await;
     drop(address);
     recipients.into_iter().for_each(|one| talk.hear_again(one));
 }
@@ -248,7 +253,7 @@ async fn wait_in_vain(port: u16) {
 
 #[tokio::test]
 #[ignore = "needs a network namespace: tests/faults/run"]
-async fn address_that_comes_back_before_the_stall_loses_nothing() {
+async fn address_that_comes_back_before_the_stall_loses_no_session_and_nothing_in_silence() {
     repeat(async |way, number| {
         let address = Address::new();
         let talk = Talk::begin(at_address(way, 30).await, way).await;
@@ -260,7 +265,8 @@ async fn address_that_comes_back_before_the_stall_loses_nothing() {
         talk.wait_reports(MESSAGES).await;
         let (daemon, ends) = talk.end_with_daemon().await;
         ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        // Who was behind may have missed a message, and then everybody knows.
+        ends.assert_told_exactly(MESSAGES);
         assert_conversation_begins(&daemon, way).await;
     })
     .await;

@@ -300,7 +300,12 @@ impl Ends {
             let heard = self.heard.values().filter(heard).count();
             let delivered = self.books.delivered(id);
             assert!(delivered <= heard, "{id}: {delivered} booked, {heard} had");
-            let legs = self.told.legs.get(text).into_iter().flat_map(BTreeMap::values);
+            let legs = self
+                .told
+                .legs
+                .get(text)
+                .into_iter()
+                .flat_map(BTreeMap::values);
             let told = legs.filter(|status| **status == 200).count();
             if let Some(reported) = self.books.reported(id) {
                 assert!(told <= reported, "{id}: {told} told, {reported} booked");
@@ -312,7 +317,8 @@ impl Ends {
     pub(crate) fn assert_delivered(&self, count: usize, recipients: &[&str]) {
         for (id, text) in &self.told.texts {
             let booked = self.books.delivered(id);
-            assert!(booked >= recipients.len(), "{text:.20}: {booked} booked");
+            let (books, legs) = (&self.books, self.told.legs.get(text));
+            assert!(booked >= recipients.len(), "{text:.20}: {legs:?} {books:?}");
         }
         for address in recipients {
             assert_eq!(self.heard[address].texts.len(), count, "{address}");
@@ -320,6 +326,24 @@ impl Ends {
             assert!(statuses.all(|status| status == 200), "{address}");
         }
         assert_eq!(self.told.legs.len(), count);
+    }
+
+    /// Of every message and recipient the sender was told whether it arrived, and it was so.
+    pub(crate) fn assert_told_exactly(&self, count: usize) {
+        assert_eq!(self.told.legs.len(), count);
+        for (text, legs) in &self.told.legs {
+            for (address, heard) in &self.heard {
+                let has_heard = heard.texts.contains(text);
+                assert_eq!(legs[*address] == 200, has_heard, "{address}: {text:.20}");
+            }
+        }
+    }
+
+    /// These are the ids of all messages, each once.
+    pub(crate) fn assert_ids(&self, ids: &[String]) {
+        let told: BTreeSet<_> = self.told.texts.keys().collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>(), told);
+        assert_eq!(ids.len(), told.len());
     }
 
     /// Adds what a recipient got that was no part of the conversation's own.
