@@ -215,6 +215,11 @@ impl Daemon {
         self.wait_end().await
     }
 
+    /// Waits, however long, until the daemon has closed its outputs: until it ends.
+    pub async fn outputs_closed(&self) {
+        self.log.ended().await;
+    }
+
     /// Waits for the end of the daemon.
     ///
     /// # Panics
