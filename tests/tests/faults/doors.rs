@@ -1,5 +1,7 @@
 //! Faults of those who are not part of the conversation: readers of events and of the log, callers that vanish.
 
+use std::time::Duration;
+
 use msrp_testkit::{Config, Daemon, MsrpEndpoint};
 use msrpd_tests::{BOB, CAROL, DAVE, FRIENDS, config_with_friends, friends};
 use serde_json::Value;
@@ -91,6 +93,9 @@ async fn reader_of_the_log_that_stops_stops_nobody_else() {
     .await;
 }
 
+/// Twice 64 times T1, and some more.
+const UNANSWERED: Duration = Duration::from_secs(80);
+
 const EVE: &str = "sip:eve@example.com";
 
 /// Where a call ends with a reset.
@@ -154,9 +159,15 @@ async fn caller_whose_connection_is_reset_in_its_invite_leaves_nothing_behind() 
             let series = "msrp_sessions_ended_total{reason=\"never_bound\"}";
             talk.daemon.wait_metric(series, |count| count == 1.0).await;
         }
-        for series in ["msrp_participants", "msrp_sip_dialogs"] {
-            talk.daemon.wait_metric(series, |count| count == 4.0).await;
-        }
+        let (participants, dialogs) = ("msrp_participants", "msrp_sip_dialogs");
+        talk.daemon
+            .wait_metric(participants, |count| count == 4.0)
+            .await;
+        // An answer that nobody acknowledges is waited for, then the BYE is (RFC 3261).
+        let wait = talk
+            .daemon
+            .wait_metric_within(UNANSWERED, dialogs, |count| count == 4.0);
+        wait.await;
         let (daemon, mut ends) = talk.end_with_daemon().await;
         ends.add_heard(EVE, Vec::new());
         ends.assert_truth();

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 mod books;
+mod disk;
 mod doors;
 mod network;
 mod peers;

@@ -193,7 +193,7 @@ async fn memory_that_a_control_group_bounds_is_not_reached_with_a_bound_of_our_o
 async fn kill_by_the_control_group_leaves_no_false_success_and_the_next_one_serves_at_once() {
     repeat(async |way, number| {
         let mut talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        confine(&talk.daemon, 16 << 20);
+        confine(&talk.daemon, 4 << 20);
         talk.say(0..MESSAGES);
         talk.wait_reports(moment(number)).await;
         let daemon = &talk.daemon;
