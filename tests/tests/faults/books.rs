@@ -73,6 +73,20 @@ impl Books {
         entries
     }
 
+    /// Every copy has its outcome by the metrics, and events say as much or less.
+    pub(crate) async fn settle(&self, daemon: &Daemon) -> Entries {
+        let (opened, ended) = in_metrics(daemon).await;
+        assert_eq!(opened, ended.iter().sum::<u64>(), "{ended:?}");
+        let entries = self.entries.borrow().clone();
+        assert!(entries.faults.is_empty(), "{:?}", entries.faults);
+        let mut both = entries.sums.iter().zip(&ended);
+        assert!(
+            both.all(|(told, counted)| told <= counted),
+            "{entries:?} {ended:?}"
+        );
+        entries
+    }
+
     /// What was said until the stream ended.
     pub(crate) async fn close(self) -> Entries {
         self.task.await.unwrap();

@@ -10,6 +10,7 @@
 mod books;
 mod disk;
 mod doors;
+mod injection;
 mod network;
 mod peers;
 mod process;

@@ -290,3 +290,34 @@ async fn address_that_stays_away_ends_sessions_and_its_return_brings_new_ones() 
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs a network namespace: tests/faults/run"]
+async fn answers_that_the_system_refuses_to_send_go_out_when_it_takes_them_again() {
+    repeat(async |way, number| {
+        // What is sent over UDP fails in the call itself: it may not be sent.
+        let way = Way { tcp: false, ..way };
+        let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
+        talk.say(0..MESSAGES / 2);
+        talk.wait_reports(moment(number) / 2).await;
+        let port = talk.daemon.sip_udp().port();
+        let silence = Filter::new(&[format!("udp sport {port} drop")]);
+        let answered = async {
+            // Four have joined, and the fifth answer is on its way: he comes a second time.
+            let answered = "msrp_sip_invites_total{code=\"200\"}";
+            talk.daemon
+                .wait_metric(answered, |count| count == 5.0)
+                .await;
+            drop(silence);
+        };
+        let join = way.join(&talk.daemon, FRIENDS, DAVE);
+        let (dave, ()) = tokio::join!(join, answered);
+        talk.say(MESSAGES / 2..MESSAGES);
+        talk.wait_reports(MESSAGES).await;
+        dave.leave().await;
+        let ends = talk.end().await;
+        ends.assert_truth();
+        ends.assert_delivered(MESSAGES, &[BOB, CAROL]);
+    })
+    .await;
+}

@@ -104,7 +104,7 @@ const QUESTIONS: u32 = 500;
 async fn usual_octets(way: Way) -> u32 {
     let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
     let resident = talk.daemon.metric("process_resident_memory_bytes").await;
-    resident as u32
+    resident.to_string().parse().unwrap()
 }
 
 /// A configuration that takes nothing new with so many octets more than a conversation needs.

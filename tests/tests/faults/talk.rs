@@ -146,6 +146,20 @@ impl Talk {
         );
     }
 
+    /// As [`Talk::wait_reports`], and it ends as well when the sender's connection does.
+    pub(crate) async fn wait_reports_or_end(&self, count: usize) {
+        let gone = async {
+            let mut turn = tokio::time::interval(std::time::Duration::from_millis(10));
+            while !self.sender.as_ref().unwrap().task.is_finished() {
+                turn.tick().await;
+            }
+        };
+        tokio::select! {
+            () = self.wait_reports(count) => {}
+            () = gone => {}
+        }
+    }
+
     /// Somebody reads no more.
     pub(crate) fn deafen(&self, address: &'static str) {
         self.peer(address).set_mode(Mode::Deaf);
@@ -183,6 +197,13 @@ impl Talk {
         }
         let (daemon, mut books, mut ends) = self.listen_to_the_end().await;
         ends.books = books.balance(&daemon).await;
+        (daemon, ends)
+    }
+
+    /// As [`Talk::end_with_daemon`], when a shard has failed: copies that were open count as failed, without an event.
+    pub(crate) async fn end_after_failure(self) -> (Daemon, Ends) {
+        let (daemon, books, mut ends) = self.listen_to_the_end().await;
+        ends.books = books.settle(&daemon).await;
         (daemon, ends)
     }
 
