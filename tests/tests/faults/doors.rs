@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use msrp_testkit::{Config, Daemon, MsrpEndpoint};
-use msrpd_tests::{BOB, CAROL, DAVE, FRIENDS, config_with_friends, friends};
+use msrp_testkit::{Daemon, MsrpEndpoint};
+use msrpd_tests::{BOB, CAROL, DAVE, FRIENDS, config_with_friends};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::talk::Talk;
-use crate::{MESSAGES, assert_conversation_begins, moment, repeat};
+use crate::{EVE, MESSAGES, assert_conversation_begins, config_with_eve, moment, repeat};
 
 /// Asks for events and reads none of them; its kernel takes few.
 async fn deaf_consumer(daemon: &Daemon) -> TcpStream {
@@ -96,8 +96,6 @@ async fn reader_of_the_log_that_stops_stops_nobody_else() {
 /// Twice 64 times T1, and some more.
 const UNANSWERED: Duration = Duration::from_secs(80);
 
-const EVE: &str = "sip:eve@example.com";
-
 /// Where a call ends with a reset.
 #[derive(Clone, Copy)]
 enum Cut {
@@ -146,8 +144,7 @@ async fn call_and_reset(daemon: &Daemon, cut: Cut) {
 #[tokio::test]
 async fn caller_whose_connection_is_reset_in_its_invite_leaves_nothing_behind() {
     repeat(async |way, number| {
-        let config = Config::new().group("friends", &friends().members(&[EVE]).xml());
-        let config = config.set("limits", "unbound_s", 2);
+        let config = config_with_eve().set("limits", "unbound_s", 2);
         let talk = Talk::begin(way.start(config).await, way).await;
         talk.say(0..MESSAGES / 2);
         talk.wait_reports(moment(number) / 2).await;

@@ -19,11 +19,19 @@ mod talk;
 use std::io::{Read, Write};
 use std::process::Command;
 
-use msrp_testkit::Daemon;
-use msrpd_tests::{ALICE, BOB, FRIENDS, WAYS, Way, config_with_friends};
+use msrp_testkit::{Config, Daemon};
+use msrpd_tests::{ALICE, BOB, FRIENDS, WAYS, Way, config_with_friends, friends};
 
 /// Messages of one conversation: as many as may wait for their final report at once.
 const MESSAGES: usize = 16;
+
+/// A fifth member of the group.
+const EVE: &str = "sip:eve@example.com";
+
+/// A configuration with a group that [`EVE`] belongs to as well.
+fn config_with_eve() -> Config {
+    Config::new().group("friends", &friends().members(&[EVE]).xml())
+}
 
 /// Runs a fault so often as asked for, each time with another number and way.
 async fn repeat(fault: impl AsyncFn(Way, usize)) {

@@ -7,7 +7,9 @@ use msrp_testkit::Daemon;
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Way, config_with_friends};
 
 use crate::talk::Talk;
-use crate::{MESSAGES, assert_conversation_begins, impatient, moment, repeat, run};
+use crate::{
+    EVE, MESSAGES, assert_conversation_begins, config_with_eve, impatient, moment, repeat, run,
+};
 
 /// Rules for packets that leave, on loopback all there are. They go with the value.
 struct Filter;
@@ -297,27 +299,31 @@ async fn answers_that_the_system_refuses_to_send_go_out_when_it_takes_them_again
     repeat(async |way, number| {
         // What is sent over UDP fails in the call itself: it may not be sent.
         let way = Way { tcp: false, ..way };
-        let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
+        let talk = Talk::begin(way.start(config_with_eve()).await, way).await;
         talk.say(0..MESSAGES / 2);
         talk.wait_reports(moment(number) / 2).await;
         let port = talk.daemon.sip_udp().port();
         let silence = Filter::new(&[format!("udp sport {port} drop")]);
         let answered = async {
-            // Four have joined, and the fifth answer is on its way: he comes a second time.
+            // Four have joined, and the fifth answer is on its way.
             let answered = "msrp_sip_invites_total{code=\"200\"}";
             talk.daemon
                 .wait_metric(answered, |count| count == 5.0)
                 .await;
             drop(silence);
         };
-        let join = way.join(&talk.daemon, FRIENDS, DAVE);
-        let (dave, ()) = tokio::join!(join, answered);
+        let join = way.join(&talk.daemon, FRIENDS, EVE);
+        let (eve, ()) = tokio::join!(join, answered);
+        eve.leave().await;
+        let participants = "msrp_participants";
+        talk.daemon
+            .wait_metric(participants, |count| count == 4.0)
+            .await;
         talk.say(MESSAGES / 2..MESSAGES);
         talk.wait_reports(MESSAGES).await;
-        dave.leave().await;
         let ends = talk.end().await;
         ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL]);
+        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
     })
     .await;
 }
