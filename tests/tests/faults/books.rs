@@ -25,6 +25,8 @@ pub(crate) struct Entries {
     sums: [u64; 5],
     /// How many legs each final report called delivered.
     reports: BTreeMap<String, usize>,
+    /// Shards and rooms that failed.
+    lost: Vec<Value>,
     /// Messages that ended twice, and events that were lost.
     faults: Vec<Value>,
 }
@@ -35,7 +37,7 @@ impl Books {
     /// Begins to read.
     pub(crate) async fn open(daemon: &Daemon) -> Self {
         let mut stream = TcpStream::connect(daemon.admin_addr()).await.unwrap();
-        let types = "message_ended,final_report,messages_lost";
+        let types = "message_ended,final_report,messages_lost,shard_lost,room_lost";
         let request = format!("GET /v1/events?cursor=latest&types={types} HTTP/1.0\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut lines = BufReader::new(stream).lines();
@@ -106,6 +108,16 @@ impl Entries {
         self.reports.get(id).copied()
     }
 
+    /// Shards, then rooms that were told as lost.
+    pub(crate) fn lost(&self) -> [usize; 2] {
+        ["shard_lost", "room_lost"].map(|kind| {
+            self.lost
+                .iter()
+                .filter(|event| event["type"] == kind)
+                .count()
+        })
+    }
+
     fn note(&mut self, event: &Value) {
         let id = event["message_id"].as_str().unwrap_or_default().to_owned();
         if event["type"] == "message_ended" {
@@ -125,6 +137,8 @@ impl Entries {
             let delivered = usize::try_from(delivered).unwrap();
             // One that comes in parts has an event for each.
             *self.reports.entry(id).or_default() += delivered;
+        } else if event["type"] == "shard_lost" || event["type"] == "room_lost" {
+            self.lost.push(event.clone());
         } else if event["type"] == "messages_lost" {
             self.faults.push(event.clone());
         }

@@ -2,20 +2,18 @@
 //!
 //! The data path runs on epoll here: what io_uring does is no system call of its own.
 
-use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use msrp_testkit::Daemon;
-use msrp_testkit::daemon::LogLine;
-use msrpd_tests::{ALICE, BOB, CAROL, DAVE, Document, Way, config_with_friends};
+use msrpd_tests::{BOB, CAROL, DAVE, Way, config_with_friends};
 
 use crate::talk::Talk;
 use crate::{MESSAGES, assert_conversation_begins, assert_served, moment, repeat};
 
 /// Makes system calls of the shards fail while it lives.
-struct Injection {
+pub(crate) struct Injection {
     tracer: Child,
     /// Its first words are that it began; the rest is read so that it is not held up.
     _words: BufReader<ChildStderr>,
@@ -28,7 +26,7 @@ impl Injection {
         Self::of_threads(&threads(daemon, "shard-"), calls, fault)
     }
 
-    fn of_threads(threads: &[String], calls: &str, fault: &str) -> Self {
+    pub(crate) fn of_threads(threads: &[String], calls: &str, fault: &str) -> Self {
         let file = std::env::temp_dir().join(format!("msrpd-calls-{}", threads[0]));
         let mut command = Command::new("strace");
         command.args(threads.iter().flat_map(|thread| ["-p", thread]));
@@ -50,7 +48,7 @@ impl Injection {
     }
 
     /// Lets calls succeed again. Some must have failed.
-    fn end(self) {
+    pub(crate) fn end(self) {
         let file = self.calls.clone();
         drop(self);
         let calls = std::fs::read_to_string(&file).unwrap();
@@ -69,7 +67,7 @@ impl Drop for Injection {
 }
 
 /// The threads of a daemon whose names begin like this.
-fn threads(daemon: &Daemon, name: &str) -> Vec<String> {
+pub(crate) fn threads(daemon: &Daemon, name: &str) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
     let tasks = tasks.map(|task| task.unwrap());
     let named = tasks.filter(|task| {
@@ -217,92 +215,6 @@ async fn newcomer_that_cannot_be_watched_is_closed_and_disturbs_nobody() {
         ends.assert_truth();
         ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
         assert_conversation_begins(&daemon, way).await;
-    })
-    .await;
-}
-
-/// The group that is not the conversation's.
-const OTHERS: &str = "sip:others@localhost";
-
-/// When a line of the log was written, in milliseconds of its day.
-fn millis(line: &LogLine) -> u64 {
-    let timestamp = line.field("timestamp");
-    let (_, clock) = timestamp.trim_end_matches('Z').split_once('T').unwrap();
-    let (clock, fraction) = clock.split_once('.').unwrap();
-    let seconds = clock.split(':').map(|part| part.parse::<u64>().unwrap());
-    let seconds = seconds.fold(0, |sum, part| sum * 60 + part);
-    seconds * 1000 + fraction[..3].parse::<u64>().unwrap()
-}
-
-/// Waits until a shard has failed and serves again, and says how long that took.
-async fn wait_failed_and_back(daemon: &Daemon) {
-    let broke = |line: &LogLine| line.message() == "the backend broke";
-    let back = |line: &LogLine| line.message() == "the shard serves again";
-    let broke = daemon.wait_log("the failure", broke).await;
-    let back = daemon.wait_log("the next start", back).await;
-    let day = 24 * 60 * 60 * 1000;
-    let took = (millis(&back) + day - millis(&broke)) % day;
-    println!("shard back after the failure: {took} ms");
-    assert!(took < 1000, "{took} ms");
-}
-
-/// The shard of the room that began as the first, the second or a later one.
-async fn shard_of_room(daemon: &Daemon, number: usize) -> String {
-    let started = Cell::new(0);
-    let is_it = |line: &LogLine| {
-        let is_start = line.message() == "room started";
-        started.set(started.get() + usize::from(is_start));
-        is_start && started.get() == number
-    };
-    daemon.wait_log("a room", is_it).await.field("shard")
-}
-
-#[tokio::test]
-#[ignore = "needs a tracer: tests/faults/run"]
-async fn shard_that_fails_ends_its_own_sessions_and_no_others_and_serves_again() {
-    repeat(async |way, number| {
-        let way = Way {
-            backend: "epoll",
-            ..way
-        };
-        let others = Document::new(OTHERS).members(&[ALICE, BOB]);
-        let config = config_with_friends().group("others", &others.xml());
-        let talk = Talk::begin(way.start(config).await, way).await;
-        let of_talk = shard_of_room(&talk.daemon, 1).await;
-        let alice = way.join(&talk.daemon, OTHERS, ALICE).await;
-        let bob = way.join(&talk.daemon, OTHERS, BOB).await;
-        let of_others = shard_of_room(&talk.daemon, 2).await;
-        assert_ne!(of_talk, of_others);
-        let fails_talk = number / 4 % 2 == 0;
-        let failing = if fails_talk { of_talk } else { of_others };
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
-        let thread = threads(&talk.daemon, &format!("shard-{failing}"));
-        let fault = "error=ENOMEM:when=1";
-        let injection = Injection::of_threads(&thread, "epoll_wait", fault);
-        talk.say(MESSAGES / 2..MESSAGES);
-        wait_failed_and_back(&talk.daemon).await;
-        injection.end();
-        let daemon = if fails_talk {
-            alice.say("still here").await;
-            bob.expect_text(ALICE, "still here").await;
-            let (daemon, ends) = talk.end_after_failure().await;
-            ends.assert_truth();
-            daemon
-        } else {
-            talk.wait_reports(MESSAGES).await;
-            alice.msrp.expect_closed().await;
-            bob.msrp.expect_closed().await;
-            let (daemon, ends) = talk.end_with_daemon().await;
-            ends.assert_truth();
-            ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
-            daemon
-        };
-        assert_conversation_begins(&daemon, way).await;
-        let lost = daemon
-            .metric("msrp_sessions_ended_total{reason=\"shard_failed\"}")
-            .await;
-        assert_eq!(lost, if fails_talk { 4.0 } else { 2.0 });
     })
     .await;
 }

@@ -14,6 +14,7 @@ mod injection;
 mod network;
 mod peers;
 mod process;
+mod shard;
 mod talk;
 
 use std::io::{Read, Write};

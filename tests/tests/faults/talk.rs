@@ -360,6 +360,11 @@ impl Ends {
         }
     }
 
+    /// It was told that a shard failed with its only room.
+    pub(crate) fn assert_one_shard_lost(&self) {
+        assert_eq!(self.books.lost(), [1, 1]);
+    }
+
     /// These are the ids of all messages, each once.
     pub(crate) fn assert_ids(&self, ids: &[String]) {
         let told: BTreeSet<_> = self.told.texts.keys().collect();
