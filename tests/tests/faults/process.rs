@@ -82,15 +82,16 @@ async fn lack_of_file_descriptors_keeps_newcomers_out_and_disturbs_nobody() {
     .await;
 }
 
-/// Asks so many questions over SIP; each is remembered for a while when it is answered.
+/// Asks so many long questions over SIP; each is remembered for a while when it is answered.
 fn ask(daemon: &Daemon, from: u32, questions: u32) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
+    let subject = "x".repeat(3000);
     for number in from..from + questions {
         let question = format!(
             "OPTIONS {FRIENDS} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK-{number}\r\n\
              From: <{ALICE}>;tag={number}\r\nTo: <{FRIENDS}>\r\nCall-ID: {number}\r\n\
-             CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+             CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nSubject: {subject}\r\nContent-Length: 0\r\n\r\n"
         );
         // A full buffer loses some, as datagrams are lost.
         let _lost = socket.send_to(question.as_bytes(), daemon.sip_udp());
@@ -177,7 +178,7 @@ async fn memory_that_a_control_group_bounds_is_not_reached_with_a_bound_of_our_o
         talk.wait_reports(moment(number) / 2).await;
         fill_to_the_bound(&talk.daemon).await;
         // What kills a daemon without a bound: the next test.
-        ask(&talk.daemon, 1_000_000, 20_000);
+        ask(&talk.daemon, 1_000_000, 8000);
         assert_newcomer_refused(&talk.daemon, way).await;
         talk.say(MESSAGES / 2..MESSAGES);
         talk.wait_reports(MESSAGES).await;
