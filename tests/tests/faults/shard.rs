@@ -59,7 +59,7 @@ async fn assert_fails_alone(way: Way, number: usize, fail: impl AsyncFnOnce(&Dae
     let bob = way.join(&talk.daemon, OTHERS, BOB).await;
     let of_others = shard_of_room(&talk.daemon, 2).await;
     assert_ne!(of_talk, of_others);
-    let fails_talk = number / 4 % 2 == 0;
+    let fails_talk = (number / 4).is_multiple_of(2);
     let failing = if fails_talk { of_talk } else { of_others };
     talk.say(0..MESSAGES / 2);
     talk.wait_reports(moment(number) / 2).await;
