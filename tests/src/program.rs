@@ -56,6 +56,22 @@ impl Program {
         transcript.within(what, search).await
     }
 
+    /// The lines from here to the end of its output.
+    ///
+    /// # Panics
+    /// When the output has not ended before the deadline.
+    pub async fn rest_of_screen(&mut self) -> Vec<String> {
+        let transcript = self.transcript.clone();
+        let mut lines = Vec::new();
+        let rest = async {
+            while let Some(line) = self.screen.next_line().await.expect("a readable stdout") {
+                lines.push(line);
+            }
+        };
+        transcript.within("the end of the output", rest).await;
+        lines
+    }
+
     /// Writes a line.
     ///
     /// # Panics

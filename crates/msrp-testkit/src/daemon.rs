@@ -151,6 +151,13 @@ impl Daemon {
         self.log.lines()
     }
 
+    /// Stops reading what the daemon writes to its outputs, as long as the value lives: at most one line more of each. The
+    /// pipes fill up then.
+    #[must_use]
+    pub fn pause_log(&self) -> impl Drop + '_ {
+        self.log.pause()
+    }
+
     /// Waits for a line of the log, from the start on; `what` names it when the wait fails.
     ///
     /// # Panics
@@ -206,6 +213,11 @@ impl Daemon {
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.wait_end().await
+    }
+
+    /// Waits, however long, until the daemon has closed its outputs: until it ends.
+    pub async fn outputs_closed(&self) {
+        self.log.ended().await;
     }
 
     /// Waits for the end of the daemon.

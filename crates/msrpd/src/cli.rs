@@ -72,8 +72,12 @@ pub fn run(cli: &Cli) -> ExitCode {
                 Err(error) => return refuse(&error, FAILURE),
             };
             let filter = cli.log.as_deref().unwrap_or(log::DEFAULT_FILTER);
-            match log::start(filter, Form::of_stderr()) {
-                Ok(()) => block_on(serve(&config, file.as_deref())),
+            match log::start_queued(filter, Form::of_stderr()) {
+                Ok(()) => {
+                    let status = block_on(serve(&config, file.as_deref()));
+                    log::flush();
+                    status
+                }
                 Err(error) => refuse(&error, WRONG_USE),
             }
         }

@@ -280,6 +280,26 @@ impl Daemon {
         });
     }
 
+    /// From now on signals make shards panic: SIGUSR1 the first, SIGUSR2 the second.
+    ///
+    /// # Errors
+    /// The signals cannot be received.
+    #[cfg(feature = "test-faults")]
+    pub fn fail_at_signals(&self) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let kinds = [SignalKind::user_defined1(), SignalKind::user_defined2()];
+        for (shard, kind) in kinds.into_iter().enumerate() {
+            let (engine, mut signals) = (Arc::clone(&self.engine.engine), signal(kind)?);
+            tokio::spawn(async move {
+                while signals.recv().await.is_some() {
+                    engine.fail_shard(shard);
+                }
+            });
+        }
+        Ok(())
+    }
+
     /// What opens the file of usage records again; does nothing when none are kept.
     pub fn usage(&self) -> impl Fn() + Send + 'static + use<> {
         let handle = self.usage.as_ref().map(UsageKeeper::handle);

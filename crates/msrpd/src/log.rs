@@ -4,12 +4,17 @@
 //! fields, `message` among them, on the top level.
 
 mod pacing;
+mod queue;
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
 
 use pacing::Pacing;
+use queue::Queue;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -58,9 +63,50 @@ impl std::error::Error for FilterError {}
 /// # Errors
 /// [`FilterError`] when the filter cannot be read.
 pub fn start(filter: &str, form: Form) -> Result<(), FilterError> {
+    start_to(filter, form, stderr)
+}
+
+/// As [`start`], for a process that must not wait for the reader of its log: a thread writes, and what it cannot write is
+/// lost and counted. Panics are logged too. [`flush`] belongs to the end.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_queued(filter: &str, form: Form) -> Result<(), FilterError> {
+    match Queue::start(stderr()) {
+        Ok(queue) => {
+            let queue = QUEUE.get_or_init(|| queue);
+            start_to(filter, form, queue.clone())?;
+            std::panic::set_hook(Box::new(log_panic));
+            Ok(())
+        }
+        // Without a thread for it, those who log write.
+        Err(_) => start(filter, form),
+    }
+}
+
+/// Waits until what was logged is written, for a second at most. Nothing to wait for without [`start_queued`].
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
+    }
+}
+
+static QUEUE: OnceLock<Queue> = OnceLock::new();
+
+/// Takes the place of what writes to the standard error and would wait for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let reason = panic.payload_as_str();
+    tracing::error!(place, reason, "panicked");
+}
+
+fn start_to<W>(filter: &str, form: Form, writer: W) -> Result<(), FilterError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let layer = tracing_subscriber::fmt()
         .with_env_filter(read_filter(filter)?)
-        .with_writer(stderr);
+        .with_writer(writer);
     // An error here says that a subscriber is in place already.
     let _ = match form {
         Form::Json => layer

@@ -74,6 +74,10 @@ pub async fn serve(config: &Config, file: Option<&Path>) -> ExitCode {
     }
     // Both go on until the process ends.
     tokio::spawn(reloading);
+    #[cfg(feature = "test-faults")]
+    if let Err(error) = daemon.fail_at_signals() {
+        return refuse(&format!("signals cannot be received: {error}"));
+    }
     daemon.watch_over();
     daemon.set_reload(move || reloader.reload());
     daemon.announce();

@@ -37,6 +37,7 @@ impl Signals {
         tokio::spawn(async move {
             let name = self.next().await;
             tracing::warn!(signal = name, "ended by a second signal");
+            crate::log::flush();
             std::process::exit(STATUS);
         });
     }

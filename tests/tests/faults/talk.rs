@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use msrp_testkit::{Daemon, Dialog, Draft, Event, Flag, Frame, Mode, MsrpPeer, Participant};
+use msrp_testkit::{
+    Daemon, Dialog, Draft, Event, Flag, Frame, Mode, MsrpEndpoint, MsrpPeer, Participant,
+};
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Way};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::books::{Books, Entries};
 
 /// What one recipient got: the texts that came whole, and whether one came twice.
 #[derive(Debug, Default)]
@@ -40,6 +44,7 @@ struct Ear<T> {
 /// The whole conversation.
 pub(crate) struct Talk {
     pub(crate) daemon: Daemon,
+    books: Books,
     sender: Option<Ear<Told>>,
     told: watch::Receiver<Told>,
     tell: Arc<watch::Sender<Told>>,
@@ -52,18 +57,32 @@ pub(crate) struct Talk {
 pub(crate) struct Ends {
     told: Told,
     heard: BTreeMap<&'static str, Heard>,
+    books: Entries,
 }
 
 impl Talk {
     /// Seats everybody.
     pub(crate) async fn begin(daemon: Daemon, way: Way) -> Self {
+        Self::begin_with(daemon, way, &[BOB, CAROL, DAVE], |endpoint| endpoint).await
+    }
+
+    /// As [`Talk::begin`], with these recipients, and their ends changed.
+    pub(crate) async fn begin_with(
+        daemon: Daemon,
+        way: Way,
+        addresses: &[&'static str],
+        change: impl Fn(MsrpEndpoint) -> MsrpEndpoint,
+    ) -> Self {
+        let books = Books::open(&daemon).await;
         let alice = way.join(&daemon, FRIENDS, ALICE).await;
         let (tell, told) = watch::channel(Told::default());
         let tell = Arc::new(tell);
         let mut recipients = BTreeMap::new();
         let mut ports = HashMap::new();
-        for address in [BOB, CAROL, DAVE] {
-            let participant = way.join(&daemon, FRIENDS, address).await;
+        for &address in addresses {
+            let endpoint = change(MsrpEndpoint::bind().await);
+            let join = way.dial(FRIENDS, address).endpoint(endpoint);
+            let participant = join.join(&daemon).await;
             ports.insert(address, participant.msrp.local_address().port());
             recipients.insert(address, Ear::of(participant, hear));
         }
@@ -71,6 +90,7 @@ impl Talk {
         let sender = Ear::of(alice, move |peer| be_told(peer, telling));
         Self {
             daemon,
+            books,
             sender: Some(sender),
             told,
             tell,
@@ -86,6 +106,11 @@ impl Talk {
 
     /// The sender says these messages at once and waits for nothing.
     pub(crate) fn say(&self, numbers: Range<usize>) {
+        self.say_long(numbers, |number| number * 37 % 3000);
+    }
+
+    /// As [`Talk::say`], each text with so many octets behind its number.
+    pub(crate) fn say_long(&self, numbers: Range<usize>, octets: impl Fn(usize) -> usize) {
         let sender = self.sender.as_ref().unwrap();
         let (from, to) = (format!("<{ALICE}>"), format!("<{FRIENDS}>"));
         let headers = [
@@ -95,7 +120,7 @@ impl Talk {
             ("FR.Final-Report", "yes"),
         ];
         for number in numbers {
-            let text = format!("message {number} {}", "x".repeat(number * 37 % 3000));
+            let text = format!("message {number} {}", "x".repeat(octets(number)));
             let id = format!("fault-{number}");
             self.tell.send_modify(|told| {
                 told.texts.insert(id.clone(), text.clone());
@@ -121,9 +146,28 @@ impl Talk {
         );
     }
 
+    /// As [`Talk::wait_reports`], and it ends as well when the sender's connection does.
+    pub(crate) async fn wait_reports_or_end(&self, count: usize) {
+        let gone = async {
+            let mut turn = tokio::time::interval(std::time::Duration::from_millis(10));
+            while !self.sender.as_ref().unwrap().task.is_finished() {
+                turn.tick().await;
+            }
+        };
+        tokio::select! {
+            () = self.wait_reports(count) => {}
+            () = gone => {}
+        }
+    }
+
     /// Somebody reads no more.
     pub(crate) fn deafen(&self, address: &'static str) {
         self.peer(address).set_mode(Mode::Deaf);
+    }
+
+    /// Somebody reads again.
+    pub(crate) fn hear_again(&self, address: &'static str) {
+        self.peer(address).set_mode(Mode::Auto);
     }
 
     /// Somebody's connection ends with a reset: it reads no more, and goes while octets are unread.
@@ -151,22 +195,33 @@ impl Talk {
         if let Some(sender) = &self.sender {
             sender.peer.close();
         }
-        let (daemon, ends) = self.listen_to_the_end().await;
+        let (daemon, mut books, mut ends) = self.listen_to_the_end().await;
+        ends.books = books.balance(&daemon).await;
         (daemon, ends)
     }
 
-    /// The connections end by themselves.
-    pub(crate) async fn end_as_it_comes(self) -> Ends {
-        self.listen_to_the_end().await.1
+    /// As [`Talk::end_with_daemon`], when a shard has failed: copies that were open count as failed, without an event.
+    pub(crate) async fn end_after_failure(self) -> (Daemon, Ends) {
+        let (daemon, books, mut ends) = self.listen_to_the_end().await;
+        ends.books = books.settle(&daemon).await;
+        (daemon, ends)
     }
 
-    async fn listen_to_the_end(mut self) -> (Daemon, Ends) {
+    /// The connections end with the daemon.
+    pub(crate) async fn end_as_it_comes(self) -> Ends {
+        let (_daemon, books, mut ends) = self.listen_to_the_end().await;
+        ends.books = books.close().await;
+        ends
+    }
+
+    async fn listen_to_the_end(mut self) -> (Daemon, Books, Ends) {
         let told = self.sender.take().unwrap().task.await.unwrap();
         let mut heard = BTreeMap::new();
         for (address, ear) in std::mem::take(&mut self.recipients) {
             heard.insert(address, ear.task.await.unwrap());
         }
-        (self.daemon, Ends { told, heard })
+        let books = Entries::default();
+        (self.daemon, self.books, Ends { told, heard, books })
     }
 }
 
@@ -241,8 +296,10 @@ fn between<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
 }
 
 impl Ends {
-    /// What was called delivered was delivered, and nothing was told or delivered twice.
+    /// What was called delivered was delivered, nothing was told or delivered twice, and the server's own books say nothing
+    /// better than what the ends saw.
     pub(crate) fn assert_truth(&self) {
+        self.assert_books();
         assert!(!self.told.is_any_twice, "a leg was reported twice");
         for (address, heard) in &self.heard {
             assert!(!heard.is_any_twice, "{address} got a message twice");
@@ -258,14 +315,69 @@ impl Ends {
         }
     }
 
-    /// All messages were delivered to these recipients, and it was said so.
+    fn assert_books(&self) {
+        for (id, text) in &self.told.texts {
+            let heard = |heard: &&Heard| heard.texts.contains(text);
+            let heard = self.heard.values().filter(heard).count();
+            let delivered = self.books.delivered(id);
+            assert!(delivered <= heard, "{id}: {delivered} booked, {heard} had");
+            let legs = self
+                .told
+                .legs
+                .get(text)
+                .into_iter()
+                .flat_map(BTreeMap::values);
+            let told = legs.filter(|status| **status == 200).count();
+            if let Some(reported) = self.books.reported(id) {
+                assert!(told <= reported, "{id}: {told} told, {reported} booked");
+            }
+        }
+    }
+
+    /// All messages were delivered to these recipients, it was said so, and it is booked so.
     pub(crate) fn assert_delivered(&self, count: usize, recipients: &[&str]) {
+        for (id, text) in &self.told.texts {
+            let booked = self.books.delivered(id);
+            let (books, legs) = (&self.books, self.told.legs.get(text));
+            assert!(booked >= recipients.len(), "{text:.20}: {legs:?} {books:?}");
+        }
         for address in recipients {
             assert_eq!(self.heard[address].texts.len(), count, "{address}");
             let mut statuses = self.told.legs.values().map(|legs| legs[*address]);
             assert!(statuses.all(|status| status == 200), "{address}");
         }
         assert_eq!(self.told.legs.len(), count);
+    }
+
+    /// Of every message and recipient the sender was told whether it arrived, and it was so.
+    pub(crate) fn assert_told_exactly(&self, count: usize) {
+        assert_eq!(self.told.legs.len(), count);
+        for (text, legs) in &self.told.legs {
+            for (address, heard) in &self.heard {
+                let has_heard = heard.texts.contains(text);
+                assert_eq!(legs[*address] == 200, has_heard, "{address}: {text:.20}");
+            }
+        }
+    }
+
+    /// It was told that a shard failed with its only room.
+    pub(crate) fn assert_one_shard_lost(&self) {
+        assert_eq!(self.books.lost(), [1, 1]);
+    }
+
+    /// These are the ids of all messages, each once.
+    pub(crate) fn assert_ids(&self, ids: &[String]) {
+        let told: BTreeSet<_> = self.told.texts.keys().collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>(), told);
+        assert_eq!(ids.len(), told.len());
+    }
+
+    /// Adds what a recipient got that was no part of the conversation's own.
+    pub(crate) fn add_heard(&mut self, address: &'static str, texts: Vec<String>) {
+        let heard = self.heard.entry(address).or_default();
+        for text in texts {
+            heard.is_any_twice |= !heard.texts.insert(text);
+        }
     }
 
     /// The sender was told of messages that this recipient did not get.

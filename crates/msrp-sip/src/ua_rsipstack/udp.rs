@@ -1,5 +1,8 @@
 //! UDP: one socket for each address, read by a task of its own, written by whoever has something
 //! to say. Writing never waits: a datagram without room is lost, and retransmission makes up.
+//!
+//! An answer that the system refuses is lost in the same way: the peer asks again, and what was answered stays answered
+//! (RFC 6026 s.7.1). A request that is refused has failed, so that the next hop is tried at once.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -96,7 +99,13 @@ impl StackSocket for Socket {
         'b: 'f,
         Self: 'f,
     {
-        let sent = self.try_send(octets, to);
+        let sent = match self.try_send(octets, to) {
+            Err(error) if is_answer(octets) => {
+                tracing::debug!(%error, %to, "answer not sent");
+                Ok(())
+            }
+            sent => sent,
+        };
         self.failed.store(sent.is_err(), Ordering::Relaxed);
         let octets = octets.len();
         Box::pin(async move {
@@ -108,6 +117,10 @@ impl StackSocket for Socket {
     fn local_addr(&self) -> Result<SocketAddr, rsipstack::Error> {
         Ok(self.inner.local_addr()?)
     }
+}
+
+fn is_answer(octets: &[u8]) -> bool {
+    octets.starts_with(b"SIP/2.0 ")
 }
 
 /// Reads datagrams until the engine is gone.
@@ -194,3 +207,26 @@ fn cut(datagram: &[u8]) -> (Head, &[u8], Option<Fault>) {
 const _: () = assert!(DATAGRAM_OCTETS_MAX <= BODY_OCTETS_MAX);
 
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answer_that_the_system_refuses_is_lost_and_a_request_has_failed() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.writable().await.unwrap();
+        let socket = Socket {
+            inner: socket,
+            failed: AtomicBool::new(false),
+        };
+        // Nothing can be sent to port 0.
+        let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let answered = socket.send_to(b"SIP/2.0 200 OK\r\n\r\n", nowhere).await;
+        assert_eq!(answered.unwrap(), 18);
+        assert!(!socket.failed.load(Ordering::Relaxed));
+        let request = b"BYE sip:alice@127.0.0.1 SIP/2.0\r\n\r\n";
+        assert!(socket.send_to(request, nowhere).await.is_err());
+        assert!(socket.failed.load(Ordering::Relaxed));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -51,6 +51,8 @@ pub(super) struct Log {
     stdout: Mutex<String>,
     /// How many outputs are open, changed with every line too.
     open: watch::Sender<usize>,
+    /// Held by who wants the outputs not to be read.
+    reading: Mutex<()>,
 }
 
 impl Log {
@@ -59,6 +61,7 @@ impl Log {
             lines: Mutex::default(),
             stdout: Mutex::default(),
             open: watch::Sender::new(2),
+            reading: Mutex::default(),
         });
         let stderr = child.stderr.take().expect("a piped stderr");
         let stdout = child.stdout.take().expect("a piped stdout");
@@ -80,6 +83,7 @@ impl Log {
         let log = Arc::clone(self);
         std::thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                drop(lock(&log.reading));
                 let line = String::from_utf8_lossy(&line).into_owned();
                 transcript.note(&line);
                 add(&log, line);
@@ -87,6 +91,11 @@ impl Log {
             }
             log.open.send_modify(|open| *open -= 1);
         });
+    }
+
+    /// Reads nothing from now on but what is buffered, until the value goes.
+    pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
+        lock(&self.reading)
     }
 
     pub(super) fn lines(&self) -> Vec<LogLine> {
