@@ -105,7 +105,13 @@ impl<'a> ResponseHead<'a> {
     /// The way back to the sender of the request. `None` when it is missing or not legal.
     #[must_use]
     pub fn to_path(&self) -> Option<Path<'a>> {
-        Path::parse(self.headers.value("To-Path")?).ok()
+        Path::parse(self.to_path_text()?).ok()
+    }
+
+    /// The same as a text, whether legal or not.
+    #[must_use]
+    pub fn to_path_text(&self) -> Option<&'a [u8]> {
+        self.headers.value("To-Path")
     }
 
     /// Who answers. `None` when it is missing or not legal.

@@ -97,7 +97,7 @@ impl<'a> HeaderLine<'a> {
             .or_else(|| any_name(line))
             .ok_or(Malformed::new(Place::HeaderLine, 0))?;
         let may_have_controls = is_clean || field == Field::UseNickname;
-        if !may_have_controls && value.iter().any(|c| octets::is_forbidden_control(*c)) {
+        if !may_have_controls && octets::has_control(value) {
             return Err(Malformed::new(Place::HeaderValue, name.len()));
         }
         Ok(Self {

@@ -55,6 +55,12 @@ pub(crate) fn is_forbidden_control(c: u8) -> bool {
     (c < 0x20 && c != b'\t') || c == 0x7f
 }
 
+/// Whether there is such a character. Looks at every octet, so that many go in one step.
+pub(crate) fn has_control(text: &[u8]) -> bool {
+    text.iter()
+        .fold(false, |found, c| found | is_forbidden_control(*c))
+}
+
 /// Whether there is such a character besides line ends. Looks at every octet, so that many go in one step.
 pub(crate) fn has_forbidden_control(lines: &[u8]) -> bool {
     lines.iter().fold(false, |found, c| {

@@ -15,9 +15,7 @@ impl<U: Users> Relay<U> {
     /// # Spec
     /// RFC 4976 s.6.4.3.
     pub fn handle_response(&mut self, id: ConnectionId, head: &ResponseHead<'_>) {
-        let is_ours = head
-            .to_path()
-            .is_some_and(|to| self.is_answer(id, head, &to.first()));
+        let is_ours = self.is_answer(id, head);
         let pending = is_ours
             .then(|| self.take_pending(id, head.transaction_id))
             .flatten();
@@ -38,14 +36,19 @@ impl<U: Users> Relay<U> {
         self.check_invariants_in_debug();
     }
 
-    /// Whether a response is for this relay: it mostly goes to the very URI that the request came from.
-    fn is_answer(&self, id: ConnectionId, head: &ResponseHead<'_>, to: &MsrpUri<'_>) -> bool {
+    /// Whether a response is for this relay: it mostly goes to the very URI that the request came from, and to it alone.
+    fn is_answer(&self, id: ConnectionId, head: &ResponseHead<'_>) -> bool {
         let pending = self.pending.get(&(id, head.transaction_id));
         let route = pending.and_then(|pending| match &pending.awaited {
             Awaited::Piece(key) => self.transits.get(*key).map(|transit| &transit.route),
             Awaited::Request(back) => Some(&back.route),
         });
-        route.is_some_and(|route| *route.answers_to == *to.raw()) || self.config.is_own(to)
+        let answers_to = route.map(|route| &*route.answers_to);
+        if answers_to.is_some() && head.to_path_text() == answers_to {
+            return true;
+        }
+        let to = head.to_path().map(|to| to.first());
+        to.is_some_and(|to| answers_to == Some(to.raw()) || self.config.is_own(&to))
     }
 
     fn respond_back(&mut self, head: &ResponseHead<'_>, back: &BackWay) {
