@@ -39,16 +39,15 @@
 //!
 //! Receiving stops and must start again by itself when a slot comes back, perhaps from another thread while this one
 //! sleeps. The pool sets `starving` and then looks at `returned` once more; a dropped owner sets its bit and then looks at
-//! `starving`. All four are sequentially consistent, so at least one side sees the other: either the pool finds the slot,
-//! or the dropping thread signals the eventfd. No timer is needed and nothing spins.
+//! `starving`. Between the two steps of either side is a sequentially consistent fence, so at least one side sees the
+//! other: either the pool finds the slot, or the dropping thread signals the eventfd. No timer is needed and nothing spins.
 
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use crate::shared::{Arc, AtomicBool, AtomicU64, Ordering, fence};
 use crate::{Config, Waker, limits};
 
 /// How full the receive buffers of one `Io` are.
@@ -109,10 +108,11 @@ impl Pool {
     /// Picks up the slots that came back. Cheap when none did.
     pub(crate) fn reclaim(&mut self) {
         for (word, base) in self.region.returned.iter().zip((0u16..).step_by(64)) {
-            if word.load(Ordering::SeqCst) == 0 {
+            if word.load(Ordering::Relaxed) == 0 {
                 continue;
             }
-            let mut bits = word.swap(0, Ordering::SeqCst);
+            // Whatever the last holder read of the slot, it read before: the slot may be written again.
+            let mut bits = word.swap(0, Ordering::Acquire);
             while bits != 0 {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
@@ -179,11 +179,12 @@ impl Pool {
 
     /// Asks for a signal when the next slot comes back. True: one already has, go on at once.
     pub(crate) fn starve(&mut self) -> bool {
-        self.region.starving.store(true, Ordering::SeqCst);
+        self.region.starving.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         self.reclaim();
         let found = !self.free.is_empty();
         if found {
-            self.region.starving.store(false, Ordering::SeqCst);
+            self.region.starving.store(false, Ordering::Relaxed);
         }
         found
     }
@@ -277,10 +278,15 @@ impl AsRef<[u8]> for SlotOwner {
 impl Drop for SlotOwner {
     fn drop(&mut self) {
         let bit = 1u64 << (self.slot % 64);
-        self.region.returned[usize::from(self.slot / 64)].fetch_or(bit, Ordering::SeqCst);
-        if self.region.starving.load(Ordering::SeqCst)
-            && self.region.starving.swap(false, Ordering::SeqCst)
-        {
+        self.region.returned[usize::from(self.slot / 64)].fetch_or(bit, Ordering::Release);
+        fence(Ordering::SeqCst);
+        let starving = &self.region.starving;
+        if !starving.load(Ordering::Relaxed) {
+            return;
+        }
+        // One of several threads signals; the others write nothing, for the flag may have been set anew.
+        let won = starving.compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed);
+        if won.is_ok() {
             self.region.waker.signal();
         }
     }
@@ -349,7 +355,7 @@ mod tests {
         slots.iter().for_each(|slot| pool.finish(*slot));
         assert!(!pool.starve());
         drop(held);
-        assert!(!pool.region.starving.load(Ordering::SeqCst));
+        assert!(!pool.region.starving.load(Ordering::Relaxed));
         assert!(!pool.region.waker.acknowledge(), "a signal is not a wake");
         assert!(pool.starve());
         assert_eq!(pool.free.len(), 65);
