@@ -197,6 +197,31 @@ fn memory_is_given_back_only_when_nothing_is_kept_in_it() {
 }
 
 #[test]
+fn lines_that_are_relayed_can_be_kept_and_sorted_out() {
+    let lines = "X-One: 1\r\nContent-Disposition: inline\r\nX-Two:  2 \r\n";
+    with_first(&seen::send(lines, Some(b"x")), |event| {
+        let Event::Request(head) = event else {
+            panic!("{event:?}")
+        };
+        let all = head.relayed_headers().to_buf();
+        let names = |buf: &msrp_wire::RelayedHeadersBuf| -> Vec<String> {
+            let text = |line: msrp_wire::HeaderLine<'_>| {
+                format!("{}={}", line.name.escape_ascii(), line.value.escape_ascii())
+            };
+            buf.lines().map(text).collect()
+        };
+        assert_eq!(
+            names(&all),
+            ["X-One=1", "Content-Disposition=inline", "X-Two=2"]
+        );
+        let some = all.filtered(|line| line.name != b"X-One");
+        assert_eq!(names(&some), ["Content-Disposition=inline", "X-Two=2"]);
+        assert!(!all.is_empty() && !some.is_empty());
+        assert!(all.filtered(|_| false).is_empty());
+    });
+}
+
+#[test]
 fn header_whose_name_begins_like_a_known_one_is_another() {
     let lines = "Success-Reports: yes\r\nFailure-Report2: no\r\nTo-PathX: y\r\n";
     with_first(&seen::send(lines, None), |event| {
