@@ -1,6 +1,6 @@
 //! Rooms that deliver one message: who is not there yet, who never comes, who is told.
 
-use msrp_switch::limits::LATE_OCTETS_SLACK;
+use msrp_switch::limits::{LATE_OCTETS_SLACK, LATE_OCTETS_TOTAL_MAX};
 use msrp_switch::{Delivery, Outcome, Refused};
 use msrp_wire::StatusCode;
 use proptest::prelude::*;
@@ -167,6 +167,23 @@ fn sender_that_goes_on_is_kept_up_to_the_slack_and_no_further() {
         house.say(ALICE, &part);
         assert_eq!(house.too_late.is_empty(), is_kept, "{octets}");
     }
+}
+
+#[test]
+fn octets_are_kept_for_the_late_of_all_rooms_up_to_a_bound() {
+    const OCTETS: usize = 512 * 1024;
+    let mut house = house(Delivery {
+        late_octets_max: 1024 * 1024,
+        ..delivery()
+    });
+    let message = message(OCTETS - message(0).len());
+    assert_eq!(message.len(), OCTETS);
+    for number in 0..LATE_OCTETS_TOTAL_MAX / OCTETS as u64 {
+        house.say(ALICE, &whole(&format!("mess{number}"), &message));
+        assert!(house.too_late.is_empty(), "{number}");
+    }
+    house.say(ALICE, &whole("one-more", &message[..300]));
+    assert_eq!(house.too_late, [BOB, CAROL, DAVE]);
 }
 
 #[test]
