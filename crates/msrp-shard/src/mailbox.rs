@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_control::{
     BridgeId, Charging, ControlError, OwnMessage, ParticipantId, ReplySender, RoomId, TraceScope,
@@ -13,7 +13,7 @@ use msrp_sdp::{Description, Local, MessageMedia};
 use msrp_switch::{Acceptance, LegSpec, RoomSpec};
 use msrp_transport::{Connector, Fingerprint, Layer};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, StatusCode};
-use ring_io::Waker;
+use ring_io::Bell;
 
 use crate::crossing::Crossing;
 use crate::engine::Asker;
@@ -236,26 +236,6 @@ pub(crate) struct Resolved {
     pub(crate) name: String,
     pub(crate) port: Option<u16>,
     pub(crate) addresses: Vec<SocketAddr>,
-}
-
-/// Wakes a shard, whichever backend it runs on at the moment: after a failure it is a new one.
-pub(crate) struct Bell(RwLock<Waker>);
-
-impl Bell {
-    pub(crate) fn new(waker: Waker) -> Self {
-        Self(RwLock::new(waker))
-    }
-
-    /// Wakes the shard.
-    pub(crate) fn ring(&self) {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).wake();
-    }
-
-    /// From now on this waker is rung, and at once: what came meanwhile waits in the mailbox.
-    pub(crate) fn hang(&self, waker: Waker) {
-        waker.wake();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = waker;
-    }
 }
 
 /// The way to a shard. Cheap to clone.

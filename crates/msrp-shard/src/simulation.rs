@@ -18,7 +18,7 @@ use ring_io::Io;
 use crate::config::EngineConfig;
 use crate::engine::{self, ShardEngine};
 use crate::limits::MAILBOX_MESSAGES_MAX;
-use crate::mailbox::{Bell, ShardHandle};
+use crate::mailbox::ShardHandle;
 use crate::shard::Shard;
 use crate::source::Source;
 

@@ -32,16 +32,23 @@
 )]
 
 mod affinity;
+mod bell;
 mod choice;
 mod config;
 mod epoll;
 mod errno;
+#[cfg(not(all(test, loom)))]
+mod eventfd;
+#[cfg(test)]
+#[cfg(loom)]
+mod interleavings;
 mod io;
 mod key;
 pub mod limits;
 mod memory;
 mod pool;
 mod rest;
+mod shared;
 mod socket;
 mod table;
 mod token;
@@ -49,6 +56,7 @@ mod uring;
 mod waker;
 
 pub use affinity::pin_thread;
+pub use bell::Bell;
 pub use choice::open;
 pub use config::{Choice, Config, Kind, Want};
 pub use epoll::Epoll;

@@ -25,9 +25,9 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::RawFd;
+
+use crate::shared::{Arc, AtomicBool, EventFd, Ordering};
 
 /// Ends another thread's [`Io::wait`](crate::Io::wait). Cheap to clone; wakes that come together cost one system call.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub struct Waker {
 }
 
 struct Shared {
-    eventfd: OwnedFd,
+    eventfd: EventFd,
     woken: AtomicBool,
 }
 
@@ -46,16 +46,9 @@ impl Waker {
     /// # Errors
     /// No descriptor was left.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: eventfd takes no pointers.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
-        let eventfd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
             shared: Arc::new(Shared {
-                eventfd,
+                eventfd: EventFd::new()?,
                 woken: AtomicBool::new(false),
             }),
         })
@@ -74,10 +67,7 @@ impl Waker {
     /// it when the eventfd is readable and emit [`Event::Woken`](crate::Event::Woken) on true.
     #[must_use]
     pub fn acknowledge(&self) -> bool {
-        let mut count = 0u64;
-        // The result does not matter: nothing to read means that nobody wrote.
-        // SAFETY: `count` is eight writable octets and outlives the call.
-        unsafe { libc::read(self.fd(), (&raw mut count).cast(), size_of::<u64>()) };
+        self.shared.eventfd.clear();
         self.shared.woken.swap(false, Ordering::AcqRel)
     }
 
@@ -90,14 +80,16 @@ impl Waker {
 
     /// Ends the wait without an event: the thread has something of its own to look at.
     pub(crate) fn signal(&self) {
-        let one = 1u64;
-        // The only failure is a count at its limit, and then the eventfd is readable anyway.
-        // SAFETY: `one` is eight readable octets and outlives the call.
-        unsafe { libc::write(self.fd(), (&raw const one).cast(), size_of::<u64>()) };
+        self.shared.eventfd.raise();
     }
 
     pub(crate) fn fd(&self) -> RawFd {
-        self.shared.eventfd.as_raw_fd()
+        self.shared.eventfd.fd()
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn wait(&self) {
+        self.shared.eventfd.wait();
     }
 }
 

@@ -25,13 +25,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use msrp_control::{EndReason, Event, RoomId, UsageNote};
-use ring_io::{Choice, Io, Want};
+use ring_io::{Bell, Choice, Io, Want};
 
 use super::{Hub, Rooms};
 use crate::limits::{
     MAILBOX_MESSAGES_MAX, RESTART_CALM_NS, RESTART_DELAY_NS_MAX, RESTART_DELAY_NS_MIN,
 };
-use crate::mailbox::{Bell, ShardHandle, ShardMessage};
+use crate::mailbox::{ShardHandle, ShardMessage};
 use crate::metrics::Cell;
 use crate::shard::{Ended, Environment, Shard};
 

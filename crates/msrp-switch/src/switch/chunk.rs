@@ -321,6 +321,10 @@ impl Switch {
         if message.counted_total.is_some_and(|total| end > total) {
             return Err(Refused::BeyondTheEnd);
         }
+        self.make_way(key, start, end);
+        let Some(message) = self.messages.get_mut(key.0) else {
+            return Ok(());
+        };
         message
             .coverage
             .add(start, octets.len() as u64)
@@ -333,17 +337,29 @@ impl Switch {
         if octets.is_empty() {
             return Ok(());
         }
+        message.held.push(start, octets);
+        self.mark_dirty(key);
+        self.cut_full_pieces(key);
+        Ok(())
+    }
+
+    /// Lets leave what octets between these positions do not follow. They have not arrived by then, so no piece that leaves is
+    /// taken for the last one.
+    fn make_way(&mut self, key: MessageKey, start: u64, end: u64) {
+        let message = self.messages.get(key.0);
+        let Some((message, relay)) = message.and_then(|message| Some((message, message.relay()?)))
+        else {
+            return;
+        };
+        let start = start.max(relay.head_octets);
+        if start >= end {
+            return;
+        }
         let is_followed = message.held.is_followed_by(start);
         self.withhold_oversize(key, end);
         if !is_followed {
-            self.flush(key, ContinuationFlag::More);
+            self.flush_relayed(key);
         }
-        self.mark_dirty(key);
-        if let Some(message) = self.messages.get_mut(key.0) {
-            message.held.push(start, octets);
-        }
-        self.cut_full_pieces(key);
-        Ok(())
     }
 
     fn end_chunk(&mut self, leg: LegKey, key: MessageKey, position: u64, flag: ContinuationFlag) {

@@ -164,6 +164,34 @@ fn private_message_in_a_room_without_them_is_forbidden() {
     assert_eq!(house.getters(&message), [1]);
 }
 
+#[test]
+fn room_has_the_rules_that_it_was_given_last() {
+    let mut house = House::new([guest("a"), guest("b")]);
+    let spec = RoomSpec {
+        uri: "sip:other@example.com".to_owned(),
+        addresses: vec![identity("sip:other@example.com")],
+        message_octets_max: 400,
+        private_messages: false,
+        addressing: msrp_switch::Addressing::Rfc7701,
+        nicknames: false,
+    };
+    house.switch.update_room(house.room, spec.clone());
+    let now = house.switch.room_spec(house.room).unwrap();
+    assert_eq!(format!("{now:?}"), format!("{spec:?}"));
+    let message = wrapped("a", &["sip:b@example.com"], "psst");
+    assert_eq!(house.say(0, &whole("mess1", &message)), [403]);
+    let message = wrapped("a", &["sip:other@example.com"], "x".repeat(500));
+    assert_eq!(house.say(0, &whole("mess2", &message)), [413]);
+}
+
+#[test]
+fn rooms_have_an_index_each() {
+    let mut house = House::new([]);
+    let rooms = [(); 2].map(|()| house.switch.create_room(room_spec()).unwrap());
+    let indices = [house.room.index(), rooms[0].index(), rooms[1].index()];
+    assert_eq!(indices, [0, 1, 2]);
+}
+
 // covers: MSRP-7701-6.1-09, MSRP-7701-6.1-10
 #[test]
 fn wrapped_type_is_sent_only_to_those_who_take_it() {

@@ -101,6 +101,22 @@ fn bridge_error_after_the_end_is_one_report_unless_unwanted() {
 }
 
 #[test]
+fn bridge_error_to_any_of_the_last_messages_is_told() {
+    let mut house = House::bridge();
+    for id in ["mess1", "mess2", "mess3"] {
+        house.say(0, &plain(id, HTML).failure(FailureReport::Partial));
+    }
+    let pieces = house.pieces(1).to_vec();
+    for piece in &pieces {
+        house.settle(1, piece.key, Outcome::Sent);
+    }
+    house.stop_copy(1, &pieces[1], 415);
+    house.stop_copy(1, &pieces[0], 415);
+    let expected = ["mess2", "mess1"].map(|id| (0, id, "1-24/24", 415));
+    assert_eq!(house.reports(), expected);
+}
+
+#[test]
 fn bridge_error_in_the_middle_answers_what_still_comes() {
     let message = [b'x'; 400];
     let mut house = House::bridge();

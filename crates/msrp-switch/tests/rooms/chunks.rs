@@ -202,6 +202,29 @@ fn chunks_out_of_order_are_complete_when_the_hole_is_filled() {
     }
 }
 
+// covers: MSRP-4975-7.3.1-05
+#[test]
+fn octets_that_fill_the_hole_behind_the_wrapper_leave_in_the_last_piece() {
+    let message = wrapped("a", &[ROOM], "0123456789".repeat(60));
+    let n = message.len();
+    let (a, b, c) = (20, n - 400, n - 200);
+    let mut house = two();
+    house.say(0, &chunk("mess1", &message, 0..a, None, More));
+    house.say(0, &chunk("mess1", &message, c..n, None, Last));
+    let rest = house.encode(&chunk("mess1", &message, a..c, None, More));
+    // The end of the wrapper and a part of the hole in one read, the rest of the hole in another.
+    let (wrapper, hole) = rest.split_at(rest.len() - (c - b));
+    house.read(0, wrapper);
+    house.read(0, hole);
+    house.end_turn();
+    assert_eq!(house.getters(&message), [1]);
+    let last: Vec<bool> = house.pieces(1).iter().map(|piece| piece.is_last).collect();
+    assert_eq!(last.iter().filter(|last| **last).count(), 1, "{last:?}");
+    assert_eq!(last.last(), Some(&true), "{last:?}");
+    assert_eq!(house.flags(1), [More, Last, More]);
+    assert!(house.switch.is_idle());
+}
+
 #[test]
 fn octets_behind_the_end_that_was_shown_are_refused() {
     let mut house = two();

@@ -1,6 +1,6 @@
 //! Rooms that deliver one message: who is not there yet, who never comes, who is told.
 
-use msrp_switch::limits::LATE_OCTETS_SLACK;
+use msrp_switch::limits::{LATE_OCTETS_SLACK, LATE_OCTETS_TOTAL_MAX};
 use msrp_switch::{Delivery, Outcome, Refused};
 use msrp_wire::StatusCode;
 use proptest::prelude::*;
@@ -131,6 +131,142 @@ fn sender_waits_for_the_late_and_goes_on_when_all_are_there() {
     house.say(ALICE, &chunk(150_000..message.len(), Last));
     assert_eq!(house.getters(&message), [BOB, CAROL, DAVE]);
     assert!(house.switch.is_idle() && house.switch.poll_timeout().is_none());
+}
+
+#[test]
+fn sender_waits_from_the_first_octet_beyond_what_may_be_kept() {
+    let mut house = house(delivery());
+    let message = message(400_000);
+    house.join(BOB);
+    let say = |house: &mut House, part: std::ops::Range<usize>| {
+        house.say(ALICE, &chunk("mess", &message, part, None, More));
+    };
+    say(&mut house, 0..60_000);
+    say(&mut house, 60_000..100_000);
+    assert!(house.held.is_empty());
+    say(&mut house, 100_000..100_001);
+    assert_eq!(house.held, [ALICE]);
+    // The time runs once, from then on.
+    let deadline = house.switch.poll_timeout().unwrap();
+    house.pass_ns(SECOND);
+    say(&mut house, 100_001..100_100);
+    assert!(house.switch.poll_timeout().unwrap() <= deadline);
+    assert_eq!(house.held, [ALICE]);
+    house.pass_ns(deadline.since(house.now));
+    assert_eq!(house.too_late, [CAROL, DAVE]);
+}
+
+#[test]
+fn sender_that_goes_on_is_kept_up_to_the_slack_and_no_further() {
+    for (octets, is_kept) in [(0, true), (1, false)] {
+        let mut house = house(delivery());
+        let most = 100_000 + usize::try_from(LATE_OCTETS_SLACK).unwrap();
+        let message = message(most + 1000);
+        house.join(BOB);
+        let part = chunk("mess", &message, 0..most + octets, None, More);
+        house.say(ALICE, &part);
+        assert_eq!(house.too_late.is_empty(), is_kept, "{octets}");
+    }
+}
+
+#[test]
+fn octets_are_kept_for_the_late_of_all_rooms_up_to_a_bound() {
+    const OCTETS: usize = 512 * 1024;
+    let mut house = house(Delivery {
+        late_octets_max: 1024 * 1024,
+        ..delivery()
+    });
+    let message = message(OCTETS - message(0).len());
+    assert_eq!(message.len(), OCTETS);
+    for number in 0..LATE_OCTETS_TOTAL_MAX / OCTETS as u64 {
+        house.say(ALICE, &whole(&format!("mess{number}"), &message));
+        assert!(house.too_late.is_empty(), "{number}");
+    }
+    house.say(ALICE, &whole("one-more", &message[..300]));
+    assert_eq!(house.too_late, [BOB, CAROL, DAVE]);
+}
+
+#[test]
+fn sender_goes_on_at_the_end_and_the_late_have_time() {
+    let mut house = house(delivery());
+    let message = message(150_000);
+    house.join(BOB);
+    let parts = [(0..120_000, More), (120_000..message.len(), Last)];
+    for (part, flag) in parts {
+        house.say(ALICE, &chunk("mess", &message, part, None, flag));
+        let is_waiting = flag == More;
+        assert_eq!(house.held == [ALICE], is_waiting, "{flag:?}");
+        assert_eq!(house.held.is_empty(), !is_waiting, "{flag:?}");
+    }
+    house.pass_ns(60 * SECOND);
+    assert!(house.too_late.is_empty());
+    house.join(CAROL);
+    assert_eq!(house.getters(&message), [BOB, CAROL]);
+}
+
+#[test]
+fn recipient_that_joins_before_the_end_is_shown_gets_it_from_what_follows() {
+    let mut house = house(Delivery {
+        late_octets_max: 200_000,
+        ..delivery()
+    });
+    let message = message(150_000);
+    let (a, b) = (20, message.len() - 1000);
+    house.join(BOB);
+    house.say(ALICE, &chunk("mess", &message, 0..a, None, More));
+    house.say(
+        ALICE,
+        &chunk("mess", &message, b..message.len(), None, Last),
+    );
+    // All octets are here, and some have left; the chunk that brought the wrapper is still open.
+    let rest = house.encode(&chunk("mess", &message, a..b, None, More));
+    let end_line = rest.len() - 5;
+    house.read(ALICE, &rest[..end_line]);
+    house.join(CAROL);
+    assert!(house.flags(CAROL).iter().all(|flag| *flag == More));
+    house.read(ALICE, &rest[end_line..]);
+    house.end_turn();
+    assert_eq!(house.getters(&message), [BOB, CAROL]);
+}
+
+#[test]
+fn recipient_that_got_what_was_kept_gets_the_abort_and_who_got_nothing_does_not() {
+    for (octets, flags) in [(30_000, &[More, Abort][..]), (100, &[])] {
+        let mut house = house(delivery());
+        let message = message(50_000);
+        let part = house.encode(&chunk("mess", &message, 0..octets, None, More));
+        // What is short waits for more of its chunk.
+        house.read(ALICE, &part[..part.len() - 20]);
+        house.end_turn();
+        house.join(BOB);
+        house.leave(ALICE);
+        assert_eq!(house.flags(BOB), flags, "{octets}");
+    }
+}
+
+#[test]
+fn recipients_that_were_excused_are_told_with_what_was_said_of_each_last() {
+    let mut house = house(delivery());
+    for (who, statuses) in [(BOB, &[480, 486][..]), (CAROL, &[603]), (DAVE, &[404])] {
+        for status in statuses {
+            let leg = house.key(who);
+            house.switch.excuse(leg, StatusCode::new(*status).unwrap());
+        }
+        house.leave(who);
+    }
+    let late = house.add(guest("erin").may(false, true));
+    house.say(ALICE, &whole("mess", &reported(10)));
+    house.leave(late);
+    let mut legs = report(&house);
+    legs.sort();
+    let expected = [
+        ("bob", "486"),
+        ("carol", "603"),
+        ("dave", "404"),
+        ("erin", "481"),
+    ]
+    .map(|(name, status)| (address(name), status.to_owned()));
+    assert_eq!(legs, expected);
 }
 
 #[test]

@@ -178,6 +178,62 @@ fn decoder_between_requests_holds_no_memory() {
     assert!(format!("{decoder:?}").contains("carry_octets: 0"));
 }
 
+#[test]
+fn memory_is_given_back_only_when_nothing_is_kept_in_it() {
+    let text = seen::send("Success-Report: yes\r\n", Some(b"Hey Bob"));
+    let whole = seen::decode(&text);
+    for cut in 1..text.len() {
+        let mut decoder = Decoder::new(Limits::default());
+        let mut seen = seen::decode_with(&mut decoder, [&text[..cut]]);
+        decoder.release();
+        for event in seen::decode_with(&mut decoder, [&text[cut..]]) {
+            match (seen.last_mut(), event) {
+                (Some(Seen::Body(body)), Seen::Body(more)) => body.extend(more),
+                (_, event) => seen.push(event),
+            }
+        }
+        assert_eq!(seen, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn lines_that_are_relayed_can_be_kept_and_sorted_out() {
+    let lines = "X-One: 1\r\nContent-Disposition: inline\r\nX-Two:  2 \r\n";
+    with_first(&seen::send(lines, Some(b"x")), |event| {
+        let Event::Request(head) = event else {
+            panic!("{event:?}")
+        };
+        let all = head.relayed_headers().to_buf();
+        let names = |buf: &msrp_wire::RelayedHeadersBuf| -> Vec<String> {
+            let text = |line: msrp_wire::HeaderLine<'_>| {
+                format!("{}={}", line.name.escape_ascii(), line.value.escape_ascii())
+            };
+            buf.lines().map(text).collect()
+        };
+        assert_eq!(
+            names(&all),
+            ["X-One=1", "Content-Disposition=inline", "X-Two=2"]
+        );
+        let some = all.filtered(|line| line.name != b"X-One");
+        assert_eq!(names(&some), ["Content-Disposition=inline", "X-Two=2"]);
+        assert!(!all.is_empty() && !some.is_empty());
+        assert!(all.filtered(|_| false).is_empty());
+    });
+}
+
+#[test]
+fn header_whose_name_begins_like_a_known_one_is_another() {
+    let lines = "Success-Reports: yes\r\nFailure-Report2: no\r\nTo-PathX: y\r\n";
+    with_first(&seen::send(lines, None), |event| {
+        let Event::Request(head) = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(head.success_report, SuccessReport::No);
+        assert_eq!(head.failure_report, FailureReport::Yes);
+        assert_eq!(head.headers().value("To-PathX"), Some(&b"y"[..]));
+    });
+}
+
 // covers: MSRP-4975-7.1.1-09, MSRP-4975-7.1.1-10
 #[test]
 fn request_head_has_every_field() {
@@ -372,6 +428,7 @@ fn response_has_its_fields_and_a_body_is_skipped() {
                 assert_eq!(head.status.value(), 200);
                 assert_eq!(head.comment, comment.map(str::as_bytes));
                 assert_eq!(head.to_path().unwrap().len(), 1);
+                assert_eq!(head.headers().value("From-Path").unwrap().len(), 38);
             });
             assert_eq!(seen::decode_pieces(text.as_bytes().chunks(1)).len(), 1);
         }

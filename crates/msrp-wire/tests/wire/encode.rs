@@ -298,7 +298,8 @@ fn lines_behind_paths_are_handed_on_without_the_paths() {
     };
     let mut out = Vec::new();
     encode::lines_behind_paths(&mut out, head.headers());
-    assert_eq!(out, b"Use-Nickname: \"x\"\r\nX-Other: y\r\n");
+    encode::blank_line(&mut out);
+    assert_eq!(out, b"Use-Nickname: \"x\"\r\nX-Other: y\r\n\r\n");
 }
 
 #[test]

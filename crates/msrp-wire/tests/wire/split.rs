@@ -1,6 +1,6 @@
 //! Properties of the decoder: reads may cut anywhere, nothing panics, and a plain search agrees.
 
-use msrp_wire::{Decoder, Limits, TransactionId};
+use msrp_wire::{ContinuationFlag, Decoder, Limits, TransactionId};
 use proptest::prelude::*;
 
 use crate::seen::{self, Seen};
@@ -85,6 +85,37 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
         Just(b"MSRP abcd SEND\r\nX\r\n-------abcd$\r\n".to_vec()),
     ];
     prop::collection::vec(frame, 1..5).prop_map(|frames| frames.concat())
+}
+
+/// Long reads are searched in another way than short ones.
+#[test]
+fn end_line_behind_a_long_body_is_found_wherever_it_is_cut() {
+    let body = [vec![b'x'; 700], b"\r\n-------abc\r\r\n--".to_vec()].concat();
+    let start = head("").len();
+    let text = [&head("")[..], &body, b"\r\n-------abcd+\r\n"].concat();
+    let mut long = body.clone();
+    long.extend([b'y'; 900]);
+    let decoder = || Decoder::new(Limits::default());
+    for cut in start + 513..text.len() {
+        let (first, second) = text.split_at(cut);
+        let seen = seen::decode_with(&mut decoder(), [&first[..start], &first[start..], second]);
+        assert_eq!(seen::only_body(&seen), body, "cut at {cut}");
+        assert_eq!(seen.last(), Some(&Seen::End(ContinuationFlag::More)));
+    }
+    // A beginning of an end line that is none goes on as body, however long the second read is.
+    for cut in 1..12 {
+        let begun = &b"\r\n-------abcd+\r\n"[..cut];
+        let whole = [&long[..], begun, &long[..], b"\r\n-------abcd$\r\n"].concat();
+        let first = long.len() + cut;
+        let seen = seen::decode_with(
+            &mut decoder(),
+            [&head("")[..], &whole[..first], &whole[first..]],
+        );
+        assert_eq!(
+            seen::only_body(&seen),
+            [&long[..], begun, &long[..]].concat()
+        );
+    }
 }
 
 proptest! {
