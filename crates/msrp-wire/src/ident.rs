@@ -242,10 +242,10 @@ mod tests {
     fn ident_from_random_has_its_bits_in_its_characters() {
         let text = |bits| Ident::from_random(bits).as_str().to_owned();
         assert_eq!(text(0), "A".repeat(22));
-        assert_eq!(text(u128::MAX), format!("D{}", "-".repeat(21)));
+        assert_eq!(text(u128::MAX), "P----------P----------");
         assert_eq!(
             text(0b01 << 126 | 0b01_0010 << 6 | 0b11_1110),
-            format!("B{}S.", "A".repeat(19))
+            format!("E{}S.", "A".repeat(19))
         );
         let base = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834;
         for bit in 0..128 {
