@@ -12,7 +12,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +78,8 @@ pub enum Kind {
     Subscribes,
     /// OPTIONS.
     Options,
+    /// INVITEs from an address that nobody trusts.
+    Strangers,
 }
 
 impl Flood {
@@ -101,6 +103,7 @@ impl Flood {
             Kind::Lists => signalling::lists(self, until).await,
             Kind::Subscribes => signalling::subscribes(self, until).await,
             Kind::Options => signalling::options(self, until).await,
+            Kind::Strangers => signalling::strangers(self, until).await,
         }
     }
 }
@@ -126,6 +129,9 @@ impl Tally {
 pub async fn before<T>(until: Instant, task: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout_at(until, pin!(task)).await.ok()
 }
+
+/// Where a flood comes from on loopback, beside the address of everybody else, so that a server can tell it apart.
+pub const STRANGE_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 66));
 
 /// A name that this process has not used, and others hardly have.
 #[must_use]

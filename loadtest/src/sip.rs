@@ -102,6 +102,7 @@ async fn start_ua(entrance: SipEntrance) -> Result<Ua, String> {
         user_agent: USER_AGENT.to_owned(),
         name_servers: Vec::new(),
         tls: Default::default(),
+        trusted_peers: Vec::new(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.map_err(|e| e.to_string())

@@ -16,6 +16,7 @@ mod load;
 mod message_rate;
 pub mod metrics;
 mod outcome;
+mod source;
 mod subscription;
 mod trace;
 mod usage;
@@ -41,6 +42,7 @@ pub use message_rate::{
 pub use outcome::{
     CopyCounts, MessageClass, MessageContent, MessageOutcome, ReportOutcome, SessionStatistics,
 };
+pub use source::Source;
 pub use subscription::{
     CONTENT_OCTETS_WAITING_MAX, Interest, MESSAGE_EVENTS_MAX, MessagesWanted, Subscription, Told,
     Wanted,

@@ -129,6 +129,9 @@ impl TlsFiles {
 pub struct EngineLimits {
     /// Most MSRP connections. One more is closed as it comes.
     pub connections_max: usize,
+    /// Most MSRP connections of one source that have named no session; 0 is no bound. Each shard keeps its part of it; one
+    /// more is closed as it comes.
+    pub source_unbound_max: usize,
     /// Longest message in octets. Longer ones are refused with 413.
     pub message_octets_max: u64,
     /// How long a connection may name no session, and a session have no connection, in
@@ -161,6 +164,7 @@ impl Default for EngineLimits {
     fn default() -> Self {
         Self {
             connections_max: 100_000,
+            source_unbound_max: 2000,
             message_octets_max: msrp_switch::limits::MESSAGE_OCTETS_MAX,
             unbound_ns: 30_000_000_000,
             stall_ns: 30_000_000_000,

@@ -165,7 +165,7 @@ cells! {
     "msrp_relay_addresses_denied_total", "Addresses of next hops that the relay does not connect to.", Counter { RelayDenied }
     "msrp_relay_connections_closed_total", "Connections that the relay closed because of what was sent on them.", Counter { RelayClosed }
     "msrp_limits_reached_total", "Times that a bound kept something out, by the bound: a key of the configuration, or a constant of the program.", Counter, "limit" {
-        LimitConnections = "connections_max", LimitMessage = "message_octets_max",
+        LimitConnections = "connections_max", LimitSource = "source_unbound_max", LimitMessage = "message_octets_max",
         LimitRoom = "participants_per_room_max", LimitShared = "sessions_per_connection_max",
         LimitEarly = "early_octets_max", LimitBacklog = "backlog_octets_max"
     }

@@ -44,6 +44,7 @@ mod stand_in;
 mod tap;
 mod telling;
 mod timers;
+mod unnamed;
 mod waiting;
 mod wording;
 
@@ -85,6 +86,7 @@ pub(crate) use pacing::WaitedBy;
 use relaying::Relaying;
 use session::Sessions;
 use timers::Timers;
+use unnamed::Unnamed;
 
 /// What a shard shares with the engine.
 #[derive(Clone)]
@@ -140,6 +142,7 @@ pub(crate) struct Shard<I: Io> {
     ids: IdSource,
     sessions: Sessions,
     connections: Connections,
+    unnamed: Unnamed,
     decoders: Decoders,
     rooms: HashMap<RoomId, RunningRoom>,
     bridges: HashMap<BridgeId, RunningBridge>,
@@ -231,6 +234,7 @@ impl<I: Io> Shard<I> {
             environment,
             sessions: Sessions::default(),
             connections: Connections::default(),
+            unnamed: Unnamed::default(),
             decoders: Decoders::default(),
             rooms: HashMap::new(),
             bridges: HashMap::new(),

@@ -92,6 +92,8 @@ pub struct SipConfig {
     pub large: LargePolicy,
     /// The namespace of the mark on a subscriber's own entry; `None` writes the mark without.
     pub own_mark: Option<OwnMark>,
+    /// The bounds of the SIP engine.
+    pub limits: UaLimits,
 }
 
 impl SipConfig {
@@ -126,6 +128,7 @@ impl SipConfig {
             refer_status: policy.refer_status,
             large: policy.large,
             own_mark: policy.own_mark,
+            limits: UaLimits::default(),
             domain,
         }
     }
@@ -270,7 +273,8 @@ pub async fn start(
         tls: config.tls,
         user_agent: SOFTWARE.to_owned(),
         domain: config.domain,
-        limits: UaLimits::default(),
+        trusted_peers: config.trusted_peers,
+        limits: config.limits,
     };
     let ua = ua_rsipstack::start(ua_config).await?;
     for (transport, contact) in [
@@ -313,10 +317,10 @@ impl SipService {
     /// The present values of the metrics of the SIP side.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
-        self.focus
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .samples()
+        let focus = self.focus.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = focus.samples();
+        samples.extend(self.ua.samples());
+        samples
     }
 
     /// The SIP engine, for what concerns no conference.

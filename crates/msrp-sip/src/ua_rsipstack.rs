@@ -50,12 +50,15 @@ mod limits;
 mod names;
 mod net;
 mod paths;
+mod refusals;
 mod relay_names;
 mod screen;
+mod sources;
 mod stack;
 mod tcp;
 mod tls;
 mod udp;
+mod unfinished;
 mod value;
 
 use std::collections::HashMap;
@@ -66,6 +69,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
@@ -73,12 +77,15 @@ use self::engine::{Command, Engine, Inputs, Settings};
 use self::names::Names;
 use self::net::{Shared, Spawner, Waits};
 use self::paths::Paths;
+use self::refusals::Refusals;
 use self::screen::Screen;
 use self::stack::{Stack, Times};
 use self::tcp::Connections;
 use self::tls::Tls;
 use self::udp::UdpPort;
 use self::value::Target;
+use msrp_control::metrics::{Kind as MetricKind, Sample};
+
 use crate::ua::{
     Answer, Body, DialogId, Headers, Method, OutRequest, SipUa, Transport, TxnId, UaEvent,
 };
@@ -105,6 +112,8 @@ pub struct UaConfig {
     pub user_agent: String,
     /// The host part of Call-ID values.
     pub domain: String,
+    /// Neighbours to whom the bounds of one source do not apply: behind them are many.
+    pub trusted_peers: Vec<IpNet>,
     /// The bounds.
     pub limits: UaLimits,
 }
@@ -113,8 +122,17 @@ pub struct UaConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UaLimits {
     /// Transactions that are open or finished within the last 64 T1. At the bound new requests
-    /// outside of a dialog get 503.
+    /// outside of a dialog get 503, those that make no dialog from three quarters of it on.
     pub transactions_max: usize,
+    /// INVITEs of peers without ACK, and BYEs and NOTIFYs of ours without answer. At the bound the oldest that has waited for
+    /// its peer longer than four T1 is given up for a new request that makes a dialog; without one the new request gets 503.
+    pub unfinished_max: usize,
+    /// Requests outside of dialogs that one source may send in a second; 0, the default, is no bound. Beyond it they get
+    /// 503. Does not apply to [`UaConfig::trusted_peers`].
+    pub source_requests_per_s: u32,
+    /// INVITEs of one source without ACK; 0, the default, is no bound. At the bound a new one gets 503. Does not apply to
+    /// [`UaConfig::trusted_peers`].
+    pub source_unfinished_max: usize,
     /// Dialogs. At the bound a new INVITE gets 503, and one of ours fails with 503.
     pub dialogs_max: usize,
     /// TCP and TLS connections in both directions. At the bound a new one is closed at once.
@@ -133,6 +151,9 @@ impl Default for UaLimits {
     fn default() -> Self {
         Self {
             transactions_max: limits::TRANSACTIONS_MAX,
+            unfinished_max: limits::UNFINISHED_MAX,
+            source_requests_per_s: 0,
+            source_unfinished_max: 0,
             dialogs_max: limits::DIALOGS_MAX,
             tcp_connections_max: limits::CONNECTIONS_MAX,
             events_max: limits::EVENTS_QUEUE,
@@ -140,6 +161,19 @@ impl Default for UaLimits {
             tcp_write_wait: limits::WRITE_WAIT,
             tcp_idle_wait: limits::IDLE_WAIT,
         }
+    }
+}
+
+impl UaLimits {
+    /// The same, or less: what is unfinished or finished within the last 64 T1 takes at most a quarter each of this much
+    /// memory, in octets.
+    #[must_use]
+    pub fn within(mut self, memory_octets: u64) -> Self {
+        let quarter = usize::try_from(memory_octets / 4).unwrap_or(usize::MAX);
+        let at_most = |max: usize, octets: usize| max.min((quarter / octets).max(1));
+        self.unfinished_max = at_most(self.unfinished_max, limits::UNFINISHED_OCTETS);
+        self.transactions_max = at_most(self.transactions_max, limits::FINISHED_OCTETS);
+        self
     }
 }
 
@@ -215,6 +249,7 @@ pub struct UaHandle {
     advertised: Arc<HashMap<Transport, SocketAddr>>,
     spawner: Spawner,
     tls: Arc<Tls>,
+    refusals: Arc<Refusals>,
 }
 
 /// How much an engine holds.
@@ -222,6 +257,8 @@ pub struct UaHandle {
 pub struct UaStats {
     /// Dialogs, early ones and those whose BYE has no answer included.
     pub dialogs: usize,
+    /// INVITEs of peers without ACK, and BYEs and NOTIFYs of ours without answer.
+    pub unfinished: usize,
     /// Transactions that are open, and INVITEs of ours whose 2xx may still be repeated.
     pub transactions_open: usize,
     /// Transactions that are over and still answer copies.
@@ -270,7 +307,15 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
     let paths = Paths::new(ports, connections, names, spawner.clone(), found_in);
     let settings = settings(config, proxy);
     let stack = Stack::new(settings.times, &settings.user_agent).ok_or(StartError::NoAddress)?;
-    let engine = Engine::new(settings, stack, paths, events_in, last_id.clone());
+    let refusals = Arc::new(Refusals::default());
+    let engine = Engine::new(
+        settings,
+        stack,
+        paths,
+        events_in,
+        last_id.clone(),
+        refusals.clone(),
+    );
     let inputs = Inputs {
         commands,
         ingress,
@@ -287,6 +332,7 @@ pub async fn start(config: UaConfig) -> Result<Ua, StartError> {
         advertised: Arc::new(advertised),
         spawner,
         tls,
+        refusals,
     };
     Ok(Ua {
         handle,
@@ -343,6 +389,10 @@ fn settings(config: UaConfig, proxy: Option<(Target, String)>) -> Settings {
         },
         dialogs_max: config.limits.dialogs_max,
         transactions_max: config.limits.transactions_max,
+        unfinished_max: config.limits.unfinished_max,
+        source_requests_per_s: config.limits.source_requests_per_s,
+        source_unfinished_max: config.limits.source_unfinished_max,
+        trusted_peers: config.trusted_peers,
     }
 }
 
@@ -351,6 +401,7 @@ fn check(config: &UaConfig) -> Result<(), StartError> {
     for (name, zero) in [
         ("transactions_max", limits.transactions_max == 0),
         ("dialogs_max", limits.dialogs_max == 0),
+        ("unfinished_max", limits.unfinished_max == 0),
         ("tcp_connections_max", limits.tcp_connections_max == 0),
         ("events_max", limits.events_max == 0),
         ("t1", limits.t1.is_zero()),
@@ -463,9 +514,33 @@ impl UaHandle {
     }
 
     /// Says whether requests outside of dialogs are refused with 503 and Retry-After because the process can carry
-    /// nothing new. Such a refusal makes no transaction, so it holds no memory. Dialogs go on.
+    /// nothing new. Such a refusal makes no transaction, so it holds no memory. Dialogs go on; but each time that this is
+    /// said, what has waited for its peer longer than four T1 is given up, see [`UaLimits::unfinished_max`].
     pub fn refuse_new(&self, refuses: bool) {
         self.ask(Command::RefuseNew(refuses));
+    }
+
+    /// The metrics of the engine's bounds.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let counter = |name, help, labels, value| Sample {
+            name,
+            help,
+            kind: MetricKind::Counter,
+            labels,
+            value,
+        };
+        let [(limits, limits_help), (given_up, given_up_help)] = METRICS;
+        let mut samples: Vec<_> = self
+            .refusals
+            .counts()
+            .map(|(name, value)| {
+                counter(limits, limits_help, vec![("limit", name.to_owned())], value)
+            })
+            .collect();
+        let count = self.refusals.given_up();
+        samples.push(counter(given_up, given_up_help, Vec::new(), count));
+        samples
     }
 
     /// How much the engine holds now; nothing once it has ended.
@@ -504,6 +579,18 @@ impl UaHandle {
         self.commands.send(command).ok();
     }
 }
+
+/// The metrics of the engine's bounds: name and help.
+pub const METRICS: [(&str, &str); 2] = [
+    (
+        "msrp_sip_limits_reached_total",
+        "SIP requests that a bound kept out, by the bound: a key of the configuration, or a constant of the program.",
+    ),
+    (
+        "msrp_sip_given_up_total",
+        "INVITEs without ACK, and BYEs and NOTIFYs without answer, that were given up before their time because there were too many or memory was short.",
+    ),
+];
 
 impl SipUa for UaHandle {
     fn answer(&mut self, transaction: TxnId, answer: Answer) {

@@ -127,6 +127,7 @@ async fn client(outbound_proxy: Option<String>) -> Ua {
         domain: "localhost".into(),
         name_servers: Vec::new(),
         tls: Default::default(),
+        trusted_peers: Vec::new(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.unwrap()

@@ -145,6 +145,7 @@ async fn start_ua(config: &ChatConfig) -> Result<Ua, JoinError> {
         user_agent: sip_head::USER_AGENT.to_owned(),
         name_servers: Vec::new(),
         tls: Default::default(),
+        trusted_peers: Vec::new(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(ua_config).await.map_err(|e| engine(&e))

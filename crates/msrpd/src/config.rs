@@ -196,6 +196,14 @@ pub struct Limits {
     pub sessions_max: u32,
     /// Resident memory of the process above which new work is refused, in octets; 0 is no bound.
     pub memory_octets_max: u64,
+    /// INVITEs without ACK, and BYEs and NOTIFYs without answer, at most.
+    pub sip_unfinished_max: u32,
+    /// SIP requests outside of dialogs that a source that is not trusted may send in a second; 0 is no bound.
+    pub sip_source_requests_per_s: u32,
+    /// INVITEs without ACK of a source that is not trusted; 0 is no bound.
+    pub sip_source_unfinished_max: u32,
+    /// MSRP connections of one source that have not named a session; 0 is no bound.
+    pub source_unbound_max: u32,
     /// Processor time of the process, in hundredths of what all processors have, above which new work
     /// is refused; 0 is no bound.
     pub cpu_percent_max: u32,
@@ -467,6 +475,10 @@ impl Default for Limits {
             bridge_idle_s: 86_400,
             sessions_max: 1_000_000,
             memory_octets_max: 0,
+            sip_unfinished_max: 8192,
+            sip_source_requests_per_s: 100,
+            sip_source_unfinished_max: 100,
+            source_unbound_max: 2000,
             cpu_percent_max: 0,
             drain_s: 0,
         }

@@ -15,7 +15,7 @@ use msrp_sip::focus::PagerPolicy;
 use msrp_sip::groups::Groups;
 use msrp_sip::service::{self, SipConfig, SipService};
 use msrp_sip::ua::Transport;
-use msrp_sip::ua_rsipstack::UaHandle;
+use msrp_sip::ua_rsipstack::{UaHandle, UaLimits};
 
 use crate::admin::{AdminExtras, AdminServer, Node, Phase};
 use crate::capture::export::export;
@@ -468,6 +468,7 @@ fn relay_options(config: &Config, users: Arc<RelayUsers>) -> Result<RelayOptions
 fn engine_limits(limits: &Limits) -> EngineLimits {
     EngineLimits {
         connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
+        source_unbound_max: usize::try_from(limits.source_unbound_max).unwrap_or(usize::MAX),
         message_octets_max: limits.message_octets_max,
         sessions_max: limits.sessions_max.into(),
         unbound_ns: nanoseconds(limits.unbound_s),
@@ -516,7 +517,22 @@ fn sip_config(config: &Config) -> SipConfig {
             .iter()
             .map(|listener| listener.transport.media_transport())
             .collect(),
+        limits: sip_limits(limits),
         ..SipConfig::new(config.domain.clone())
+    }
+}
+
+fn sip_limits(limits: &Limits) -> UaLimits {
+    let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+    let of_sip = UaLimits {
+        unfinished_max: count(limits.sip_unfinished_max),
+        source_requests_per_s: limits.sip_source_requests_per_s,
+        source_unfinished_max: count(limits.sip_source_unfinished_max),
+        ..UaLimits::default()
+    };
+    match limits.memory_octets_max {
+        0 => of_sip,
+        octets => of_sip.within(octets),
     }
 }
 

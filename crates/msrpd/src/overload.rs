@@ -1,7 +1,8 @@
 //! Memory and processor time of the process, against the bounds of the configuration.
 //!
-//! Beyond a bound new rooms and new participants are refused, so that those who are there are served
-//! well. Below nine tenths of it they are taken again.
+//! At a bound new rooms and new participants are refused, so that those who are there are served well. Below nine tenths of
+//! it they are taken again. For memory that begins at a mark below the bound: what is on its way, and what happens between two
+//! looks, still needs some.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,20 +21,29 @@ pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
         return std::future::pending().await;
     }
     let (mut samples, mut reached) = (VecDeque::with_capacity(LOOKS), None);
-    let mut looks = 0_usize;
+    let mut looks_since_release = LOOKS;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let now = Sample::take(&client);
+        let mut now = Sample::take(&client);
+        looks_since_release = looks_since_release.saturating_add(1);
+        if looks_since_release >= LOOKS && bounds.is_memory_short(&now, reached) {
+            // What was freed would count as in use for ever.
+            let _ = tokio::task::spawn_blocking(ring_io::release_freed_memory).await;
+            looks_since_release = 0;
+            now = Sample::take(&client);
+        }
         let before = samples.front().unwrap_or(&now);
         let present = bounds.reached(before, &now, reached);
         if samples.len() == LOOKS {
             samples.pop_front();
         }
         samples.push_back(now);
-        looks = looks.wrapping_add(1);
-        if reached == Some(MEMORY) && looks.is_multiple_of(LOOKS) {
-            // What was freed since would count as in use for ever.
-            let _ = tokio::task::spawn_blocking(ring_io::release_freed_memory).await;
+        // Answering each request of a storm would hold memory too. It is said at each look, since each time something is
+        // given up.
+        if let Some(sip) = &sip
+            && (present == Some(MEMORY) || reached == Some(MEMORY))
+        {
+            sip.refuse_new(present == Some(MEMORY));
         }
         if present == reached {
             continue;
@@ -43,10 +53,6 @@ pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
             Some(limit) => tracing::warn!(limit, "a bound is reached; new work is refused"),
             None => tracing::info!("new work is taken again"),
         }
-        // Answering each request of a storm would hold memory too.
-        if let Some(sip) = &sip {
-            sip.refuse_new(reached == Some(MEMORY));
-        }
         // An engine that does not answer takes nothing either.
         let _ = client.set_overload(reached).await;
     }
@@ -55,6 +61,7 @@ pub async fn watch(limits: &Limits, client: Client, sip: Option<UaHandle>) {
 /// The bounds; 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Bounds {
+    /// The mark from which on memory is short.
     memory_octets: u64,
     /// Of all processors together.
     cpu_percent: u64,
@@ -70,10 +77,17 @@ struct Sample {
 
 impl Bounds {
     fn of(limits: &Limits) -> Self {
+        let bound = limits.memory_octets_max;
         Self {
-            memory_octets: limits.memory_octets_max,
+            memory_octets: bound - bound / 100 * (100 - MEMORY_MARK_PERCENT),
             cpu_percent: limits.cpu_percent_max.into(),
         }
+    }
+
+    /// Whether memory is at its mark, or was and is not far enough below it.
+    fn is_memory_short(&self, now: &Sample, present: Option<&'static str>) -> bool {
+        let is_at_mark = self.memory_octets > 0 && now.memory_octets >= self.memory_octets;
+        present == Some(MEMORY) || is_at_mark
     }
 
     /// The bound that is reached, `present` being the one that was so far.
@@ -123,6 +137,8 @@ impl Sample {
 const MEMORY: &str = "memory";
 /// How often it is looked: a storm of requests takes some ten megabytes in that time.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How much of its bound memory may take before nothing new is taken, in hundredths.
+const MEMORY_MARK_PERCENT: u64 = 85;
 /// Looks over which processor time is measured: a second.
 const LOOKS: usize = 10;
 /// Shortest time over which processor time is judged, in nanoseconds.
@@ -131,6 +147,28 @@ const CPU_OVER_NS: u64 = 900_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_short_before_its_bound_is_reached() {
+        let limits = Limits {
+            memory_octets_max: 1000,
+            ..Limits::default()
+        };
+        let bounds = Bounds::of(&limits);
+        let sample = |memory_octets| Sample {
+            at: Instant::now(),
+            memory_octets,
+            cpu_ns: 0,
+        };
+        let reached = |octets| bounds.reached(&sample(0), &sample(octets), None);
+        assert_eq!(reached(849), None);
+        assert_eq!(reached(850), Some(MEMORY));
+        assert!(!bounds.is_memory_short(&sample(849), None));
+        assert!(bounds.is_memory_short(&sample(850), None));
+        assert!(bounds.is_memory_short(&sample(800), Some(MEMORY)));
+        let none = Bounds::of(&Limits::default());
+        assert!(!none.is_memory_short(&sample(850), None));
+    }
 
     #[test]
     fn bound_that_is_reached_is_left_below_nine_tenths_of_it() {

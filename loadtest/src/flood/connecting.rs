@@ -3,7 +3,7 @@
 //! They come from one address beside that of everybody else, so that a server can tell them apart.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{Tally, before};
+use super::{STRANGE_ADDRESS, Tally, before};
 
 /// Connects and resets, from several tasks. Counts connections.
 ///
@@ -80,7 +80,7 @@ async fn connect(server: SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     if server.ip().is_loopback() && server.is_ipv4() {
-        socket.bind(SocketAddr::new(SOURCE, 0))?;
+        socket.bind(SocketAddr::new(STRANGE_ADDRESS, 0))?;
     }
     socket.set_zero_linger()?;
     socket.connect(server).await
@@ -104,8 +104,6 @@ where
     Ok(tally.sum())
 }
 
-/// Where the connections come from on loopback.
-const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 66));
 /// How many connect at once.
 const TASKS: usize = 64;
 /// Silent connections.

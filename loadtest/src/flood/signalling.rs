@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -10,26 +10,35 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::seat::{offer, request};
-use super::{Flood, Tally, before, fresh};
+use super::{Flood, STRANGE_ADDRESS, Tally, before, fresh};
 
 /// INVITEs to the room, each from somebody else, without ACK. Counts datagrams.
 ///
 /// # Errors
 /// No socket could be had.
 pub async fn invites(flood: &Flood, until: Instant) -> io::Result<u64> {
-    storm(flood, until, |own| {
-        let identity = format!("sip:{}@localhost", fresh("flood"));
-        let body = offer(&format!("msrp://127.0.0.1:9/{};tcp", fresh("session")));
-        request(
-            "INVITE",
-            &flood.room,
-            &identity,
-            own,
-            "application/sdp",
-            &body,
-        )
-    })
-    .await
+    storm(flood, NEIGHBOUR, until, |own| invite(flood, own)).await
+}
+
+/// The same from an address that a server can tell from those of its neighbours. Counts datagrams.
+///
+/// # Errors
+/// No socket could be had.
+pub async fn strangers(flood: &Flood, until: Instant) -> io::Result<u64> {
+    storm(flood, STRANGE_ADDRESS, until, |own| invite(flood, own)).await
+}
+
+fn invite(flood: &Flood, own: SocketAddr) -> String {
+    let identity = format!("sip:{}@localhost", fresh("flood"));
+    let body = offer(&format!("msrp://127.0.0.1:9/{};tcp", fresh("session")));
+    request(
+        "INVITE",
+        &flood.room,
+        &identity,
+        own,
+        "application/sdp",
+        &body,
+    )
 }
 
 /// SUBSCRIBEs to the conference of the room, each from somebody else. Counts datagrams.
@@ -37,7 +46,7 @@ pub async fn invites(flood: &Flood, until: Instant) -> io::Result<u64> {
 /// # Errors
 /// No socket could be had.
 pub async fn subscribes(flood: &Flood, until: Instant) -> io::Result<u64> {
-    storm(flood, until, |own| {
+    storm(flood, NEIGHBOUR, until, |own| {
         let identity = format!("sip:{}@localhost", fresh("flood"));
         let text = request("SUBSCRIBE", &flood.room, &identity, own, "text/plain", "");
         let fields =
@@ -52,7 +61,7 @@ pub async fn subscribes(flood: &Flood, until: Instant) -> io::Result<u64> {
 /// # Errors
 /// No socket could be had.
 pub async fn options(flood: &Flood, until: Instant) -> io::Result<u64> {
-    storm(flood, until, |own| {
+    storm(flood, NEIGHBOUR, until, |own| {
         request(
             "OPTIONS",
             &flood.room,
@@ -68,10 +77,11 @@ pub async fn options(flood: &Flood, until: Instant) -> io::Result<u64> {
 /// Sends datagrams and reads no answer.
 async fn storm(
     flood: &Flood,
+    from: IpAddr,
     until: Instant,
     mut next: impl FnMut(SocketAddr) -> String,
 ) -> io::Result<u64> {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
+    let socket = UdpSocket::bind((from, 0)).await?;
     socket.connect(flood.sip).await?;
     let own = socket.local_addr()?;
     let tally = Tally::default();
@@ -165,6 +175,8 @@ fn list(entries: usize) -> String {
     text
 }
 
+/// Where neighbours are.
+const NEIGHBOUR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Connections that bring lists.
 const CONNECTIONS: usize = 8;
 /// Recipients of a list that nobody takes.

@@ -70,7 +70,9 @@ impl<I: Io> Shard<I> {
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
             let has_layer = layer.is_some();
-            self.insert_unnamed(now, conn, layer);
+            if !self.insert_unnamed(now, conn, layer) {
+                return;
+            }
             if has_layer {
                 self.mark_dirty(conn);
             }
@@ -78,7 +80,13 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) {
+    /// `false` when the connection is refused, and closed.
+    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) -> bool {
+        if !self.count_unnamed(conn) {
+            self.environment.counters.count(Cell::ConnectionsRefused);
+            self.io.close(conn);
+            return false;
+        }
         let mut connection = Connection::new(Phase::Unnamed, &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
         let deadline = now.after(self.environment.limits.unbound_ns);
@@ -87,6 +95,7 @@ impl<I: Io> Shard<I> {
         }
         self.connections.insert(conn, connection);
         self.keep_alive(now, conn);
+        true
     }
 
     /// Hands the connection with the octets of its request so far to another shard. `false` when it
@@ -106,6 +115,7 @@ impl<I: Io> Shard<I> {
         let Some(connection) = self.connections.remove(conn) else {
             return false;
         };
+        self.unnamed.remove(conn);
         if let Some(timer) = connection.naming {
             self.timers.cancel(timer);
         }
@@ -147,12 +157,12 @@ impl<I: Io> Shard<I> {
         }
         session.link = Link::Bound(conn);
         connection.sessions.push(leg);
-        let timers = [session.binding.take(), connection.naming.take()];
-        for timer in timers.into_iter().flatten() {
-            self.timers.cancel(timer);
-        }
         let is_first = !matches!(connection.phase, Phase::Serving);
         connection.phase = Phase::Serving;
+        if let Some(timer) = session.binding.take() {
+            self.timers.cancel(timer);
+        }
+        self.end_naming(conn);
         if is_first {
             self.io.read(conn, Read::Continuous);
         }
@@ -320,12 +330,10 @@ impl<I: Io> Shard<I> {
     pub(super) fn close(&mut self, conn: ConnKey) {
         self.release_senders(conn);
         self.abandon_routes(conn, EndReason::ConnectionLost);
+        self.end_naming(conn);
         if let Some(connection) = self.connections.remove(conn) {
             if connection.is_relaying {
                 self.forget_relayed(conn);
-            }
-            if let Some(timer) = connection.naming {
-                self.timers.cancel(timer);
             }
             for slow in connection.slowed_by {
                 if let Some(slow) = self.connections.get_mut(slow) {

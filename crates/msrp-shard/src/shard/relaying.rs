@@ -147,13 +147,11 @@ impl<I: Io> Shard<I> {
             return;
         };
         connection.is_relaying = true;
-        if let Some(timer) = connection.naming.take() {
-            self.timers.cancel(timer);
-        }
         if matches!(connection.phase, Phase::Unnamed) {
             connection.phase = Phase::Serving;
             self.io.read(conn, Read::Continuous);
         }
+        self.end_naming(conn);
         self.tell_bound(conn);
         if let Some(relaying) = &mut self.relaying {
             relaying.relay.handle_opened(now, id_of(conn), facts);

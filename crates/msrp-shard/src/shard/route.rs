@@ -128,9 +128,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         connection.phase = Phase::Serving;
-        if let Some(timer) = connection.naming.take() {
-            self.timers.cancel(timer);
-        }
+        self.end_naming(conn);
         self.receive_again(conn);
     }
 

@@ -1,5 +1,6 @@
 //! The engine's one task: takes turns between the network, the focus and the clock.
 
+mod bounds;
 mod uac;
 mod uas;
 
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ipnet::IpNet;
 use rsipstack::transaction::TransactionTimer;
 use rsipstack::transaction::key::TransactionKey;
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +21,11 @@ use super::dialog::Dialogs;
 use super::limits::BACKLOG_MAX;
 use super::net::{Arrival, ConnectionId, Ingress};
 use super::paths::{Found, Paths};
+use super::refusals::Refusals;
 use super::screen::{Incoming, Screen, Start};
+use super::sources::Sources;
 use super::stack::{Output, Stack, Times};
+use super::unfinished::Unfinished;
 use super::value::Target;
 use crate::ua::{Answer, Body, DialogId, Headers, Method, OutRequest, Request, TxnId, UaEvent};
 use crate::ua_rsipstack::UaStats;
@@ -74,6 +79,14 @@ pub(super) struct Settings {
     pub(super) dialogs_max: usize,
     /// Transactions at most.
     pub(super) transactions_max: usize,
+    /// INVITEs without ACK, and BYEs and NOTIFYs without answer, at most.
+    pub(super) unfinished_max: usize,
+    /// Requests outside of dialogs that one source may send in a second; 0 is no bound.
+    pub(super) source_requests_per_s: u32,
+    /// INVITEs of one source without ACK at most; 0 is no bound.
+    pub(super) source_unfinished_max: usize,
+    /// Those to whom the bounds of one source do not apply.
+    pub(super) trusted_peers: Vec<IpNet>,
 }
 
 /// The state of the engine.
@@ -99,6 +112,9 @@ pub(super) struct Engine {
     last_id: Arc<AtomicU64>,
     /// Whether the process can carry nothing new.
     refuses_new: bool,
+    unfinished: Unfinished,
+    sources: Sources,
+    refusals: Arc<Refusals>,
 }
 
 /// What happens next.
@@ -137,8 +153,12 @@ impl Engine {
         paths: Paths<Outgoing>,
         events: mpsc::Sender<UaEvent>,
         last_id: Arc<AtomicU64>,
+        refusals: Arc<Refusals>,
     ) -> Self {
         Self {
+            unfinished: Unfinished::default(),
+            sources: Sources::new(settings.source_requests_per_s, Instant::now()),
+            refusals,
             screen: Screen::new(&settings.user_agent),
             settings,
             stack,
@@ -225,7 +245,12 @@ impl Engine {
             }
             Command::Send(transaction, request) => self.send(transaction, request),
             Command::Bye(transaction, dialog, headers) => self.bye(transaction, dialog, headers),
-            Command::RefuseNew(refuses) => self.refuses_new = refuses,
+            Command::RefuseNew(refuses) => {
+                self.refuses_new = refuses;
+                if refuses {
+                    self.give_up_old();
+                }
+            }
             Command::Stats(answer) => {
                 answer.send(self.stats()).ok();
             }
@@ -235,6 +260,7 @@ impl Engine {
     fn stats(&self) -> UaStats {
         UaStats {
             dialogs: self.dialogs.len(),
+            unfinished: self.unfinished.len(),
             transactions_open: self
                 .stack
                 .open_count()
@@ -268,6 +294,7 @@ impl Engine {
                 Output::Cancelled(key) => self.on_cancelled(&key),
                 Output::Answered(key, status) => self.on_answered(&key, status),
                 Output::Ended(key) => {
+                    self.unfinished.end(&key);
                     self.on_server_ended(&key);
                     self.on_client_ended(&key);
                 }

@@ -48,6 +48,24 @@ pub(super) const BACKLOG_MAX: usize = 1024;
 /// get 503.
 pub(super) const TRANSACTIONS_MAX: usize = 131_072;
 
+/// Memory of a transaction that is over and still answers copies, in octets, as measured with OPTIONS.
+pub(super) const FINISHED_OCTETS: usize = 2 * 1024;
+
+/// INVITEs of peers without ACK, and BYEs and NOTIFYs of ours without answer. At the bound the oldest is given up for a new
+/// request that makes a dialog, when it has waited long enough; else the new one gets 503.
+pub(super) const UNFINISHED_MAX: usize = 8192;
+
+/// Memory of one of them with all that the process keeps for it, in octets: 20 KiB as measured with INVITEs to a group
+/// that nobody acknowledges, and what the allocator loses by their coming and going.
+pub(super) const UNFINISHED_OCTETS: usize = 32 * 1024;
+
+/// How long one of them has to wait for its peer before it may be given up, in multiples of T1: two seconds with the
+/// standard's T1, in which a final response is sent three times.
+pub(super) const UNFINISHED_T1_MULTIPLE: u32 = 4;
+
+/// Sources whose requests are counted within a second. Beyond that the others are counted together.
+pub(super) const SOURCES_MAX: usize = 65_536;
+
 /// Dialogs. At the bound a new INVITE gets 503.
 pub(super) const DIALOGS_MAX: usize = 100_000;
 

@@ -200,6 +200,15 @@ impl Stack {
         self.open.remove(key);
     }
 
+    /// Ends a transaction as if it had never been: copies of its request are not known any more.
+    pub(super) fn forget_transaction(&mut self, key: &TransactionKey) {
+        self.open.remove(key);
+        self.endpoint.finished_transactions.remove(key);
+        self.endpoint
+            .waiting_ack
+            .retain(|_, waiting| waiting != key);
+    }
+
     /// Waits for the next timers. May be dropped.
     pub(super) async fn timers(&self) -> Vec<TransactionTimer> {
         self.endpoint.timers.wait_for_ready().await

@@ -33,6 +33,7 @@ pub(crate) fn config(transports: &[Transport]) -> UaConfig {
         domain: "test.invalid".to_owned(),
         name_servers: Vec::new(),
         tls: Default::default(),
+        trusted_peers: Vec::new(),
         limits: UaLimits::default(),
     }
 }

@@ -200,6 +200,24 @@ impl Calling {
     /// Waits for the 2xx and leaves the ACK to [`Dialog::acknowledge`].
     pub async fn expect_success_unacknowledged(&self) -> Dialog {
         let response = self.expect_final().await;
+        self.dialog(response)
+    }
+
+    /// Waits for the 2xx and acknowledges it, or for the failure, which is given.
+    ///
+    /// # Errors
+    /// The failure.
+    pub async fn expect_either(&self) -> Result<Dialog, SipMessage> {
+        let response = self.expect_final().await;
+        if response.status() >= 300 {
+            return Err(response);
+        }
+        let dialog = self.dialog(response);
+        dialog.acknowledge(self.request().cseq().0).await;
+        Ok(dialog)
+    }
+
+    fn dialog(&self, response: SipMessage) -> Dialog {
         let transcript = self.transaction.peer().transcript();
         assert!(
             response.status() < 300,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use msrp_control::metrics::{Kind, Sample};
+use msrp_sip::ua_rsipstack;
 
 use super::process;
 use crate::{certificates, usage};
@@ -117,6 +118,16 @@ const SIP: &[Metric] = &[
     (
         "msrp_sip_refusals_total",
         "Requests that were refused, by `reason`.",
+        Kind::Counter,
+    ),
+    (
+        ua_rsipstack::METRICS[0].0,
+        ua_rsipstack::METRICS[0].1,
+        Kind::Counter,
+    ),
+    (
+        ua_rsipstack::METRICS[1].0,
+        ua_rsipstack::METRICS[1].1,
         Kind::Counter,
     ),
     (

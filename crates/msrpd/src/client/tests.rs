@@ -12,6 +12,7 @@ async fn server(transport: Transport) -> Ua {
         user_agent: "server".to_owned(),
         name_servers: Vec::new(),
         tls: Default::default(),
+        trusted_peers: Vec::new(),
         limits: UaLimits::default(),
     };
     ua_rsipstack::start(config).await.unwrap()

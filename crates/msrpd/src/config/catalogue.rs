@@ -635,6 +635,16 @@ pub const KEYS: &[Key] = &[
         limit: "The session is ended with BYE.",
     },
     Key {
+        path: "limits.source_unbound_max",
+        kind: "count",
+        default: |c| number(c.limits.source_unbound_max),
+        effect: "Most MSRP connections of one source that have not named a session: an IPv4 address, or a /64 \
+                 network of IPv6. Each shard keeps its share. Proxies and relays need few, since connections name \
+                 their session at once. 0 is no bound.",
+        limit: "One more is closed when it arrives, and counted. Other sources, and connections that have named a \
+                session, are not touched.",
+    },
+    Key {
         path: "limits.unbound_s",
         kind: "seconds",
         default: |c| number(c.limits.unbound_s),
@@ -695,10 +705,39 @@ pub const KEYS: &[Key] = &[
         path: "limits.memory_octets_max",
         kind: "octets",
         default: |c| number(c.limits.memory_octets_max),
-        effect: "Resident memory of the process above which it takes nothing new, looked at ten times a \
-                 second. 0 is no bound.",
+        effect: "Resident memory that the process should not exceed, looked at ten times a second. From 85 % of it \
+                 on it takes nothing new. 0 is no bound.",
         limit: "New rooms and participants, and all SIP requests outside of dialogs, are refused with 503 and \
-                Retry-After until it is below nine tenths of it; those who are there are served.",
+                Retry-After until it is below nine tenths of that mark; those who are there are served. INVITEs \
+                without ACK, and BYEs and NOTIFYs without answer, are given up after two seconds, and memory that \
+                was freed goes back to the system.",
+    },
+    Key {
+        path: "limits.sip_unfinished_max",
+        kind: "count",
+        default: |c| number(c.limits.sip_unfinished_max),
+        effect: "Most INVITEs of peers without final response or ACK, and BYEs and NOTIFYs of msrpd without answer, \
+                 together. Each needs up to 32 KiB; with `limits.memory_octets_max` there are never more than fit into a \
+                 quarter of it.",
+        limit: "For a new INVITE, SUBSCRIBE or REFER the oldest that has waited for its peer longer than two seconds is \
+                given up: its session or subscription ends. When there is none, the new one is answered 503 with \
+                Retry-After.",
+    },
+    Key {
+        path: "limits.sip_source_requests_per_s",
+        kind: "requests in a second",
+        default: |c| number(c.limits.sip_source_requests_per_s),
+        effect: "Most SIP requests outside of dialogs from one source in a second: an IPv4 address, or a /64 network \
+                 of IPv6. Does not apply to `sip.trusted_peers`. 0 is no bound.",
+        limit: "Further ones of that second are answered 503 with Retry-After.",
+    },
+    Key {
+        path: "limits.sip_source_unfinished_max",
+        kind: "count",
+        default: |c| number(c.limits.sip_source_unfinished_max),
+        effect: "Most INVITEs of one source without final response or ACK. Does not apply to `sip.trusted_peers`. \
+                 0 is no bound.",
+        limit: "One more is answered 503 with Retry-After.",
     },
     Key {
         path: "limits.cpu_percent_max",

@@ -539,10 +539,27 @@ fn read_limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError
         ("connections_max", &mut limits.connections_max),
         ("bridges_max", &mut limits.bridges_max),
         ("sessions_max", &mut limits.sessions_max),
+        ("sip_unfinished_max", &mut limits.sip_unfinished_max),
     ];
     for (name, value) in counts {
         if let Some(item) = table.get(name) {
             *value = item.number(1, COUNT_MAX)?;
+        }
+    }
+    let of_source = [
+        ("source_unbound_max", &mut limits.source_unbound_max),
+        (
+            "sip_source_requests_per_s",
+            &mut limits.sip_source_requests_per_s,
+        ),
+        (
+            "sip_source_unfinished_max",
+            &mut limits.sip_source_unfinished_max,
+        ),
+    ];
+    for (name, value) in of_source {
+        if let Some(item) = table.get(name) {
+            *value = item.number(0, COUNT_MAX)?;
         }
     }
     let times = [

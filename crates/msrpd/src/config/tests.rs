@@ -133,6 +133,10 @@ fn config_all_keys_are_read() {
     assert_eq!(config.limits.sessions_max, 10);
     assert_eq!(config.limits.memory_octets_max, 11);
     assert_eq!(config.limits.cpu_percent_max, 12);
+    assert_eq!(config.limits.source_unbound_max, 3);
+    assert_eq!(config.limits.sip_unfinished_max, 4);
+    assert_eq!(config.limits.sip_source_requests_per_s, 0);
+    assert_eq!(config.limits.sip_source_unfinished_max, 6);
     let admin = Admin {
         bind: "192.0.2.1:8655".parse().unwrap(),
         tokens: Some(config.groups.directory.with_file_name("tokens")),
@@ -678,6 +682,10 @@ bridge_idle_s = 11
 drain_s = 9
 sessions_max = 10
 memory_octets_max = 11
+source_unbound_max = 3
+sip_unfinished_max = 4
+sip_source_requests_per_s = 0
+sip_source_unfinished_max = 6
 cpu_percent_max = 12
 [admin]
 bind = "192.0.2.1:8655"

@@ -4,6 +4,7 @@ mod answers;
 
 use rsipstack::sip;
 use rsipstack::transaction::key::TransactionKey;
+use tokio::time::Instant;
 
 use super::{Deadline, DeadlineKey, Engine};
 use crate::ua::{
@@ -337,7 +338,7 @@ impl Engine {
             Some(key) if !self.paths.has_failed(&flow) => key,
             sent => {
                 if let Some(key) = sent {
-                    self.stack.drop_transaction(&key);
+                    self.drop_transaction(&key);
                 }
                 return self.fail(outgoing.purpose, 503, Origin::Transport);
             }
@@ -368,6 +369,10 @@ impl Engine {
             cancel: Cancel::No,
             acks: Vec::new(),
         };
+        if matches!(client.draft.method, Method::Bye | Method::Notify) {
+            self.unfinished.begin(&key, None);
+            self.unfinished.wait(&key, Instant::now());
+        }
         self.clients.insert(key.clone(), client);
         if is_invite {
             let wait = self.settings.times.t1 * INVITE_T1_MULTIPLE;

@@ -21,7 +21,7 @@ pub(in crate::ua_rsipstack) struct Server {
     headers: Headers,
     arrival: Arrival,
     /// The dialog it is inside of or makes.
-    dialog: Option<DialogId>,
+    pub(super) dialog: Option<DialogId>,
     /// Whether it makes a dialog.
     begins: bool,
     local_tag: String,
@@ -70,7 +70,7 @@ impl Engine {
         let judged = if incoming.ids.to_tag.is_some() {
             self.judge_inside(incoming, arrival, method)
         } else {
-            self.judge_outside(incoming, method).map(|()| None)
+            self.judge_outside(incoming, arrival, method)
         };
         match judged {
             Ok(dialog) => self.begin(incoming, arrival, method, uri, dialog),
@@ -109,19 +109,25 @@ impl Engine {
     }
 
     /// Whether a request outside of any dialog may begin a transaction.
-    fn judge_outside(&self, incoming: &Incoming, method: &Method) -> Result<(), Fault> {
+    fn judge_outside(
+        &mut self,
+        incoming: &Incoming,
+        arrival: &Arrival,
+        method: &Method,
+    ) -> Result<Option<DialogId>, Fault> {
         if *method == Method::Bye {
             return Err(NO_DIALOG);
         }
         if self.merging.contains_key(&merge_key(&incoming.ids)) {
             return Err(MERGED);
         }
-        let makes_dialog = matches!(method, Method::Invite | Method::Subscribe | Method::Refer);
-        let full = self.refuses_new
-            || self.is_busy()
-            || self.stack.len() >= self.settings.transactions_max
-            || (makes_dialog && self.dialogs.len() >= self.settings.dialogs_max);
-        if full { Err(FULL) } else { Ok(()) }
+        match self.admit(incoming, arrival, method) {
+            Ok(()) => Ok(None),
+            Err(bound) => {
+                self.refusals.count(bound);
+                Err(FULL)
+            }
+        }
     }
 
     /// Whether a request inside a dialog may begin a transaction (RFC 3261 s.12.2.2, s.14.2).
@@ -185,6 +191,10 @@ impl Engine {
         self.hand_over(incoming, arrival);
         if !self.stack.knows(&server.key) {
             return;
+        }
+        if *method == Method::Invite {
+            let source = self.bounded_source(arrival);
+            self.unfinished.begin(&server.key, source);
         }
         self.watch(connection_of(arrival), &server.key);
         self.server_of.insert(server.key.clone(), transaction);
@@ -344,7 +354,7 @@ impl Engine {
             self.abandon(transaction, &server);
             self.end_offer(&server, DialogEnd::TransportLost);
         } else {
-            self.stack.drop_transaction(key);
+            self.drop_transaction(key);
         }
     }
 
@@ -359,7 +369,7 @@ impl Engine {
         } else {
             // The peer has given up by now.
             self.close(transaction);
-            self.stack.drop_transaction(&server.key);
+            self.drop_transaction(&server.key);
         }
     }
 

@@ -326,7 +326,7 @@ impl Engine {
     /// The connection of a request of ours is gone.
     pub(in crate::ua_rsipstack::engine) fn on_client_lost(&mut self, key: &TransactionKey) {
         if self.clients.contains_key(key) {
-            self.stack.drop_transaction(key);
+            self.drop_transaction(key);
         }
         self.finish_open(key, 503, Origin::Transport);
     }
@@ -343,9 +343,19 @@ impl Engine {
     /// The peer has not even answered a cancelled INVITE: it is given up.
     pub(in crate::ua_rsipstack::engine) fn on_uncancelled(&mut self, key: &TransactionKey) {
         if self.clients.get(key).is_some_and(|client| client.open) {
-            self.stack.drop_transaction(key);
+            self.drop_transaction(key);
             self.finish_open(key, 408, Origin::Timeout);
         }
+    }
+
+    /// A request of ours has waited long enough for its answer: it has none, and is not sent on another way.
+    pub(in crate::ua_rsipstack::engine) fn give_up_client(&mut self, key: &TransactionKey) {
+        let Some(client) = self.clients.remove(key) else {
+            return;
+        };
+        self.cancel_deadline(client.deadline);
+        self.unwatch(client.flow.id, key);
+        self.conclude(client.purpose, made_here(408, Origin::Timeout));
     }
 
     fn finish_open(&mut self, key: &TransactionKey, status: u16, origin: Origin) {

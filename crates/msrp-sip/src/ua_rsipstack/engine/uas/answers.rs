@@ -1,6 +1,7 @@
 //! Our answers to requests of peers.
 
 use rsipstack::sip;
+use tokio::time::Instant;
 
 use super::super::{Engine, connection_of};
 use super::{Server, merge_key};
@@ -67,6 +68,9 @@ impl Engine {
         self.unwatch(connection_of(&server.arrival), &server.key);
         if let Some(dialog) = server.dialog.and_then(|id| self.dialogs.get_mut(id)) {
             dialog.pending.retain(|pending| *pending != transaction);
+        }
+        if server.begins {
+            self.unfinished.wait(&server.key, Instant::now());
         }
         if server.method != Method::Invite {
             self.servers.remove(&transaction);
@@ -149,7 +153,7 @@ impl Engine {
     /// Forgets a transaction that has nobody to talk to. Without its response it has no timer, so
     /// it would never end by itself.
     pub(super) fn abandon(&mut self, transaction: TxnId, server: &Server) {
-        self.stack.drop_transaction(&server.key);
+        self.drop_transaction(&server.key);
         self.servers.remove(&transaction);
         self.server_of.remove(&server.key);
     }
