@@ -158,13 +158,29 @@ async fn memory_at_its_bound_keeps_newcomers_out_and_disturbs_nobody() {
     .await;
 }
 
-/// Puts a daemon into the control group of the tests, which may have so many octets more than it has.
-fn confine(daemon: &Daemon, octets: u32) {
+/// A file of the control group of the tests, by its name in the newer or the older version.
+fn group_file(newer: &str, older: &str) -> PathBuf {
     let group = PathBuf::from(std::env::var_os("FAULT_CGROUP").unwrap());
-    let limits = ["memory.max", "memory.limit_in_bytes"].map(|name| group.join(name));
-    let limit = limits.iter().find(|file| file.exists()).unwrap();
+    let files = [newer, older].map(|name| group.join(name));
+    files.into_iter().find(|file| file.exists()).unwrap()
+}
+
+/// Puts a daemon into the control group, which may have so many octets more than it has.
+fn confine(daemon: &Daemon, octets: u32) {
+    let limit = group_file("memory.max", "memory.limit_in_bytes");
     std::fs::write(limit, octets.to_string()).unwrap();
-    std::fs::write(group.join("cgroup.procs"), daemon.pid().to_string()).unwrap();
+    let members = group_file("cgroup.procs", "cgroup.procs");
+    std::fs::write(members, daemon.pid().to_string()).unwrap();
+}
+
+/// Leaves the control group hardly more than it uses.
+fn tighten() {
+    let used = group_file("memory.current", "memory.usage_in_bytes");
+    let used = std::fs::read_to_string(used).unwrap();
+    let octets = used.trim().parse::<u64>().unwrap() + (64 << 10);
+    // Refused while more is in use than that: the next look finds less, or a dead daemon.
+    let limit = group_file("memory.max", "memory.limit_in_bytes");
+    let _refused = std::fs::write(limit, octets.to_string());
 }
 
 #[tokio::test]
@@ -202,6 +218,7 @@ async fn kill_by_the_control_group_leaves_no_false_success_and_the_next_one_serv
             let mut turn = tokio::time::interval(Duration::from_millis(20));
             for from in (0..).step_by(QUESTIONS as usize) {
                 ask(daemon, from, QUESTIONS);
+                tighten();
                 turn.tick().await;
             }
         };
