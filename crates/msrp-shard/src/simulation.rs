@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use ring_io::Io;
+use ring_io::{Bell, Io};
 
 use crate::config::EngineConfig;
 use crate::engine::{self, ShardEngine};
