@@ -370,6 +370,8 @@ mod tests {
         ];
         for (text, canonical) in cases {
             assert_eq!(identity(text).as_str(), canonical, "{text}");
+            let shown = format!("{0} {0:?}", identity(text));
+            assert_eq!(shown, format!("{canonical} {canonical}"));
             assert_eq!(identity(canonical).as_str(), canonical, "{canonical}");
         }
     }

@@ -170,6 +170,25 @@ fn sender_that_goes_on_is_kept_up_to_the_slack_and_no_further() {
 }
 
 #[test]
+fn recipient_that_joins_late_gets_only_what_its_session_takes() {
+    let late = |wrapped| {
+        guest("bob")
+            .may(false, true)
+            .takes("message/cpim", wrapped, None)
+    };
+    for (wrapped, gets_it) in [("image/png", false), ("text/plain", true)] {
+        let alice = guest("alice").may(true, false);
+        let mut house = House::delivering(delivery(), [alice, late(wrapped)]);
+        let message = message(3000);
+        house.say(ALICE, &whole("mess", &message));
+        house.join(BOB);
+        assert_eq!(house.getters(&message) == [BOB], gets_it, "{wrapped}");
+        assert_eq!(house.pieces(BOB).is_empty(), !gets_it, "{wrapped}");
+        assert!(house.switch.is_idle());
+    }
+}
+
+#[test]
 fn octets_are_kept_for_the_late_of_all_rooms_up_to_a_bound() {
     const OCTETS: usize = 512 * 1024;
     let mut house = house(Delivery {

@@ -156,14 +156,20 @@ fn input_that_is_left_always_gives_an_event() {
 
 #[test]
 fn body_in_one_input_is_a_range_of_it() {
-    let text = seen::send("", Some(b"Hey Bob"));
-    let mut decoder = Decoder::new(Limits::default());
-    let start = decoder.decode(&text).unwrap().consumed;
-    let step = decoder.decode(&text[start..]).unwrap();
-    let Some(Event::Body(Body::Input(range))) = step.event else {
-        panic!("no body in the input")
-    };
-    assert_eq!(&text[start..][range], b"Hey Bob");
+    for body in [&b"Hey Bob"[..], &[b'x'; 4000]] {
+        let text = seen::send("", Some(body));
+        // With its end, and without.
+        for end_octets in [0, b"\r\n-------a786hjs2$\r\n".len()] {
+            let mut decoder = Decoder::new(Limits::default());
+            let start = decoder.decode(&text).unwrap().consumed;
+            let end = text.len() - end_octets;
+            let step = decoder.decode(&text[start..end]).unwrap();
+            let Some(Event::Body(Body::Input(range))) = step.event else {
+                panic!("no body in the input")
+            };
+            assert_eq!(&text[start..][range], body);
+        }
+    }
 }
 
 #[test]
