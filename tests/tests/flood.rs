@@ -1,6 +1,6 @@
 //! Floods are bounded, and the log says so.
 
-use std::time::{Duration, Instant};
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 use msrp_testkit::daemon::LogLine;
 use msrp_testkit::{Config, Daemon, Flag, Invite, MsrpEndpoint};
@@ -171,8 +171,6 @@ async fn source_with_too_many_sip_requests_is_refused_and_the_others_are_served(
 
 #[tokio::test]
 async fn invites_that_nobody_acknowledges_are_bounded_and_newcomers_join_after_them() {
-    /// Well below the 32 s that each would stand by itself.
-    const SOON: Duration = Duration::from_secs(15);
     const UNFINISHED_MAX: usize = 4;
     let bound = u32::try_from(UNFINISHED_MAX).unwrap();
     let people: Vec<_> = (0..=UNFINISHED_MAX).map(person).collect();
@@ -184,7 +182,6 @@ async fn invites_that_nobody_acknowledges_are_bounded_and_newcomers_join_after_t
                 .set("limits", "sip_unfinished_max", bound);
         let daemon = way.start(config).await;
         let agent = way.agent(&daemon).await;
-        let begun = Instant::now();
         let mut endpoints = Vec::new();
         for person in &people[..UNFINISHED_MAX] {
             let endpoint = MsrpEndpoint::bind().await;
@@ -205,9 +202,9 @@ async fn invites_that_nobody_acknowledges_are_bounded_and_newcomers_join_after_t
         };
         let limit = "msrp_sip_limits_reached_total{limit=\"sip_unfinished_max\"}";
         assert_eq!(daemon.metric(limit).await, f64::from(refused));
+        // It made room, and did not end by itself after 32 s.
         assert_eq!(daemon.metric("msrp_sip_given_up_total").await, 1.0);
         let peer = endpoint.connect(&newcomer.remote_media()).await;
         peer.bind().await;
-        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     }
 }
