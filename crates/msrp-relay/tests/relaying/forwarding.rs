@@ -497,7 +497,7 @@ fn report_that_begins_behind_a_send_and_ends_later_is_forwarded() {
         &format!("{lines}Content-Type: text/plain\r\n\r\nbody\r\n"),
     );
     let (first, rest) = report.split_at(report.len() - 20);
-    world.feed(2, &format!("{message}{first}"));
+    world.feed(2, format!("{message}{first}"));
     world.feed(2, rest);
     let seen = world.seen(1);
     assert_eq!(seen.len(), 2, "{seen:?}");
