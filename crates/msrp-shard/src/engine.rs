@@ -60,6 +60,8 @@ use load::Memory;
 pub(crate) use registry::{Residence, Rooms};
 pub(crate) use relay_door::RelayDoor;
 pub(crate) use resolver::{Asker, Query, Resolver};
+#[cfg(feature = "simulation")]
+pub(crate) use supervisor::settle_failure;
 
 /// Why the engine did not start.
 #[derive(Debug)]
@@ -166,13 +168,12 @@ fn start_with(config: &EngineConfig, relay: Option<RelayOptions>) -> Result<Star
     let source = Source::system();
     let opened = (doors, certificates);
     let (mut engine, mut common) = assemble(config, &listeners, opened, shards_count, &source);
-    let kept = &engine.certificates;
     if let Some(options) = &relay {
         let names = Arc::clone(&options.names);
         common.resolver = Arc::new(Resolver::new(&common.peers, names));
     }
     common.relay = relay
-        .map(|options| RelayDoor::open((config, options), &listeners, kept))
+        .map(|options| engine.open_relay((config, options), &listeners))
         .transpose()
         .map_err(StartError::Relay)?
         .map(Arc::new);
@@ -299,6 +300,15 @@ pub(crate) fn open_doors(config: &EngineConfig) -> Result<Doors, CertificateFaul
 }
 
 impl ShardEngine {
+    /// What the shards have to know of the relay. The error is a sentence for the operator.
+    pub(crate) fn open_relay(
+        &self,
+        options: (&EngineConfig, RelayOptions),
+        bound: &[(String, SocketAddr)],
+    ) -> Result<RelayDoor, String> {
+        RelayDoor::open(options, bound, &self.certificates)
+    }
+
     /// Reads the files of all certificates anew, for handshakes to come. Connections that stand keep
     /// theirs. Either all are taken or none.
     ///

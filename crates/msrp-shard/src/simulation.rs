@@ -19,6 +19,7 @@ use crate::config::EngineConfig;
 use crate::engine::{self, ShardEngine};
 use crate::limits::MAILBOX_MESSAGES_MAX;
 use crate::mailbox::ShardHandle;
+use crate::relay::{HopNames, RelayOptions, SystemNames};
 use crate::shard::Shard;
 use crate::source::Source;
 
@@ -47,13 +48,30 @@ impl<I: Io> SteppedNode<I> {
         run: &Arc<Run>,
         kernels: Vec<(I, Vec<TcpListener>)>,
     ) -> std::io::Result<Self> {
+        Self::with_names(config, (None, Arc::new(SystemNames)), run, kernels)
+    }
+
+    /// The same for a node that may be a relay, and that looks names of peers up here: at once, and on no other thread.
+    ///
+    /// # Errors
+    /// A certificate cannot be read, the relay cannot be served, or a kernel refuses a listener.
+    pub fn with_names(
+        config: &EngineConfig,
+        (relay, names): (Option<RelayOptions>, Arc<dyn HopNames>),
+        run: &Arc<Run>,
+        kernels: Vec<(I, Vec<TcpListener>)>,
+    ) -> std::io::Result<Self> {
         let source = Source::Run(Arc::clone(run));
         let doors = engine::open_doors(config);
         let doors = doors.map_err(|fault| std::io::Error::other(fault.to_string()))?;
         let bound = |listener: &crate::ListenerConfig| (listener.name.clone(), listener.bind);
         let listeners: Vec<(String, SocketAddr)> = config.listeners.iter().map(bound).collect();
-        let (mut engine, common) =
+        let (mut engine, mut common) =
             engine::assemble(config, &listeners, doors, kernels.len(), &source);
+        common.resolver = Arc::new(engine::Resolver::threadless(&common.peers, names));
+        let relay = relay.map(|options| engine.open_relay((config, options), &listeners));
+        let relay = relay.transpose().map_err(std::io::Error::other)?;
+        common.relay = relay.map(Arc::new);
         let (mut shards, mut handles) = (Vec::new(), Vec::new());
         for (index, (io, sockets)) in kernels.into_iter().enumerate() {
             let environment = common.of_shard(index);
@@ -99,6 +117,31 @@ impl<I: Io> SteppedNode<I> {
             Some(shard) => shard.step(&mut self.events),
             None => Ok(()),
         }
+    }
+
+    /// A shard fails between two turns, as by a panic, and is started again on a kernel of its own. `close` is called when
+    /// the shard is gone, before anybody is told: to close what its kernel held, and to make the next one.
+    ///
+    /// # Errors
+    /// There is no such shard, the next kernel cannot be made, or it refuses a listener.
+    pub fn fail(
+        &mut self,
+        shard: usize,
+        close: impl FnOnce() -> std::io::Result<(I, Vec<TcpListener>)>,
+    ) -> std::io::Result<()> {
+        if shard >= self.shards.len() {
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
+        let (mailbox, environment) = self.shards.remove(shard).into_remains();
+        let (io, sockets) = close()?;
+        engine::settle_failure(&environment);
+        let own = environment.peers.get().and_then(|peers| peers.get(shard));
+        if let Some(own) = own {
+            own.bell.hang(io.waker());
+        }
+        let next = Shard::new(io, mailbox, environment.clone(), sockets)?;
+        self.shards.insert(shard, next);
+        Ok(())
     }
 
     /// What a shard holds at the moment.

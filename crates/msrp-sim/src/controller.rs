@@ -17,6 +17,7 @@ pub(crate) enum About {
     Join(PeerId),
     Answer(PeerId),
     Offer(PeerId),
+    Move(PeerId),
     Mute,
     Say,
     Remove(PeerId),
@@ -151,14 +152,23 @@ impl Controller {
     }
 
     /// The participant offers what it has again.
-    pub(crate) fn reoffer(&mut self, (room, peer): (usize, PeerId), sdp: String) {
+    pub(crate) fn reoffer(&mut self, who: (usize, PeerId), sdp: String) {
+        self.offer(About::Offer(who.1), who, sdp);
+    }
+
+    /// The participant offers another path.
+    pub(crate) fn offer_move(&mut self, who: (usize, PeerId), sdp: String) {
+        self.offer(About::Move(who.1), who, sdp);
+    }
+
+    fn offer(&mut self, about: About, (room, peer): (usize, PeerId), sdp: String) {
         let command = Command::Reoffer {
             room: room_id(room),
             participant: participant_id(peer),
             media: Media::Offer(sdp),
             local: LocalMedia::default(),
         };
-        self.submit(About::Offer(peer), command);
+        self.submit(about, command);
     }
 
     pub(crate) fn mute(&mut self, (room, peer): (usize, PeerId), is_muted: bool) {

@@ -7,6 +7,7 @@
 //! Descriptors are real ones, of `/dev/null`: the node hands them from shard to shard, and their number says which link
 //! is meant. Nothing is ever read from or written to them.
 
+mod coupling;
 mod io;
 mod link;
 mod pipe;
@@ -25,6 +26,8 @@ use ring_io::{ConnKey, Errno, ListenerKey, Read, Waker};
 
 use crate::chance::Chance;
 
+use coupling::Site;
+pub(crate) use coupling::SiteId;
 pub(crate) use io::SimulatedIo;
 use link::{Link, NodeEnd};
 use pipe::{Manners, Pipe};
@@ -61,12 +64,18 @@ pub(crate) struct Kernel {
     sides: Vec<Side>,
     descriptors: BTreeMap<RawFd, LinkId>,
     listening: BTreeMap<SocketAddr, PeerId>,
+    /// The nodes, the one with the rooms first.
+    sites: Vec<Site>,
+    /// Links whose other ends are at nodes too.
+    couplings: Vec<(LinkId, LinkId)>,
     /// Peers whose links changed.
     woken: Vec<PeerId>,
     /// Connections that the node opened, for the peers that they reached.
     knocks: Vec<(PeerId, LinkId)>,
     null: File,
     trace: u64,
+    /// What goes between nodes is told on standard output.
+    pub(crate) is_verbose: bool,
 }
 
 /// What belongs to one shard.
@@ -95,38 +104,35 @@ pub(crate) enum PeerView {
 }
 
 impl Kernel {
-    /// A network for this many shards.
+    /// A network with one node of this many shards.
     ///
     /// # Errors
     /// No descriptor is left.
-    pub(crate) fn new(plan: NetworkPlan, shards: usize, chance: Chance) -> std::io::Result<Self> {
-        let side = |_| {
-            Ok(Side {
-                slots: Vec::new(),
-                free: Vec::new(),
-                ready: Vec::new(),
-                accepted: Vec::new(),
-                listeners: Vec::new(),
-                waker: Waker::new()?,
-                slots_in_use: Arc::default(),
-                pauses: 0,
-            })
-        };
-        Ok(Self {
+    pub(crate) fn new(
+        plan: NetworkPlan,
+        (address, shards): (SocketAddr, usize),
+        chance: Chance,
+    ) -> std::io::Result<Self> {
+        let mut kernel = Self {
             now_ns: 0,
             plan,
             chance,
             links: Vec::new(),
             events: BinaryHeap::new(),
             events_count: 0,
-            sides: (0..shards).map(side).collect::<std::io::Result<Vec<_>>>()?,
+            sides: Vec::new(),
             descriptors: BTreeMap::new(),
             listening: BTreeMap::new(),
+            sites: Vec::new(),
+            couplings: Vec::new(),
             woken: Vec::new(),
             knocks: Vec::new(),
             null: File::open("/dev/null")?,
             trace: 0xcbf2_9ce4_8422_2325,
-        })
+            is_verbose: false,
+        };
+        kernel.add_site(address, shards)?;
+        Ok(kernel)
     }
 
     /// A shard's part of the kernel, and a listening socket for it.
@@ -181,6 +187,7 @@ impl Kernel {
             self.events.pop();
             self.look(link);
         }
+        self.pump();
     }
 
     fn schedule(&mut self, at_ns: u64, link: LinkId) {
@@ -266,11 +273,11 @@ impl Kernel {
         }
     }
 
-    fn new_link(&mut self, owner: PeerId, node: NodeEnd) -> LinkId {
+    fn new_link(&mut self, owner: PeerId, node: NodeEnd, site: SiteId) -> LinkId {
         let link = self.links.len();
         let (to_node, to_peer) = (self.manners(), self.manners());
         let pipes = (Pipe::new(to_node), Pipe::new(to_peer));
-        self.links.push(Link::new(owner, node, pipes));
+        self.links.push(Link::new((owner, site), node, pipes));
         link
     }
 
@@ -310,10 +317,15 @@ impl Kernel {
         self.listening.insert(address, peer);
     }
 
-    /// A peer connects to the node: to whichever shard the kernel chooses.
+    /// A peer connects to the node with the rooms: to whichever shard the kernel chooses.
     pub(crate) fn peer_connect(&mut self, peer: PeerId) -> LinkId {
-        let shard = self.chance.index(self.sides.len());
-        let link = self.new_link(peer, NodeEnd::Knocking { shard });
+        self.peer_connect_to(peer, 0)
+    }
+
+    /// A peer connects to a node.
+    pub(crate) fn peer_connect_to(&mut self, peer: PeerId, site: SiteId) -> LinkId {
+        let shard = self.choose_side(site);
+        let link = self.new_link(peer, NodeEnd::Knocking { shard }, site);
         let at_ns = self.now_ns + self.delay(link);
         if let Some(found) = self.links.get_mut(link) {
             found.opens_ns = at_ns;
@@ -444,15 +456,16 @@ impl Kernel {
     /// Whether nothing is under way on any link that both ends still use.
     #[must_use]
     pub(crate) fn is_still(&self) -> bool {
-        self.links.iter().all(|link| {
-            let is_used = matches!(link.node, NodeEnd::Knocking { .. } | NodeEnd::Open { .. });
-            let is_over = link.is_black_hole || link.is_peer_closed || link.watch.is_ended;
-            !is_used
-                || is_over
-                || (link.to_node.unacknowledged() == 0
-                    && link.to_node.arrived.is_empty()
-                    && link.to_peer.unacknowledged() == 0)
-        })
+        self.is_pumped()
+            && self.links.iter().all(|link| {
+                let is_used = matches!(link.node, NodeEnd::Knocking { .. } | NodeEnd::Open { .. });
+                let is_over = link.is_black_hole || link.is_peer_closed || link.watch.is_ended;
+                !is_used
+                    || is_over
+                    || (link.to_node.unacknowledged() == 0
+                        && link.to_node.arrived.is_empty()
+                        && link.to_peer.unacknowledged() == 0)
+            })
     }
 
     /// A link goes dead for ever, and nobody is told.
@@ -486,6 +499,21 @@ impl Kernel {
             found.to_node.lose();
             self.reset_peer(link, at_ns);
         }
+    }
+}
+
+impl Side {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            ready: Vec::new(),
+            accepted: Vec::new(),
+            listeners: Vec::new(),
+            waker: Waker::new()?,
+            slots_in_use: Arc::default(),
+            pauses: 0,
+        })
     }
 }
 

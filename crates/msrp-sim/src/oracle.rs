@@ -9,7 +9,10 @@
 
 mod coverage;
 mod ledger;
+mod moves;
+mod nicknames;
 mod order;
+mod relayed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +23,9 @@ use crate::message::{Fate, Message, Number, To, number_of};
 use crate::temper::Temper;
 
 use coverage::Coverage;
+use nicknames::Held;
+pub(crate) use nicknames::{MALFORMED, Wanted};
+use relayed::Piece;
 
 /// What a room writes of messages that somebody missed.
 const MISSED: &str = " not delivered to you: too much was waiting for you.";
@@ -49,8 +55,12 @@ pub(crate) struct Witness {
     is_out: bool,
     /// Whether it may be told that it must not send.
     pub(crate) is_muted: bool,
+    /// Whether it comes through a relay.
+    pub(crate) is_relayed: bool,
     /// What it got, by the Message-ID that it was shown.
     inbox: BTreeMap<String, Number>,
+    /// Beginnings that do not tell yet of which message they are, by Message-ID.
+    heads: BTreeMap<String, Vec<u8>>,
     pub(crate) copies: BTreeMap<Number, Copy>,
     /// The messages in the order in which they began.
     pub(crate) starts: Vec<Number>,
@@ -64,6 +74,8 @@ pub(crate) struct Witness {
     /// Requests that wait for an answer.
     waiting: BTreeMap<String, Option<Number>>,
     answered: BTreeSet<String>,
+    /// Nicknames that it has asked for, by transaction.
+    wanted: BTreeMap<String, Wanted>,
 }
 
 /// What one participant saw of one message.
@@ -101,6 +113,14 @@ pub(crate) struct Sent {
 pub(crate) struct Oracle {
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) sent: Vec<Sent>,
+    /// Nobody is slow, means harm or dies, and nothing breaks.
+    pub(crate) is_calm: bool,
+    /// Whether there is a relay. It knows nothing of messages, so nobody may use a Message-ID again.
+    pub(crate) has_relay: bool,
+    /// How many requests the relay says that it could not pass on.
+    pub(crate) lost_by_relay: usize,
+    /// Who was known by which nickname, and when.
+    pub(crate) nicknames: Vec<Held>,
     /// How often each thing was seen, to know that a world is worth its name.
     pub(crate) sights: BTreeMap<&'static str, u64>,
 }
@@ -125,7 +145,9 @@ impl Oracle {
             is_to_be_lost: false,
             is_out: false,
             is_muted: false,
+            is_relayed: false,
             inbox: BTreeMap::new(),
+            heads: BTreeMap::new(),
             copies: BTreeMap::new(),
             starts: Vec::new(),
             is_bound: false,
@@ -134,6 +156,7 @@ impl Oracle {
             missed_told: 0,
             waiting: BTreeMap::new(),
             answered: BTreeSet::new(),
+            wanted: BTreeMap::new(),
         });
     }
 
@@ -192,7 +215,12 @@ impl Oracle {
     /// A participant's session ended.
     pub(crate) fn lost(&mut self, peer: PeerId, now_ns: u64, reason: &str) -> Verdict {
         let witness = &mut self.witnesses[peer];
-        let is_expected = witness.is_hurt || !witness.temper.is_honest();
+        // A relay that is in trouble takes those with it who come through it.
+        let is_in_trouble = witness.is_relayed && !self.is_calm;
+        let is_expected = witness.is_hurt || !witness.temper.is_honest() || is_in_trouble;
+        if is_in_trouble {
+            witness.is_hurt = true;
+        }
         witness.is_out = true;
         witness.gone_ns.get_or_insert(now_ns);
         if is_expected {
@@ -213,6 +241,12 @@ impl Oracle {
         if let Some(number) = number {
             self.sent[number].sends += 1;
         }
+    }
+
+    /// A participant asks for a nickname.
+    pub(crate) fn wants_nickname(&mut self, peer: PeerId, id: &str, wanted: Wanted) {
+        self.asks(peer, id, None, true);
+        self.witnesses[peer].wanted.insert(id.to_owned(), wanted);
     }
 
     /// Whether all requests of a participant were answered.
@@ -239,8 +273,18 @@ impl Oracle {
     }
 
     /// A participant got a response.
-    pub(crate) fn on_response(&mut self, peer: PeerId, id: &str, status: u16) -> Verdict {
+    pub(crate) fn on_response(
+        &mut self,
+        (peer, now_ns): (PeerId, u64),
+        id: &str,
+        status: u16,
+    ) -> Verdict {
         let witness = &mut self.witnesses[peer];
+        if let Some(wanted) = witness.wanted.remove(id) {
+            witness.waiting.remove(id);
+            witness.answered.insert(id.to_owned());
+            return self.on_nickname_answer(peer, now_ns, (&wanted, status));
+        }
         let Some(number) = witness.waiting.remove(id) else {
             let is_partial = status != 200 && witness.answered.insert(id.to_owned());
             let is_rough = !witness.temper.is_honest();
@@ -260,6 +304,7 @@ impl Oracle {
         let is_excused = witness.is_hurt || witness.is_muted || !witness.temper.is_honest();
         let sent = &self.sent[number];
         let is_right = match sent.message.fate {
+            _ if witness.is_relayed => status == 200 || self.may_fail(peer, number, status),
             Fate::Accepted if status == 404 => self.are_gone(&sent.message.to),
             Fate::Accepted if status == 413 => self.is_refused(number),
             Fate::Accepted => status == 200,
@@ -334,7 +379,15 @@ impl Oracle {
         };
         let id = frame.message_id().unwrap_or_default();
         let start = frame.byte_range().map_or(1, |range| range.start);
-        let start = usize::try_from(start).unwrap_or(usize::MAX) - 1;
+        let piece = Piece {
+            start: usize::try_from(start).unwrap_or(usize::MAX) - 1,
+            body: body.clone(),
+            flag: frame.flag,
+        };
+        let Some(Piece { start, body, .. }) = self.gather_head(peer, id, piece) else {
+            return Ok(None);
+        };
+        let body = body.as_slice();
         if start == 0 && !body.is_empty() {
             let Some(number) = number_of(body) else {
                 return self.on_room_message(peer, body).map(|()| None);
@@ -358,7 +411,12 @@ impl Oracle {
         }
         let (octets, is_exact) = (whole.len(), sent.message.fate != Fate::Any);
         let is_once = is_exact && self.witnesses[sent.message.sender].temper != Temper::Lax;
+        let is_cut_short = self.witnesses[peer].is_relayed && !self.is_calm;
         let copy = self.witnesses[peer].copies.entry(number).or_default();
+        if copy.is_aborted && is_cut_short {
+            // A relay that had no room for a part passes on what was under way behind it.
+            return Ok(None);
+        }
         if copy.is_aborted {
             return Err(format!(
                 "peer {peer} gets more of message {number} after its `#`"
@@ -384,6 +442,11 @@ impl Oracle {
                 copy.is_complete = true;
                 self.see("complete");
                 Ok(Some(number))
+            }
+            // A relay that had no room for a part passes on what was under way behind it.
+            Flag::Last if is_cut_short => {
+                copy.is_aborted = true;
+                Ok(None)
             }
             Flag::Last if is_exact => Err(format!(
                 "peer {peer}: message {number} ends with `$`, but octets are missing: {:?} of {octets}",

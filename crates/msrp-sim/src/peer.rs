@@ -2,6 +2,7 @@
 
 mod mischief;
 mod reading;
+mod relaying;
 mod speaking;
 
 use msrp_testkit::msrp::FrameParser;
@@ -11,6 +12,7 @@ use crate::kernel::{Kernel, LinkId, PeerId, PeerView};
 use crate::oracle::{Oracle, Verdict};
 use crate::temper::Temper;
 
+pub(crate) use relaying::{LOGIN, REALM, RELAY_SITE, Through};
 pub(crate) use speaking::Speech;
 
 /// What participants see of the world.
@@ -45,9 +47,21 @@ pub(crate) struct Peer {
     pub(crate) entity: String,
     pub(crate) room_uri: String,
     pub(crate) own_uri: String,
+    /// The URI of the session that it has offered in the place of its present one.
+    pub(crate) next_uri: Option<String>,
     pub(crate) is_hidden: bool,
     /// The URI that the node gave it.
     pub(crate) node_uri: Option<String>,
+    /// The relay between it and the node.
+    pub(crate) through: Through,
+    /// It knows its path now, and comes.
+    pub(crate) wants_to_join: bool,
+    /// The transaction that names its session, until it is answered.
+    naming: Option<String>,
+    namings: u32,
+    names_ns: Option<u64>,
+    /// It says nothing before it was spoken to.
+    pub(crate) waits: bool,
     pub(crate) link: Option<LinkId>,
     /// Whether it was told that its session is over.
     pub(crate) is_over: bool,
@@ -59,6 +73,8 @@ pub(crate) struct Peer {
     requests: u64,
     /// When it has something to say, in order.
     pub(crate) says_ns: Vec<u64>,
+    /// When it asks for which nickname, in order.
+    pub(crate) asks_ns: Vec<(u64, &'static str)>,
     dies_ns: Option<u64>,
     /// How much it reads at a time and how often; without it, everything at once.
     pace: Option<(usize, u64)>,
@@ -87,8 +103,15 @@ impl Peer {
             entity: who.entity,
             room_uri: who.room_uri,
             own_uri: who.own_uri,
+            next_uri: None,
             is_hidden: who.is_hidden,
             node_uri: None,
+            through: Through::Nothing,
+            wants_to_join: false,
+            naming: None,
+            namings: 0,
+            names_ns: None,
+            waits: false,
             link: None,
             is_over: false,
             is_deaf: false,
@@ -97,6 +120,7 @@ impl Peer {
             chance,
             requests: 0,
             says_ns: Vec::new(),
+            asks_ns: Vec::new(),
             dies_ns: None,
             pace: None,
             reads_ns: 0,
@@ -116,11 +140,42 @@ impl Peer {
         }
     }
 
-    /// It connects to the node and names its session.
+    /// It connects to the node and names its session. Through a relay it is connected.
     pub(crate) fn connect(&mut self, scene: &mut Scene<'_>) {
+        if self.is_relayed() {
+            return self.bind(scene);
+        }
         let link = scene.kernel.peer_connect(self.id);
         self.attach(link);
         self.bind(scene);
+    }
+
+    /// Whether its room is on this shard, whose number is in the session-id that the node gave it.
+    pub(crate) fn is_at_home(&self, shard: usize) -> bool {
+        let session = self
+            .node_uri
+            .as_deref()
+            .and_then(|uri| uri.rsplit('/').next());
+        let home = session.and_then(|session| usize::from_str_radix(session.get(2..4)?, 16).ok());
+        home == Some(shard)
+    }
+
+    /// A URI of its own for another session.
+    pub(crate) fn uri_beside(&self, bits: u64) -> String {
+        let begin = self.own_uri.rfind('x').map_or(0, |at| at + 1);
+        let place = self.own_uri.get(..begin).unwrap_or_default();
+        format!("{place}{bits:012x};tcp")
+    }
+
+    /// Its old session is over: it says nothing more there, and goes on in the new one.
+    pub(crate) fn move_to(&mut self, scene: &mut Scene<'_>, own_uri: String, node_uri: String) {
+        if let Some(link) = self.link.take() {
+            scene.kernel.peer_close(link);
+        }
+        self.own_uri = own_uri;
+        self.node_uri = Some(node_uri);
+        self.out = Speech::default();
+        self.naming = None;
     }
 
     /// A connection that the node opened.
@@ -170,15 +225,34 @@ impl Peer {
         }
         while let Some(due) = self.says_ns.first().copied()
             && due <= scene.now_ns
-            && self.node_uri.is_some()
+            && self.may_speak()
         {
             self.says_ns.remove(0);
             self.speak(scene);
         }
+        while let Some((due, nickname)) = self.asks_ns.first().copied()
+            && due <= scene.now_ns
+            && self.may_speak()
+        {
+            self.asks_ns.remove(0);
+            self.ask_nickname(scene, nickname);
+        }
+        if self.names_ns.is_some_and(|at| at <= scene.now_ns) {
+            self.names_ns = None;
+            self.bind(scene);
+        }
         self.write(scene, link);
-        self.wake_for(self.says_ns.first().copied());
+        self.wake_for(self.names_ns);
+        let asks_ns = self.asks_ns.first().map(|(at, _)| *at);
+        self.wake_for(asks_ns.filter(|_| self.may_speak()));
+        self.wake_for(self.says_ns.first().copied().filter(|_| self.may_speak()));
         self.wake_for(self.dies_ns);
         Ok(())
+    }
+
+    /// Whether it knows where to say something, and was spoken to if that has to come first.
+    fn may_speak(&self) -> bool {
+        self.node_uri.is_some() && !self.waits
     }
 
     fn wake_for(&mut self, at_ns: Option<u64>) {
@@ -223,11 +297,13 @@ impl Peer {
             scene.oracle.see("death by deafness");
             self.is_deaf = true;
             self.says_ns.clear();
+            self.asks_ns.clear();
             return;
         }
         self.is_over = true;
         let way = self.chance.within(0..=4);
-        if way < 4 && scene.oracle.witnesses[self.id].is_bound {
+        // A room hears from a relay that somebody has gone when it says something.
+        if way < 4 && scene.oracle.witnesses[self.id].is_bound && !self.is_relayed() {
             scene.oracle.expect_loss(self.id);
         }
         match way {

@@ -27,6 +27,21 @@ pub(crate) struct Plan {
     pub(crate) budget: usize,
     /// Participants send more than slow ones can take.
     pub(crate) is_pressing: bool,
+    /// Nobody is slow, means harm or dies, and nothing breaks.
+    pub(crate) is_calm: bool,
+    pub(crate) relay: Option<RelayPlan>,
+    /// Which shard fails, and when.
+    pub(crate) fails: Option<(usize, u64)>,
+}
+
+/// The relay of a world, which is a node of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RelayPlan {
+    pub(crate) shards: usize,
+    /// When it dies and starts again.
+    pub(crate) dies_ns: Option<u64>,
+    /// How often nothing comes through between it and the node with the rooms.
+    pub(crate) troubles: usize,
 }
 
 /// One participant to be.
@@ -42,12 +57,72 @@ pub(crate) struct Guest {
     pub(crate) joins_ns: u64,
     /// How many messages it has to say.
     pub(crate) says: usize,
+    /// It comes through the relay.
+    pub(crate) is_relayed: bool,
+    /// Its URI has a name for a host.
+    pub(crate) is_named: bool,
+    /// How often it asks for a nickname.
+    pub(crate) nicknames: usize,
+    /// How often it moves to another session.
+    pub(crate) moves: usize,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// Participants of a world with a relay, nicknames or moves in it.
+const GUESTS_MAX: usize = 60;
+
 impl Plan {
-    pub(crate) fn draw(chance: &mut Chance, temper: Option<Temper>) -> Self {
+    /// What a world has, of everything that is drawn for it. `other` draws what only some worlds have, so that the others
+    /// stay as they are.
+    pub(crate) fn draw(chance: &mut Chance, other: &mut Chance, temper: Option<Temper>) -> Self {
+        let mut plan = Self::draw_common(chance, temper);
+        plan.draw_rest(other);
+        plan
+    }
+
+    fn draw_rest(&mut self, chance: &mut Chance) {
+        for guest in &mut self.guests {
+            guest.is_named = chance.one_in(4);
+        }
+        let is_small = self.guests.len() <= GUESTS_MAX;
+        if is_small && chance.one_in(4) {
+            self.draw_relay(chance);
+        }
+        if is_small && chance.one_in(3) {
+            for guest in &mut self.guests {
+                guest.nicknames = chance.octets(0..=4);
+            }
+        }
+        if is_small && chance.one_in(3) {
+            for guest in &mut self.guests {
+                guest.moves = if chance.one_in(2) {
+                    chance.octets(1..=2)
+                } else {
+                    0
+                };
+            }
+        }
+        if !self.is_calm && chance.one_in(8) {
+            let shard = chance.index(self.shards);
+            self.fails = Some((shard, chance.within(0..=self.talk_ns)));
+        }
+    }
+
+    fn draw_relay(&mut self, chance: &mut Chance) {
+        let share = chance.within(1..=3);
+        for guest in &mut self.guests {
+            guest.is_relayed = chance.one_in(share);
+        }
+        let is_calm = self.is_calm;
+        self.relay = Some(RelayPlan {
+            shards: if chance.one_in(3) { 2 } else { 1 },
+            dies_ns: (!is_calm && chance.one_in(3)).then(|| chance.within(0..=self.talk_ns)),
+            troubles: if is_calm { 0 } else { chance.octets(0..=3) },
+        });
+    }
+
+    fn draw_common(chance: &mut Chance, temper: Option<Temper>) -> Self {
         let count = match chance.within(0..=199) {
             0 => chance.octets(100..=500),
             1..=7 => chance.octets(16..=60),
@@ -58,10 +133,11 @@ impl Plan {
         let rooms = if count > 4 { chance.octets(1..=3) } else { 1 };
         let is_peaceful = chance.one_in(4);
         let is_pressing = count < 16 && chance.one_in(12);
-        let guests = (0..count)
+        let guests: Vec<Guest> = (0..count)
             .map(|_| Guest::draw(chance, (rooms, talk_ns, count), temper, is_peaceful))
             .collect();
-        Self {
+        let is_calm = is_peaceful && !is_pressing && temper.is_none();
+        let mut plan = Self {
             shards: if chance.one_in(4) {
                 chance.octets(2..=3)
             } else {
@@ -80,7 +156,12 @@ impl Plan {
             commands: chance.octets(0..=5),
             budget: if is_pressing { 6_000_000 } else { 3_000_000 } / count,
             is_pressing,
-        }
+            is_calm,
+            relay: None,
+            fails: None,
+        };
+        plan.is_calm &= plan.network.delay_ns_max < 100_000_000;
+        plan
     }
 
     fn network(chance: &mut Chance, count: usize) -> NetworkPlan {
@@ -116,6 +197,10 @@ impl Guest {
             is_passive: false,
             joins_ns: 0,
             says: 0,
+            is_relayed: false,
+            is_named: false,
+            nicknames: 0,
+            moves: 0,
         }
     }
 
@@ -149,6 +234,10 @@ impl Guest {
                 chance.within(0..=500_000_000)
             },
             says: chance.octets(0..=says_max),
+            is_relayed: false,
+            is_named: false,
+            nicknames: 0,
+            moves: 0,
         }
     }
 }

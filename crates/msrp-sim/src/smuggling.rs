@@ -21,7 +21,7 @@ use crate::controller::{About, Controller, room_uri};
 use crate::kernel::{Kernel, LinkId, NetworkPlan, SimulatedIo};
 use crate::plan::Guest;
 use crate::temper::Temper;
-use crate::world::{address, plain_config};
+use crate::world::{LISTENER, address, plain_config};
 use reader::{Reader, find};
 
 /// What trials have shown.
@@ -90,7 +90,7 @@ impl Den {
             short_sends: false,
         };
         let run = Arc::new(Run::new(seed));
-        let kernel = Kernel::new(plan, 1, chance.fork()).map_err(fault)?;
+        let kernel = Kernel::new(plan, (LISTENER, 1), chance.fork()).map_err(fault)?;
         let kernel = Rc::new(RefCell::new(kernel));
         let shard = Kernel::shard(&kernel, 0).map_err(fault)?;
         let node = SteppedNode::new(&plain_config(), &run, vec![shard]).map_err(fault)?;

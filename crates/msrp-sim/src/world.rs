@@ -11,6 +11,7 @@
 //! act, then every shard that has something to do goes round its loop, then the oracle looks.
 
 mod acting;
+mod nodes;
 mod phases;
 
 use std::cell::RefCell;
@@ -21,16 +22,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use msrp_shard::simulation::{Run, SteppedNode};
+use msrp_shard::simulation::Run;
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules};
 
 use crate::chance::Chance;
 use crate::controller::Controller;
-use crate::kernel::{Kernel, PeerId, SimulatedIo};
+use crate::kernel::{Kernel, PeerId};
 use crate::oracle::Oracle;
 use crate::peer::{Peer, Scene, Who};
 use crate::plan::Plan;
 use crate::temper::Temper;
+use nodes::Nodes;
 
 /// What is asked of a world.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,11 +67,13 @@ pub struct Outcome {
 struct World {
     now_ns: u64,
     chance: Chance,
+    /// What happens in some worlds only.
+    other: Chance,
     plan: Plan,
     wish: Wish,
     run: Arc<Run>,
     kernel: Rc<RefCell<Kernel>>,
-    node: SteppedNode<SimulatedIo>,
+    nodes: Nodes,
     controller: Controller,
     oracle: Oracle,
     peers: Vec<Peer>,
@@ -94,6 +98,10 @@ enum Deed {
     Join(PeerId),
     Clog,
     Command,
+    ClogRelay,
+    KillRelay,
+    Move(PeerId),
+    FailShard(usize),
 }
 
 /// Runs the world of a seed. A panic inside it is a fault as any other.
@@ -123,8 +131,9 @@ impl Outcome {
 
 fn run_world(seed: u64, wish: Wish) -> Outcome {
     let mut chance = Chance::new(seed);
-    let plan = Plan::draw(&mut chance, wish.temper);
-    let mut world = match World::new(seed, plan, wish, chance) {
+    let mut other = Chance::new(seed ^ OTHER);
+    let plan = Plan::draw(&mut chance, &mut other, wish.temper);
+    let mut world = match World::new(seed, plan, wish, (chance, other)) {
         Ok(world) => world,
         Err(error) => {
             return Outcome::failed(seed, format!("the world could not be made: {error}"));
@@ -142,51 +151,61 @@ fn run_world(seed: u64, wish: Wish) -> Outcome {
     }
 }
 
+/// The nicknames that participants ask for.
+const NICKNAMES: [&str; 6] = ["Al", " al ", "AL", "Bo", "", crate::oracle::MALFORMED];
+
+/// What makes the seed of everything that only some worlds have.
+const OTHER: u64 = 0xa076_1d64_78bd_642f;
+
 /// Where the node listens.
-const LISTENER: SocketAddr = SocketAddr::new(
+pub(crate) const LISTENER: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     2855,
 );
 
 impl World {
-    fn new(seed: u64, plan: Plan, wish: Wish, mut chance: Chance) -> std::io::Result<Self> {
+    fn new(
+        seed: u64,
+        plan: Plan,
+        wish: Wish,
+        (mut chance, other): (Chance, Chance),
+    ) -> std::io::Result<Self> {
         let run = Arc::new(Run::new(seed));
-        let kernel = Kernel::new(plan.network, plan.shards, chance.fork())?;
+        let mut kernel = Kernel::new(plan.network, (LISTENER, plan.shards), chance.fork())?;
+        kernel.is_verbose = wish.is_verbose;
         let kernel = Rc::new(RefCell::new(kernel));
-        let kernels = (0..plan.shards).map(|shard| Kernel::shard(&kernel, shard));
-        let kernels = kernels.collect::<std::io::Result<Vec<_>>>()?;
-        let node = SteppedNode::new(&config(&plan), &run, kernels)?;
+        let nodes = Nodes::new(&plan, &run, &kernel)?;
         #[cfg(feature = "planted-defects")]
-        let node = {
-            let mut node = node;
-            if let Some(plant) = wish.plant {
-                node.plant(plant);
-            }
-            node
-        };
-        let controller = Controller::new(Arc::clone(node.engine()));
+        let nodes = nodes.with_plant(wish.plant);
+        let controller = Controller::new(Arc::clone(nodes.engine()));
         let mut world = Self {
             now_ns: 0,
             chance,
+            other,
             wish,
             run,
             kernel,
             controller,
-            oracle: Oracle::default(),
+            oracle: Oracle {
+                is_calm: plan.is_calm,
+                has_relay: plan.relay.is_some(),
+                ..Oracle::default()
+            },
             peers: Vec::new(),
             rumours: Vec::new(),
             budget: plan.budget,
             is_healed: false,
             wakes: BinaryHeap::new(),
-            turns_ns: vec![Some(0); plan.shards],
+            turns_ns: vec![Some(0); nodes.shards_count()],
             turns: 0,
             script: BinaryHeap::new(),
             deeds: Vec::new(),
             closed: vec![false; plan.rooms],
-            node,
+            nodes,
             plan,
         };
         world.people();
+        world.plan_troubles();
         Ok(world)
     }
 
@@ -207,7 +226,12 @@ impl World {
                 "s"
             };
             let bits = chance.bits() >> 16;
-            let own_uri = format!("msrp://{address}/{secret}{id}x{bits:012x};tcp");
+            let host = if guest.is_named {
+                format!("{}:{}", nodes::name_of(id), address.port())
+            } else {
+                address.to_string()
+            };
+            let own_uri = format!("msrp://{host}/{secret}{id}x{bits:012x};tcp");
             self.kernel.borrow_mut().peer_listen(id, address);
             self.oracle.add_witness(guest.room, guest.temper, &entity);
             let mut says: Vec<_> = (0..guest.says)
@@ -228,6 +252,8 @@ impl World {
             peer.says_ns = says;
             peer.set_death(death_ns);
             self.peers.push(peer);
+            self.oracle.witnesses[id].is_relayed = guest.is_relayed;
+            self.plan_requests(id);
             self.plan_deed(guest.joins_ns, Deed::Join(id));
         }
         for _ in 0..self.plan.troubles {
@@ -237,6 +263,21 @@ impl World {
         for _ in 0..self.plan.commands {
             let at_ns = self.chance.within(talk_ns / 4..=talk_ns);
             self.plan_deed(at_ns, Deed::Command);
+        }
+    }
+
+    /// When a participant asks for nicknames, and when it moves.
+    fn plan_requests(&mut self, id: PeerId) {
+        let (guest, talk_ns) = (self.plan.guests[id].clone(), self.plan.talk_ns);
+        for _ in 0..guest.nicknames {
+            let at_ns = self.other.within(guest.joins_ns..=talk_ns);
+            let nickname = self.other.pick(&NICKNAMES).copied().unwrap_or_default();
+            self.peers[id].asks_ns.push((at_ns, nickname));
+        }
+        self.peers[id].asks_ns.sort_unstable();
+        for _ in 0..guest.moves {
+            let at_ns = self.other.within(guest.joins_ns..=talk_ns);
+            self.plan_deed(at_ns, Deed::Move(id));
         }
     }
 
@@ -282,13 +323,13 @@ pub(crate) fn address(peer: PeerId) -> SocketAddr {
 
 /// A node with one shard and nothing out of the ordinary.
 pub(crate) fn plain_config() -> EngineConfig {
-    let mut plan = Plan::draw(&mut Chance::new(0), None);
+    let mut plan = Plan::draw(&mut Chance::new(0), &mut Chance::new(0), None);
     plan.shards = 1;
     plan.ask_recipients = false;
     config(&plan)
 }
 
-fn config(plan: &Plan) -> EngineConfig {
+pub(crate) fn config(plan: &Plan) -> EngineConfig {
     EngineConfig {
         want: ring_io::Want::Epoll,
         shards: plan.shards,

@@ -48,6 +48,12 @@ fn worlds_go_well_and_show_what_they_are_for() {
         "probe",
         "clog",
         "own message",
+        "login at a relay",
+        "report of a failure",
+        "nickname given",
+        "nickname in use",
+        "move to another session",
+        "failure of a shard",
     ] {
         assert!(sights.contains_key(what), "{what} is in none of {sights:?}");
     }

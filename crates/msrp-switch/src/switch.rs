@@ -43,7 +43,7 @@ use crate::final_report::{FinalReport, ReportKey, Status};
 use crate::kind::Kind;
 use crate::ledger::{Outcome, Sums};
 use crate::leg::{Leg, LegKey, LegSpec, OpenChunk, Participant};
-use crate::message::{Message, MessageKey};
+use crate::message::{Message, MessageKey, Stage};
 use crate::messages::Messages;
 use crate::rate::{Pace, Rate};
 use crate::recipient_error::RecipientError;
@@ -528,6 +528,15 @@ impl Switch {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.messages.is_empty() && self.reports.is_empty() && self.outputs.is_empty()
+    }
+
+    /// Whether only refused messages are left, whose senders have not said that they end.
+    #[must_use]
+    pub fn is_waiting_for_ends(&self) -> bool {
+        let is_refused = |message: &Message| matches!(message.stage, Stage::Refused(_));
+        self.messages.iter().all(|(_, message)| is_refused(message))
+            && self.reports.is_empty()
+            && self.outputs.is_empty()
     }
 
     /// Copies by outcome.

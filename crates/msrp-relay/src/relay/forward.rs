@@ -82,8 +82,13 @@ impl<U: Users> Relay<U> {
     /// [`HOLD_NS`](crate::limits::HOLD_NS) and are copied so that no receive buffer stays in use.
     pub fn end_turn(&mut self, now: Timestamp) {
         for id in std::mem::take(&mut self.dirty) {
-            let Inbound::Send(mut send) = self.take_inbound(id) else {
-                continue;
+            let mut send = match self.take_inbound(id) {
+                Inbound::Send(send) => send,
+                // Behind the SEND another request has begun.
+                other => {
+                    self.put_inbound(id, other);
+                    continue;
+                }
             };
             if send.held_octets > PIECE_OCTETS_MIN {
                 let octets = send.held_octets.saturating_sub(1);
@@ -369,10 +374,10 @@ impl<U: Users> Relay<U> {
         let Some(transit) = self.transits.get_mut(send.transit) else {
             return;
         };
-        let is_new = transit.failure.is_none();
         let failure = *transit.failure.get_or_insert(failure);
         let is_due = is_response_due(transit.failure_report, failure.status);
-        if is_new && send.has_pieces {
+        // Who has refused it gets nothing more of it (RFC 4975 s.10.5); who has only not answered would wait for the rest.
+        if send.has_pieces && !failure.is_refusal {
             send.held = PieceBody::new();
             send.held_octets = 0;
             // Nothing more can be done when this fails too.

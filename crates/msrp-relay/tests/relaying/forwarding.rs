@@ -466,6 +466,45 @@ fn failure_while_a_send_comes_in_is_its_response() {
 }
 
 #[test]
+fn failure_by_silence_while_a_send_comes_in_ends_it_at_the_next_hop() {
+    let (mut world, uri) = pair();
+    let whole = send(
+        "send0001",
+        &format!("{uri} {BOB}"),
+        ALICE,
+        "",
+        &"x".repeat(150_000),
+        '$',
+    );
+    world.feed(1, &whole[..100_000]);
+    let sent = world.seen(2);
+    assert_eq!(flag(sent.last().unwrap()), '+');
+    world.pass(31);
+    assert!(world.only(1).starts_with("MSRP send0001 408 "));
+    assert_eq!(flag(&world.only(2)), '#');
+}
+
+#[test]
+fn report_that_begins_behind_a_send_and_ends_later_is_forwarded() {
+    let (mut world, uri) = pair();
+    let message = send("send0001", &format!("{uri} {ALICE}"), BOB, "", "hello", '$');
+    let lines = "Message-ID: msg00001\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n";
+    let report = request(
+        "REPORT",
+        "repo0001",
+        &format!("{uri} {ALICE}"),
+        BOB,
+        &format!("{lines}Content-Type: text/plain\r\n\r\nbody\r\n"),
+    );
+    let (first, rest) = report.split_at(report.len() - 20);
+    world.feed(2, format!("{message}{first}"));
+    world.feed(2, rest);
+    let seen = world.seen(1);
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen[1].contains(" REPORT\r\n"), "{seen:?}");
+}
+
+#[test]
 fn body_beyond_the_total_is_refused_and_given_up_at_the_next_hop() {
     let (mut world, uri) = pair();
     let whole = send(

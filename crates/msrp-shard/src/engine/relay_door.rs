@@ -40,6 +40,11 @@ impl RelayDoor {
         let all_roots = || roots.clone().unwrap_or_else(super::doors::system_roots);
         let kept = certificates[index].as_ref();
         check_certificate(kept, &relay)?;
+        // Who signs for relays matters where some are trusted.
+        let relay_roots = match options.relays.is_empty() {
+            true => Vec::new(),
+            false => all_roots(),
+        };
         let connector = kept.map(|kept| Connector::new(Arc::clone(&kept.store), all_roots()));
         let users = SharedUsers(options.users);
         msrp_relay::Relay::new(relay.clone(), users.clone(), [0; 32])
@@ -48,7 +53,7 @@ impl RelayDoor {
             home: HOME,
             config: relay,
             users,
-            relays: KnownHosts::new(&options.relays, all_roots()),
+            relays: KnownHosts::new(&options.relays, relay_roots),
             connector,
             is_home_full: AtomicBool::new(false),
         })

@@ -38,6 +38,9 @@ pub(crate) struct Resolver {
     names: Arc<dyn HopNames>,
     /// `None` within when no thread could be started.
     queries: OnceLock<Option<SyncSender<Query>>>,
+    /// No threads: whoever asks looks it up, and finds the answer in its mailbox.
+    #[cfg(feature = "simulation")]
+    is_threadless: bool,
 }
 
 impl Resolver {
@@ -47,11 +50,30 @@ impl Resolver {
             peers: Arc::clone(peers),
             names,
             queries: OnceLock::new(),
+            #[cfg(feature = "simulation")]
+            is_threadless: false,
+        }
+    }
+
+    /// The same without threads, for names that are looked up at once.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn threadless(
+        peers: &Arc<OnceLock<Vec<ShardHandle>>>,
+        names: Arc<dyn HopNames>,
+    ) -> Self {
+        Self {
+            is_threadless: true,
+            ..Self::new(peers, names)
         }
     }
 
     /// Has a name looked up, off this thread. `false` when too much is being looked up.
     pub(crate) fn ask(&self, query: Query) -> bool {
+        #[cfg(feature = "simulation")]
+        if self.is_threadless {
+            answer(query, &self.peers, &*self.names);
+            return true;
+        }
         let queries = self.queries.get_or_init(|| match self.start() {
             Ok(queries) => Some(queries),
             Err(error) => {
@@ -88,17 +110,22 @@ fn work(
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok(query) = query else { return };
-        let addresses = names.addresses(&query.name, query.port, query.is_secure);
-        let resolved = ShardMessage::Resolved(Resolved {
-            epoch: query.epoch,
-            asker: query.asker,
-            name: query.name,
-            port: query.port,
-            addresses,
-        });
-        // A shard whose mailbox is full does not hear it; who asked gives the peer up in its time.
-        if let Some(peer) = peers.get().and_then(|peers| peers.get(query.shard)) {
-            let _ = peer.post(resolved);
-        }
+        answer(query, peers, names);
+    }
+}
+
+/// Looks a name up and tells the shard that asked.
+fn answer(query: Query, peers: &OnceLock<Vec<ShardHandle>>, names: &dyn HopNames) {
+    let addresses = names.addresses(&query.name, query.port, query.is_secure);
+    let resolved = ShardMessage::Resolved(Resolved {
+        epoch: query.epoch,
+        asker: query.asker,
+        name: query.name,
+        port: query.port,
+        addresses,
+    });
+    // A shard whose mailbox is full does not hear it; who asked gives the peer up in its time.
+    if let Some(peer) = peers.get().and_then(|peers| peers.get(query.shard)) {
+        let _ = peer.post(resolved);
     }
 }

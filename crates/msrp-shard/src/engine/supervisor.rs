@@ -28,6 +28,7 @@ use msrp_control::{EndReason, Event, RoomId, UsageNote};
 use ring_io::{Bell, Choice, Io, Want};
 
 use super::{Hub, Rooms};
+use crate::defect::Defect;
 use crate::limits::{
     MAILBOX_MESSAGES_MAX, RESTART_CALM_NS, RESTART_DELAY_NS_MAX, RESTART_DELAY_NS_MIN,
 };
@@ -115,18 +116,7 @@ impl Supervisor {
                 Ok(Ended::BackendBroke) => {}
                 Err(_) => tracing::error!(shard = index, "the shard failed; its rooms are lost"),
             }
-            let environment = &self.environment;
-            environment.counters.settle_failure();
-            environment.epochs.advance(index);
-            for peer in environment.peers.get().into_iter().flatten() {
-                peer.bell.ring();
-            }
-            environment.hub.publish(&Event::ShardLost { shard: index });
-            for room in report_lost(index, &environment.rooms, &environment.hub) {
-                let at = SystemTime::now();
-                environment.usage.put(UsageNote::RoomLost { room, at });
-            }
-            environment.bridges.report_lost(index, &environment.hub);
+            settle_failure(&self.environment);
             let mut served = started.elapsed();
             shard = loop {
                 if !self.wait(served) {
@@ -163,6 +153,24 @@ impl Supervisor {
             std::thread::park_timeout(left);
         }
     }
+}
+
+/// A shard has failed: its open copies have failed, its rooms are lost, and the other shards end what they shared with it.
+pub(crate) fn settle_failure(environment: &Environment) {
+    let index = environment.index;
+    environment.counters.settle_failure();
+    environment.epochs.advance(index);
+    for peer in environment.peers.get().into_iter().flatten() {
+        peer.bell.ring();
+    }
+    environment.hub.publish(&Event::ShardLost { shard: index });
+    if !environment.planted.strikes(Defect::FailureUntold) {
+        for room in report_lost(index, &environment.rooms, &environment.hub) {
+            let at = SystemTime::now();
+            environment.usage.put(UsageNote::RoomLost { room, at });
+        }
+    }
+    environment.bridges.report_lost(index, &environment.hub);
 }
 
 /// How often in a row a shard has failed.

@@ -234,6 +234,9 @@ impl<I: Io> Shard<I> {
             };
             if outgoing.epoch != epoch {
                 outgoing.epoch = epoch;
+                if self.environment.planted.strikes(Defect::FailureUnnoticed) {
+                    continue;
+                }
                 self.end_stand_ins(now, shard);
                 self.end_routes(now, shard);
                 // What waits was for the start that failed.

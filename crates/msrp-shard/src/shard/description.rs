@@ -29,6 +29,7 @@ use super::inbound::Named;
 use super::layer::Layered;
 use super::session::{Early, Link};
 use super::timers::Timer;
+use crate::defect::Defect;
 use crate::mailbox::{Destination, OfferedAgain, PeerMedia, Reoffer};
 
 impl<I: Io> Shard<I> {
@@ -151,11 +152,7 @@ impl<I: Io> Shard<I> {
         }
         self.switch
             .set_acceptance(leg, peer.acceptance, peer.may_send, peer.may_receive);
-        if !self
-            .environment
-            .planted
-            .strikes(crate::defect::Defect::JoinForgotten)
-        {
+        if !self.environment.planted.strikes(Defect::JoinForgotten) {
             self.join_when_ready(now, leg);
         }
         Ok(())
@@ -183,7 +180,10 @@ impl<I: Io> Shard<I> {
     /// # Spec
     /// RFC 4975 s.5.4; MSRP-4975-5.4-15, MSRP-4975-5.4-22.
     fn restart(&mut self, now: Timestamp, leg: LegKey, own: Option<MsrpUriBuf>) {
-        self.switch.restart(leg);
+        let planted = &self.environment.planted;
+        if !planted.strikes(Defect::RestartForgotten) {
+            self.switch.restart(leg);
+        }
         self.carry_out(now);
         let Some(session) = self.sessions.get_mut(leg) else {
             return;
@@ -204,6 +204,10 @@ impl<I: Io> Shard<I> {
             self.sessions.note_unbound();
         }
         let Some(conn) = old else { return };
+        let planted = &self.environment.planted;
+        if planted.strikes(Defect::OldConnectionKept) {
+            return;
+        }
         if let Some(connection) = self.connections.get_mut(conn)
             && matches!(connection.inbound, Inbound::Send { leg: open, .. } if open == leg)
         {

@@ -1,11 +1,15 @@
 //! What a shard holds, for oracles that watch its bounds.
 
+use std::rc::Rc;
+use std::sync::mpsc::Receiver;
+
 use msrp_switch::Sums;
 use ring_io::Io;
 
 use super::Shard;
 use super::connection::Connections;
 use super::session::Link;
+use crate::mailbox::ShardMessage;
 
 /// What a shard holds at one moment, in octets and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,10 +30,16 @@ pub struct Holdings {
     pub early_octets_max: usize,
     /// Whether no message is on its way.
     pub is_idle: bool,
+    /// Whether only refused messages are left, whose senders have not said that they end.
+    pub is_waiting_for_ends: bool,
     /// Copies by outcome.
     pub sums: Sums,
     /// Connections that are not read because a recipient is slow.
     pub slowed: usize,
+    /// What became of what the relay was given, on the shard that it runs on.
+    pub relayed: msrp_relay::Sums,
+    /// SENDs that are on their way through the relay, and the URIs that it has given.
+    pub relaying: (usize, usize),
 }
 
 impl<I: Io> Shard<I> {
@@ -41,9 +51,13 @@ impl<I: Io> Shard<I> {
             sessions: self.sessions.count(),
             connections: self.connections.count(),
             is_idle: self.switch.is_idle(),
+            is_waiting_for_ends: self.switch.is_waiting_for_ends(),
             sums: self.switch.sums(),
             ..Holdings::default()
         };
+        if let Some(relaying) = &self.relaying {
+            (holdings.relayed, holdings.relaying) = relaying.holdings();
+        }
         for key in self.connections.keys() {
             let Some(connection) = self.connections.get(key) else {
                 continue;
@@ -73,6 +87,11 @@ impl<I: Io> Shard<I> {
             holdings.early_octets_max = holdings.early_octets_max.max(early);
         }
         holdings
+    }
+
+    /// It has failed: what outlives it. Its connections are its kernel's to close.
+    pub(crate) fn into_remains(self) -> (Rc<Receiver<ShardMessage>>, super::Environment) {
+        (self.mailbox, self.environment)
     }
 
     /// From now on it has this defect.

@@ -7,6 +7,7 @@ use msrp_wire::{FailureReport, RequestHead, StatusCode};
 use ring_io::{ConnKey, Io};
 
 use super::Shard;
+use crate::defect::Defect;
 
 impl<I: Io> Shard<I> {
     /// Answers a NICKNAME request, and tells the controllers what it changed.
@@ -35,12 +36,21 @@ impl<I: Io> Shard<I> {
             }
             Err(refused) => {
                 tracing::debug!(%refused, "nickname refused");
-                self.answer(conn, &plain, refused.status());
+                let is_rosy = self.environment.planted.strikes(Defect::NicknameRosy);
+                let status = if is_rosy {
+                    StatusCode::OK
+                } else {
+                    refused.status()
+                };
+                self.answer(conn, &plain, status);
             }
         }
     }
 
     fn tell_nickname(&self, leg: LegKey, nickname: Option<String>) {
+        if self.environment.planted.strikes(Defect::NicknameForgotten) {
+            return;
+        }
         let Some(session) = self.sessions.get(leg) else {
             return;
         };

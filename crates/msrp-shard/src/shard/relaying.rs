@@ -29,6 +29,7 @@ use super::Shard;
 use super::connection::{Inbound, Phase};
 use super::inbound::Named;
 use super::outbox::{Mark, Parcel, Recipient};
+use crate::defect::Defect;
 use crate::engine::{Homes, RelayDoor};
 use crate::metrics::Cell;
 use crate::relay::SharedUsers;
@@ -57,6 +58,14 @@ impl Relaying {
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.relay.poll_timeout()
+    }
+
+    /// What became of SENDs; how many are under way, and how many URIs are valid. Panics when its books are wrong.
+    #[cfg(feature = "simulation")]
+    pub(super) fn holdings(&self) -> (msrp_relay::Sums, (usize, usize)) {
+        self.relay.check_invariants();
+        let counts = (self.relay.sends_open_count(), self.relay.handles_count());
+        (*self.relay.sums(), counts)
     }
 }
 
@@ -204,7 +213,11 @@ impl<I: Io> Shard<I> {
         if let Some(relaying) = &mut self.relaying
             && is_relaying
         {
-            relaying.relay.handle_response(id_of(conn), head);
+            let mut head = *head;
+            if self.environment.planted.strikes(Defect::RelayErrorMisread) {
+                head.status = msrp_wire::StatusCode::OK;
+            }
+            relaying.relay.handle_response(id_of(conn), &head);
         }
         is_relaying
     }
@@ -253,6 +266,10 @@ impl<I: Io> Shard<I> {
 
     /// A connection of the relay is gone.
     pub(super) fn forget_relayed(&mut self, conn: ConnKey) {
+        let planted = &self.environment.planted;
+        if self.relaying.is_some() && planted.strikes(Defect::RelayClosedForgotten) {
+            return;
+        }
         if let Some(relaying) = &mut self.relaying {
             relaying.relay.handle_closed(id_of(conn));
         }
@@ -297,6 +314,10 @@ impl<I: Io> Shard<I> {
                     written,
                 } => {
                     let conn = key_of(connection);
+                    let planted = &self.environment.planted;
+                    if planted.strikes(Defect::RelayFrameForgotten) {
+                        continue;
+                    }
                     if let Some(connection) = self.connections.get_mut(conn) {
                         let mark = written.map(Mark::Relayed);
                         connection
@@ -324,6 +345,10 @@ impl<I: Io> Shard<I> {
         previous: ConnectionId,
     ) {
         let (conn, sender) = (key_of(to), Some(key_of(previous)));
+        let planted = &self.environment.planted;
+        if planted.strikes(Defect::RelayedForgotten) {
+            return;
+        }
         if !self.has_room(conn, sender, piece) {
             return self.refuse_piece(to, piece.id());
         }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ring_io::{ConnKey, Event, Io, ListenerKey, PoolStats, Read, SendOp, SendOutcome, Waker};
 
 use super::link::{Link, NodeEnd};
-use super::{EBADF, ECONNREFUSED, ECONNRESET, EPIPE, Kernel, LinkId};
+use super::{EBADF, ECONNREFUSED, ECONNRESET, EPIPE, Kernel, LinkId, PeerId};
 
 /// The kernel of one shard.
 pub(crate) struct SimulatedIo {
@@ -261,6 +261,9 @@ impl Kernel {
     }
 }
 
+/// Owners of links have addresses up to this number; that of the links between nodes is the last one.
+const OWNERS_MAX: PeerId = 60_000;
+
 impl Io for SimulatedIo {
     fn listen(&mut self, _listener: TcpListener) -> io::Result<ListenerKey> {
         let mut kernel = self.kernel.borrow_mut();
@@ -299,7 +302,9 @@ impl Io for SimulatedIo {
     fn connect(&mut self, addr: SocketAddr) -> io::Result<ConnKey> {
         let kernel = &mut *self.kernel.borrow_mut();
         let peer = kernel.listening.get(&addr).copied();
-        let link = kernel.new_link(peer.unwrap_or(usize::MAX), NodeEnd::Held);
+        let site = kernel.sites.iter().position(|site| site.address == addr);
+        let own = kernel.site_of(self.shard);
+        let link = kernel.new_link(peer.unwrap_or(usize::MAX), NodeEnd::Held, own);
         let key = kernel.open_slot(self.shard, link);
         let key = key.ok_or(io::ErrorKind::OutOfMemory)?;
         let at_ns = kernel.now_ns + kernel.delay(link);
@@ -309,10 +314,13 @@ impl Io for SimulatedIo {
                 key,
             };
             found.watch.read = Read::Continuous;
-            found.opening = Some(peer.is_some());
+            found.opening = Some(peer.is_some() || site.is_some());
             found.opens_ns = at_ns;
         }
         kernel.schedule(at_ns, link);
+        if let Some(site) = site {
+            kernel.couple(link, site);
+        }
         Ok(key)
     }
 
@@ -361,6 +369,13 @@ impl Io for SimulatedIo {
         let link = kernel.link_of(self.shard, conn);
         link.and_then(|link| kernel.links.get(link))
             .map_or(0, |link| link.to_peer.unacknowledged())
+    }
+
+    fn addresses(&self, conn: ConnKey) -> Option<(SocketAddr, SocketAddr)> {
+        let kernel = self.kernel.borrow();
+        let link = kernel.links.get(kernel.link_of(self.shard, conn)?)?;
+        let own = kernel.sites.get(link.site)?.address;
+        Some((own, crate::world::address(link.owner.min(OWNERS_MAX))))
     }
 
     fn detach(&mut self, conn: ConnKey) -> Option<OwnedFd> {

@@ -3,12 +3,14 @@
 use ring_io::Read;
 
 use super::pipe::Pipe;
-use super::{Key, PeerId, Watch};
+use super::{Key, PeerId, SiteId, Watch};
 
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) owner: PeerId,
+    /// The node that it leads to.
+    pub(super) site: SiteId,
     pub(super) node: NodeEnd,
     pub(super) watch: Watch,
     pub(super) to_node: Pipe,
@@ -51,9 +53,14 @@ pub(super) enum NodeEnd {
 }
 
 impl Link {
-    pub(super) fn new(owner: PeerId, node: NodeEnd, (to_node, to_peer): (Pipe, Pipe)) -> Self {
+    pub(super) fn new(
+        (owner, site): (PeerId, SiteId),
+        node: NodeEnd,
+        (to_node, to_peer): (Pipe, Pipe),
+    ) -> Self {
         Self {
             owner,
+            site,
             node,
             watch: Watch {
                 read: Read::Paused,
@@ -71,6 +78,11 @@ impl Link {
             is_black_hole: false,
             is_listed: false,
         }
+    }
+
+    /// Whether it is broken, or about to be, at either end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.reset_node_ns.is_some() || self.reset_peer_ns.is_some()
     }
 
     pub(super) fn is_reset(&self, now_ns: u64) -> bool {

@@ -70,6 +70,7 @@ impl Oracle {
         let mut missing = vec![Vec::new(); self.witnesses.len()];
         for (number, sent) in self.sent.iter().enumerate() {
             self.check_report(number, sent)?;
+            self.check_refusal(number, sent)?;
             for (peer, witness) in self.witnesses.iter().enumerate() {
                 self.check_end(peer, witness, number, sent)?;
                 // A copy that ended with `#` was not lost in silence.
@@ -85,7 +86,8 @@ impl Oracle {
             let lives = witness.gone_ns.is_none() && witness.temper.is_honest();
             let own_missing = witness.own_due.saturating_sub(witness.own_seen);
             let own_missing = if lives { own_missing } else { 0 };
-            if missing.len() + own_missing > witness.missed_told {
+            let untold = (missing.len() + own_missing).saturating_sub(witness.missed_told);
+            if untold > 0 && !self.relay_may_have_lost(witness, untold) {
                 return Err(format!(
                     "peer {peer} ({}) never got messages {missing:?} and {own_missing} of the room itself, and was told of {} only",
                     witness.temper, witness.missed_told
@@ -99,7 +101,10 @@ impl Oracle {
     fn is_sound(&self, sent: &Sent) -> bool {
         let sender = &self.witnesses[sent.message.sender];
         let is_whole = sent.written_ns.is_some() && sent.message.ending == Ending::Last;
+        // Who wants to hear of no failure is not told what a relay could not pass on.
+        let is_heard = sent.message.failure_report != "no" || !sender.is_relayed || self.is_calm;
         is_whole
+            && is_heard
             && sent.message.fate == Fate::Accepted
             && sent.refused.is_none()
             && sender.gone_ns.is_none()
@@ -135,6 +140,9 @@ impl Oracle {
         let is_over = copy.is_complete || copy.is_aborted || copy.is_refused;
         let lives = witness.gone_ns.is_none() && witness.temper.is_honest();
         let sender = &self.witnesses[sent.message.sender];
+        if self.relay_may_have_lost(witness, 1) {
+            return Ok(());
+        }
         let sender_ended = sent.written_ns.is_some() || sender.gone_ns.is_some();
         if lives && sender_ended && !is_over && sent.message.fate != Fate::Any {
             return Err(format!(
@@ -147,6 +155,10 @@ impl Oracle {
     /// A final report that was asked for came, and names everybody.
     fn check_report(&self, number: Number, sent: &Sent) -> Verdict {
         if !sent.message.asks_for_report || !self.is_sound(sent) {
+            return Ok(());
+        }
+        let sender = &self.witnesses[sent.message.sender];
+        if !sent.is_report_complete && self.relay_may_have_lost(sender, 1) {
             return Ok(());
         }
         if !sent.is_report_complete {

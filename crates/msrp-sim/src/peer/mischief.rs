@@ -106,7 +106,7 @@ impl Peer {
     /// Answers what nobody asked it.
     fn send_stray_answers(&mut self, scene: &mut Scene<'_>) {
         scene.oracle.see("stray answers");
-        let node_uri = self.node_uri.clone().unwrap_or_default();
+        let node_uri = self.to_path();
         for _ in 0..self.chance.within(1..=5) {
             let rumour = self.chance.pick(scene.rumours).cloned();
             let id = rumour.unwrap_or_else(|| format!("{:016x}", self.chance.bits()));
@@ -122,7 +122,7 @@ impl Peer {
     /// Reports on messages that it never got.
     fn send_stray_reports(&mut self, scene: &mut Scene<'_>) {
         scene.oracle.see("stray reports");
-        let node_uri = self.node_uri.clone().unwrap_or_default();
+        let node_uri = self.to_path();
         for _ in 0..self.chance.within(1..=5) {
             let count = scene.oracle.sent.len();
             let number: Number = self.chance.index(count.max(1));
@@ -144,7 +144,7 @@ impl Peer {
 
     /// Legal frames that make no sense here.
     fn send_odd_requests(&mut self) {
-        let node_uri = self.node_uri.clone().unwrap_or_default();
+        let node_uri = self.to_path();
         let (id, own) = (self.transaction_id(None), &self.own_uri);
         let paths = format!("To-Path: {node_uri}\r\nFrom-Path: {own}\r\n");
         let request = match self.chance.within(0..=4) {

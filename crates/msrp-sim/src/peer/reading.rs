@@ -39,6 +39,9 @@ impl Peer {
                 scene.rumours.remove(0);
             }
         }
+        if self.hear_relay(frame) {
+            return Ok(());
+        }
         self.check_paths(frame)?;
         for (_, value) in &frame.headers {
             scene.oracle.on_text(self.id, value.as_bytes())?;
@@ -47,7 +50,14 @@ impl Peer {
             scene.oracle.on_text(self.id, body)?;
         }
         match &frame.start {
-            Start::Response(status, _) => scene.oracle.on_response(self.id, &frame.tid, *status),
+            Start::Response(status, _) => {
+                if *status != 200 && self.names_by(&frame.tid) {
+                    self.name_again(scene);
+                }
+                scene
+                    .oracle
+                    .on_response((self.id, scene.now_ns), &frame.tid, *status)
+            }
             Start::Request(method) if method == "SEND" => self.hear_send(scene, frame),
             Start::Request(method) if method == "REPORT" => self.hear_report(scene, frame),
             Start::Request(method) => Err(format!("peer {} gets a request {method}", self.id)),
@@ -57,9 +67,7 @@ impl Peer {
     /// Everything comes from its session's URI to its own.
     fn check_paths(&self, frame: &Frame) -> Verdict {
         let is_mine = frame.to_path() == [self.own_uri.as_str()];
-        let from = frame.from_path();
-        let node_uri = self.node_uri.as_deref();
-        let is_nodes = node_uri.is_none_or(|node_uri| from == [node_uri]);
+        let is_nodes = self.is_from_room(&frame.from_path());
         if is_mine && is_nodes || !self.temper.is_honest() {
             Ok(())
         } else {
@@ -71,6 +79,7 @@ impl Peer {
     }
 
     fn hear_send(&mut self, scene: &mut Scene<'_>, frame: &Frame) -> Verdict {
+        self.waits = false;
         let complete = scene.oracle.on_send(self.id, scene.now_ns, frame)?;
         let number = frame
             .message_id()
@@ -140,6 +149,13 @@ impl Peer {
             .find(|sent| sent.message.sender == self.id && sent.message.id == id)
             .map(|sent| sent.message.number);
         let Some(number) = number else {
+            let is_naming = id.strip_prefix('b').is_some_and(|id| self.names_by(id));
+            if is_naming {
+                self.name_again(scene);
+            }
+            if is_naming || !self.temper.is_honest() {
+                return Ok(());
+            }
             return Err(format!(
                 "peer {} gets a REPORT on {id}, which it never sent",
                 self.id
@@ -147,7 +163,8 @@ impl Peer {
         };
         scene.oracle.see("report");
         let Some(body) = &frame.body else {
-            return Ok(());
+            let status = frame.report_status().unwrap_or_default();
+            return scene.oracle.on_failure_report(self.id, number, status);
         };
         if !scene.oracle.sent[number].message.asks_for_report {
             return Err(format!(

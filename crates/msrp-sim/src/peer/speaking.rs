@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use msrp_testkit::Frame;
+
 use super::{Peer, Scene};
 use crate::message::{self, Cut, Ending, Fate, Message, Number, To};
-use crate::oracle::SECRET;
+use crate::oracle::{SECRET, Wanted};
 use crate::temper::Temper;
 
 /// What waits to be written.
@@ -105,16 +107,17 @@ impl Peer {
 
     /// Names its session by a SEND without content.
     pub(super) fn bind(&mut self, scene: &mut Scene<'_>) {
-        let Some(node_uri) = self.node_uri.clone() else {
+        if self.node_uri.is_none() {
             return;
-        };
-        let id = self.transaction_id(None);
+        }
+        let (id, to_path) = (self.transaction_id(None), self.to_path());
         let own_uri = &self.own_uri;
         let octets = format!(
-            "MSRP {id} SEND\r\nTo-Path: {node_uri}\r\nFrom-Path: {own_uri}\r\n\
+            "MSRP {id} SEND\r\nTo-Path: {to_path}\r\nFrom-Path: {own_uri}\r\n\
              Message-ID: b{id}\r\nByte-Range: 1-0/0\r\n-------{id}$\r\n"
         );
         scene.oracle.asks(self.id, &id, None, true);
+        self.naming = Some(id);
         self.out.push_back(Part::new(octets.into_bytes()));
     }
 
@@ -126,6 +129,19 @@ impl Peer {
         let to = self.choose_recipients(scene);
         let octets = self.choose_size(scene);
         self.say(scene, to, octets);
+    }
+
+    /// Asks for a nickname, or gives the one that it has back.
+    pub(super) fn ask_nickname(&mut self, scene: &mut Scene<'_>, text: &str) {
+        let (id, to_path) = (self.transaction_id(None), self.to_path());
+        let frame = Frame::request("NICKNAME", &id, &to_path, &self.own_uri)
+            .with("Use-Nickname", format!("\"{text}\""));
+        let wanted = Wanted {
+            text: text.to_owned(),
+            sent_ns: scene.now_ns,
+        };
+        scene.oracle.wants_nickname(self.id, &id, wanted);
+        self.out.push_back(Part::new(frame.to_octets()));
     }
 
     /// Says something that everybody in the room must get.
@@ -221,7 +237,8 @@ impl Peer {
         let is_aborted = fate == Fate::Accepted && octets > 100 && self.chance.one_in(20);
         let secret = if self.is_hidden { SECRET } else { "m" };
         // A client may use an id again when its message is through: it is its own business.
-        let may_share = fate == Fate::Accepted && !asks_for_report && !self.is_hidden;
+        let is_plain = fate == Fate::Accepted && !asks_for_report && !self.is_hidden;
+        let may_share = is_plain && !scene.oracle.has_relay;
         let id = if self.chance.one_in(10) && may_share {
             "shared1".to_owned()
         } else {
@@ -305,7 +322,7 @@ impl Peer {
     }
 
     fn chunk_head(&mut self, id: &str, message: &Message, cut: Cut) -> Vec<u8> {
-        let (node_uri, own_uri) = (self.node_uri.as_deref().unwrap_or_default(), &self.own_uri);
+        let (node_uri, own_uri) = (self.to_path(), &self.own_uri);
         let is_lax = self.temper == Temper::Lax;
         let mut head = format!(
             "MSRP {id} SEND\r\nTo-Path: {node_uri}\r\nFrom-Path: {own_uri}\r\nMessage-ID: {}\r\n",

@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 
-use msrp_control::{Event, Reply};
+use msrp_control::{Event, Reply, RoomId};
 
 use super::{Deed, World};
-use crate::controller::{About, peer_of};
+use crate::controller::{About, peer_of, room_id};
 use crate::kernel::PeerId;
 use crate::oracle::Verdict;
 
@@ -51,7 +51,7 @@ impl World {
             && at <= self.now_ns
         {
             self.script.pop();
-            self.do_deed(self.deeds[deed]);
+            self.do_deed(self.deeds[deed])?;
         }
         self.let_peers_act()?;
         for shard in 0..self.turns_ns.len() {
@@ -89,6 +89,13 @@ impl World {
 
     pub(super) fn let_act(&mut self, peer: PeerId) -> Verdict {
         let acted = self.with_peer(peer, |peer, scene| peer.act(scene).map(|()| peer.wakes_ns));
+        if self
+            .peers
+            .get_mut(peer)
+            .is_some_and(|peer| std::mem::take(&mut peer.wants_to_join))
+        {
+            self.join(peer);
+        }
         match acted {
             Some(Ok(wakes_ns)) => {
                 if let Some(at) = wakes_ns {
@@ -103,7 +110,7 @@ impl World {
 
     fn turn(&mut self, shard: usize) -> Verdict {
         self.turns += 1;
-        let stepped = self.node.step(shard);
+        let stepped = self.nodes.step(shard);
         stepped.map_err(|error| format!("shard {shard} broke: {error}"))?;
         if self.peers.len() < 16 || self.turns.is_multiple_of(64) {
             self.check_bounds(shard)?;
@@ -116,7 +123,7 @@ impl World {
         for shard in 0..self.turns_ns.len() {
             let (least, more) = TURN_NS;
             let soon = self.now_ns + least;
-            let deadline = self.node.deadline_ns(shard);
+            let deadline = self.nodes.deadline_ns(shard);
             let deadline = deadline.map(|at| at.max(soon + more));
             let news = self.kernel.borrow().has_news(shard);
             let planned = self.turns_ns[shard];
@@ -134,8 +141,12 @@ impl World {
     }
 
     /// What the engine tells its controller.
-    fn hear_engine(&mut self) -> Verdict {
-        for (about, answer) in self.controller.answers() {
+    pub(super) fn hear_engine(&mut self) -> Verdict {
+        let answers = self.controller.answers();
+        while let Some(event) = self.controller.event() {
+            self.hear_event(&event)?;
+        }
+        for (about, answer) in answers {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -146,6 +157,7 @@ impl World {
             match (about, answer) {
                 (About::Join(peer), Reply::Sdp(sdp)) => self.joined(peer, &sdp),
                 (About::Answer(peer), _) => self.answered(peer),
+                (About::Move(peer), Reply::Sdp(sdp)) => self.moved(peer, &sdp),
                 _ => {}
             }
         }
@@ -155,10 +167,38 @@ impl World {
         Ok(())
     }
 
+    /// A room went with its shard.
+    fn room_lost(&mut self, room: &RoomId, reason: &str) -> Verdict {
+        let lost = (0..self.closed.len()).find(|number| room_id(*number) == *room);
+        let Some(lost) = lost.filter(|_| self.plan.fails.is_some()) else {
+            return Err(format!("room {room} was lost: {reason}"));
+        };
+        self.closed[lost] = true;
+        for peer in 0..self.peers.len() {
+            let witness = &self.oracle.witnesses[peer];
+            if witness.room != lost {
+                continue;
+            }
+            let is_honest = witness.gone_ns.is_none() && witness.temper.is_honest();
+            if is_honest && witness.maybe_from_ns.is_some() && self.peers[peer].node_uri.is_some() {
+                return Err(format!(
+                    "room {room} was lost, and its shard has not failed"
+                ));
+            }
+            self.oracle.drop_nickname(peer, self.now_ns);
+            self.oracle.remove(peer, self.now_ns);
+        }
+        Ok(())
+    }
+
     /// A command about somebody who may be gone may fail; no other may.
     fn hear_error(&mut self, about: About, error: &str) -> Verdict {
         let is_excused = match about {
-            About::Join(peer) | About::Answer(peer) | About::Offer(peer) | About::Remove(peer) => {
+            About::Join(peer)
+            | About::Answer(peer)
+            | About::Offer(peer)
+            | About::Move(peer)
+            | About::Remove(peer) => {
                 let witness = &self.oracle.witnesses[peer];
                 witness.gone_ns.is_some()
                     || self.closed[witness.room]
@@ -182,7 +222,10 @@ impl World {
                 reason,
                 ..
             } => match peer_of(participant) {
-                Some(peer) => self.oracle.lost(peer, self.now_ns, reason.as_str()),
+                Some(peer) => {
+                    self.oracle.drop_nickname(peer, self.now_ns);
+                    self.oracle.lost(peer, self.now_ns, reason.as_str())
+                }
                 None => Ok(()),
             },
             Event::ParticipantBound { participant, .. } => {
@@ -191,23 +234,49 @@ impl World {
                 }
                 Ok(())
             }
-            Event::RoomLost { room, reason } => Err(format!("room {room} was lost: {reason}")),
+            Event::NicknameChanged {
+                participant,
+                nickname,
+                ..
+            } => match peer_of(participant) {
+                Some(peer) => self
+                    .oracle
+                    .on_nickname(peer, self.now_ns, nickname.as_deref()),
+                None => Ok(()),
+            },
+            Event::ParticipantRemoved { participant, .. } => {
+                if let Some(peer) = peer_of(participant) {
+                    self.oracle.drop_nickname(peer, self.now_ns);
+                }
+                Ok(())
+            }
+            Event::RoomLost { room, reason } => self.room_lost(room, reason.as_str()),
             _ => Ok(()),
         }
     }
 
-    fn do_deed(&mut self, deed: Deed) {
+    fn do_deed(&mut self, deed: Deed) -> Verdict {
         self.tell(|| format!("deed {deed:?}"));
         match deed {
             Deed::Join(peer) => self.join(peer),
             Deed::Clog => self.clog(),
             Deed::Command => self.command(),
+            Deed::ClogRelay => self.clog_relay(),
+            Deed::FailShard(shard) => return self.fail_shard(shard),
+            Deed::Move(peer) => self.offer_move(peer),
+            Deed::KillRelay => return self.kill_relay(),
         }
+        Ok(())
     }
 
     fn join(&mut self, peer: PeerId) {
         let guest = self.plan.guests[peer].clone();
         if self.closed[guest.room] {
+            return;
+        }
+        if guest.is_relayed && !self.peers[peer].is_relayed() {
+            self.with_peer(peer, |peer, scene| peer.log_in(scene));
+            self.wakes.push(Reverse((self.now_ns + 1, peer)));
             return;
         }
         self.oracle.witnesses[peer].maybe_from_ns = Some(self.now_ns);
@@ -217,7 +286,11 @@ impl World {
 
     /// What a participant says of itself.
     fn sdp(&self, peer: PeerId) -> String {
-        let uri = &self.peers[peer].own_uri;
+        let uri = self.peers[peer].path();
+        self.sdp_with(peer, &uri)
+    }
+
+    fn sdp_with(&self, peer: PeerId, uri: &str) -> String {
         let setup = if self.plan.guests[peer].is_passive {
             "passive"
         } else {
@@ -244,9 +317,48 @@ impl World {
         } else {
             self.answered(peer);
         }
+        self.peers[peer].waits = guest.is_passive && guest.is_relayed;
         if !guest.is_passive {
             self.with_peer(peer, |peer, scene| peer.connect(scene));
         }
+        self.wakes.push(Reverse((self.now_ns + 1, peer)));
+    }
+
+    /// Somebody offers another path, for another session in the place of its present one.
+    fn offer_move(&mut self, peer: PeerId) {
+        let witness = &self.oracle.witnesses[peer];
+        let is_here = witness.surely_from_ns.is_some() && witness.gone_ns.is_none();
+        let mover = &self.peers[peer];
+        let is_free = witness.is_bound && !mover.is_relayed();
+        if !is_here || !is_free || mover.is_over || mover.next_uri.is_some() {
+            return;
+        }
+        let bits = self.other.bits() >> 16;
+        let next = self.peers[peer].uri_beside(bits);
+        let sdp = self.sdp_with(peer, &next);
+        self.peers[peer].next_uri = Some(next);
+        self.controller
+            .offer_move((self.peers[peer].room, peer), sdp);
+    }
+
+    /// The engine has answered the offer of another path.
+    fn moved(&mut self, peer: PeerId, sdp: &str) {
+        let path = sdp.lines().find_map(|line| line.strip_prefix("a=path:"));
+        let Some((next, node_uri)) = self.peers[peer].next_uri.take().zip(path) else {
+            return;
+        };
+        if self.oracle.witnesses[peer].gone_ns.is_some() || self.peers[peer].is_over {
+            return;
+        }
+        self.oracle.moved(peer, self.now_ns);
+        let is_passive = self.plan.guests[peer].is_passive;
+        let node_uri = node_uri.to_owned();
+        self.with_peer(peer, |peer, scene| {
+            peer.move_to(scene, next, node_uri);
+            if !is_passive {
+                peer.connect(scene);
+            }
+        });
         self.wakes.push(Reverse((self.now_ns + 1, peer)));
     }
 

@@ -29,6 +29,7 @@ impl World {
         self.go_on(self.plan.talk_ns, |_| false)?;
         self.heal()?;
         self.probe()?;
+        self.oracle.lost_by_relay = self.nodes.lost_by_relay();
         self.oracle.check_order()?;
         self.oracle.check_ledger()?;
         self.close()
@@ -67,25 +68,28 @@ impl World {
             });
             restless.extend(text.flatten());
         }
-        let shards = 0..self.node.shards_count();
-        let holdings: Vec<_> = shards.map(|shard| self.node.holdings(shard)).collect();
+        let shards = 0..self.nodes.shards_count();
+        let holdings: Vec<_> = shards.map(|shard| self.nodes.holdings(shard)).collect();
         Err(format!(
             "the world {when} and does not come to rest: {restless:#?} {holdings:?}"
         ))
     }
 
     fn is_quiet(&mut self) -> bool {
+        // A relay does not pass the rest of a message on to who has refused it.
+        let has_relay = self.plan.relay.is_some();
         let is_at_rest = |shard| {
-            let holdings = self.node.holdings(shard);
-            holdings.is_idle
+            let holdings = self.nodes.holdings(shard);
+            (holdings.is_idle || has_relay && holdings.is_waiting_for_ends)
                 && holdings.waiting_octets == 0
                 && holdings.unread_octets == 0
                 && holdings.slowed == 0
+                && holdings.relaying.0 == 0
         };
-        (0..self.node.shards_count()).all(is_at_rest)
+        (0..self.nodes.shards_count()).all(is_at_rest)
             && self.controller.is_answered()
             && self.kernel.borrow().is_still()
-            && (0..self.node.shards_count()).all(|shard| !self.kernel.borrow().has_news(shard))
+            && (0..self.nodes.shards_count()).all(|shard| !self.kernel.borrow().has_news(shard))
             && (0..self.peers.len()).all(|peer| {
                 self.with_peer(peer, |peer, scene| peer.is_quiet(scene))
                     .unwrap_or(true)
@@ -117,10 +121,11 @@ impl World {
                 self.close_room(room);
             }
         }
+        self.leave_relay();
         self.ring();
         self.go_on(self.now_ns + LEFT_OVER_NS, |_| false)?;
-        for shard in 0..self.node.shards_count() {
-            let left = self.node.holdings(shard);
+        for shard in 0..self.nodes.shards_count() {
+            let left = self.nodes.holdings(shard);
             let sums = left.sums;
             let slots = self.kernel.borrow().slots_in_use(shard);
             let is_empty = left.rooms == 0
@@ -129,6 +134,7 @@ impl World {
                 && left.waiting_octets == 0
                 && left.unread_octets == 0
                 && left.is_idle
+                && left.relaying == (0, 0)
                 && slots == 0;
             if !is_empty || sums.opened != sums.settled() {
                 return Err(format!(
@@ -141,7 +147,7 @@ impl World {
 
     /// What a shard holds stays within its bounds.
     pub(super) fn check_bounds(&self, shard: usize) -> Verdict {
-        let held = self.node.holdings(shard);
+        let held = self.nodes.holdings(shard);
         let limits = [
             (
                 "octets that wait for one connection",
