@@ -13,7 +13,7 @@ use msrp_sip::ua_rsipstack::{Ua, UaHandle, UaStats, start};
 use support::*;
 use tokio::time::timeout;
 
-const CALLS: usize = 300;
+const CALLS: usize = 100;
 
 /// Answers everything until the engine ends; each fourth call stays without a final answer.
 async fn serve(mut ua: Ua) {
@@ -61,9 +61,9 @@ async fn assert_drains(ua: &UaHandle) {
 }
 
 async fn run(transport: Transport) {
-    // Finals come within 3.2 s, and what is over is forgotten after as long.
+    // Finals come within 6.4 s, also on a machine that does other things, and what is over is forgotten after as long.
     let mut config = config(&[transport]);
-    config.limits.t1 = Duration::from_millis(50);
+    config.limits.t1 = Duration::from_millis(100);
     let mut a = start(config.clone()).await.unwrap();
     let b = start(config).await.unwrap();
     let (target, b_handle) = (uri(&b, "b"), b.handle.clone());
