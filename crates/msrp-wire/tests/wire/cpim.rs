@@ -194,6 +194,16 @@ fn subject_with_parameters_is_read() {
     );
 }
 
+#[test]
+fn parameter_ends_where_its_quotes_end_and_escapes_stay_inside() {
+    let text = with(
+        "Subject:;x=\"a\\\" b\" one\r\nSubject:;x=\"a\\\\\" two\r\nSubject:;x=\"a\\\\\\\" b\" three\r\n",
+    );
+    let subjects = parse(&text).subjects;
+    let texts: Vec<String> = subjects.iter().map(|s| s.text.to_string()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+}
+
 // covers: MSRP-4975-13-08, MSRP-4975-13-13, MSRP-3862-3.4-03, FR-5.7.1-03
 #[test]
 fn namespace_holds_from_its_declaration_on() {
