@@ -21,8 +21,9 @@ pub(super) struct Piece {
     pub(super) flag: Flag,
 }
 
-/// What a relay says of what it could not pass on, or not in time.
-const OF_RELAY: [u16; 3] = [408, 413, 481];
+/// What a relay says of what it could not pass on, or not in time; and what a room says of a message whose first part it
+/// never got.
+const OF_RELAY: [u16; 4] = [400, 408, 413, 481];
 
 impl Oracle {
     /// A participant got a REPORT without a final report in it.

@@ -11,6 +11,9 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// after 30 s, a final report waits 30 s more.
 const HEALED_NS_MAX: u64 = 120 * SECOND_NS;
 
+/// The same when a relay could not pass on a part of something: a room waits 540 s for it, and an eighth of that longer.
+const SILENT_NS_MAX: u64 = 700 * SECOND_NS;
+
 /// How long those who mean harm are still there when the world has healed.
 const SUSPENSE_NS: u64 = 5 * SECOND_NS;
 
@@ -57,7 +60,12 @@ impl World {
 
     /// Waits until nothing is under way any more.
     fn rest(&mut self, when: &str) -> Verdict {
-        self.go_on(self.now_ns + HEALED_NS_MAX, Self::is_quiet)?;
+        let most_ns = if self.nodes.lost_by_relay() > 0 {
+            SILENT_NS_MAX
+        } else {
+            HEALED_NS_MAX
+        };
+        self.go_on(self.now_ns + most_ns, Self::is_quiet)?;
         if self.is_quiet() {
             return Ok(());
         }
