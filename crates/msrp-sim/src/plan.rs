@@ -82,6 +82,10 @@ impl Plan {
     }
 
     fn draw_rest(&mut self, chance: &mut Chance) {
+        // Where too much is said, what matters is who misses some of it.
+        if self.is_pressing {
+            return;
+        }
         for guest in &mut self.guests {
             guest.is_named = chance.one_in(4);
         }
