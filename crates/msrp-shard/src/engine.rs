@@ -36,6 +36,7 @@ use msrp_switch::limits::REPORT_URI_OCTETS_MAX;
 use msrp_transport::Door;
 use msrp_wire::Identity;
 
+use crate::census::Census;
 use crate::config::{EngineConfig, EngineLimits, ListenerConfig};
 use crate::crossing::Epochs;
 use crate::limits::{ALIVE_NS, SHARDS_MAX};
@@ -254,6 +255,7 @@ pub(crate) fn assemble(
         usage: Arc::clone(&engine.usage),
         is_stopping: Arc::clone(&engine.is_stopping),
         limits: config.limits.clone(),
+        census: Census::default(),
         ask_recipients: config.ask_recipients,
         rules: config.rules,
         doors,

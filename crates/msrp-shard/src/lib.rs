@@ -5,6 +5,7 @@
 //! no lock and no await on the way of a chunk.
 #![forbid(unsafe_code)]
 
+mod census;
 mod config;
 mod crossing;
 mod defect;

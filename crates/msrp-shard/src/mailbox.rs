@@ -15,6 +15,7 @@ use msrp_transport::{Connector, Fingerprint, Layer};
 use msrp_wire::{MsrpPathBuf, MsrpUriBuf, StatusCode};
 use ring_io::Bell;
 
+use crate::census::Counted;
 use crate::crossing::Crossing;
 use crate::engine::Asker;
 
@@ -120,6 +121,7 @@ pub(crate) enum ShardMessage {
         stream: OwnedFd,
         layer: Option<Box<Layer>>,
         octets: Vec<u8>,
+        counted: Counted,
     },
     /// To which addresses a name leads.
     Resolved(Resolved),

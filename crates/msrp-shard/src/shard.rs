@@ -64,6 +64,7 @@ use msrp_transport::Door;
 use msrp_wire::FailureReport;
 use ring_io::{ConnKey, Io, ListenerKey};
 
+use crate::census::Census;
 use crate::config::EngineLimits;
 use crate::crossing::Epochs;
 use crate::defect::Planted;
@@ -106,6 +107,8 @@ pub(crate) struct Environment {
     /// The node goes down: a shard that fails is not started again.
     pub(crate) is_stopping: Arc<AtomicBool>,
     pub(crate) limits: EngineLimits,
+    /// The connections of the node.
+    pub(crate) census: Census,
     pub(crate) ask_recipients: bool,
     pub(crate) rules: Rules,
     /// What the connections of each listener begin with, in the listeners' order.

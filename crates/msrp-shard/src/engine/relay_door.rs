@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use msrp_relay::RelayConfig;
 use msrp_transport::{Connector, KnownHosts};
@@ -24,7 +23,6 @@ pub(crate) struct RelayDoor {
     pub(crate) relays: KnownHosts,
     /// Begins connections over TLS; `None` where the relay has no certificate.
     pub(crate) connector: Option<Connector>,
-    is_home_full: AtomicBool,
 }
 
 impl RelayDoor {
@@ -55,19 +53,7 @@ impl RelayDoor {
             users,
             relays: KnownHosts::new(&options.relays, relay_roots),
             connector,
-            is_home_full: AtomicBool::new(false),
         })
-    }
-
-    /// The relay's shard says whether few further connections fit there, at the end of each of its turns.
-    pub(crate) fn set_home_full(&self, is_full: bool) {
-        self.is_home_full.store(is_full, Ordering::Relaxed);
-    }
-
-    /// Whether connections of the relay stay where they are: else a shard that hands its own over and takes new ones would
-    /// have the relay's take more than its part.
-    pub(crate) fn is_home_full(&self) -> bool {
-        self.is_home_full.load(Ordering::Relaxed)
     }
 
     /// Whether the relay may connect to an address: one that is not denied, and not this machine.

@@ -30,6 +30,7 @@ use super::connection::{Connection, Phase};
 use super::layer::Layered;
 use super::session::{Asked, Early, Link};
 use super::timers::Timer;
+use crate::census::Counted;
 use crate::crossing::What;
 use crate::defect::Defect;
 use crate::limits::{LINGER_NS, SESSIONS_PER_CONNECTION_MAX};
@@ -42,12 +43,12 @@ impl<I: Io> Shard<I> {
         self.ask_for_room();
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
-        if self.connections.count() >= self.environment.connections_max() {
+        let Some(counted) = self.environment.admit() else {
             counters.count(Cell::ConnectionsRefused);
             counters.count(Cell::LimitConnections);
             tracing::warn!("a connection was refused: connections_max is reached");
             return;
-        }
+        };
         let door = self.doors.iter().find(|(key, _)| *key == listener);
         let layer = match door.map_or(Ok(None), |(_, door)| door.accept()) {
             Ok(layer) => layer,
@@ -57,7 +58,7 @@ impl<I: Io> Shard<I> {
             }
         };
         if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, layer);
+            self.insert_unnamed(now, conn, layer, counted);
         }
     }
 
@@ -67,10 +68,11 @@ impl<I: Io> Shard<I> {
         now: Timestamp,
         (stream, layer): (OwnedFd, Option<Box<Layer>>),
         octets: Vec<u8>,
+        counted: Counted,
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
             let has_layer = layer.is_some();
-            if !self.insert_unnamed(now, conn, layer) {
+            if !self.insert_unnamed(now, conn, layer, counted) {
                 return;
             }
             if has_layer {
@@ -81,7 +83,13 @@ impl<I: Io> Shard<I> {
     }
 
     /// `false` when the connection is refused, and closed.
-    fn insert_unnamed(&mut self, now: Timestamp, conn: ConnKey, layer: Option<Box<Layer>>) -> bool {
+    fn insert_unnamed(
+        &mut self,
+        now: Timestamp,
+        conn: ConnKey,
+        layer: Option<Box<Layer>>,
+        counted: Counted,
+    ) -> bool {
         if !self.count_unnamed(conn) {
             self.environment.counters.count(Cell::ConnectionsRefused);
             self.io.close(conn);
@@ -89,6 +97,7 @@ impl<I: Io> Shard<I> {
         }
         let mut connection = Connection::new(Phase::Unnamed, &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
+        connection.counted = Some(counted);
         let deadline = now.after(self.environment.limits.unbound_ns);
         if !self.environment.planted.strikes(Defect::NamingForgotten) {
             connection.naming = self.timers.set(deadline, Timer::Unnamed(conn));
@@ -120,6 +129,9 @@ impl<I: Io> Shard<I> {
             self.timers.cancel(timer);
         }
         let mut connection = *connection;
+        let Some(counted) = connection.counted else {
+            return false;
+        };
         let mut octets = Vec::from(connection.head_octets);
         if !self.environment.planted.strikes(Defect::HandOverCut) {
             octets.extend_from_slice(request);
@@ -130,6 +142,7 @@ impl<I: Io> Shard<I> {
             stream,
             layer: connection.layer.map(|layered| layered.into_layer()),
             octets,
+            counted,
         };
         // A shard whose mailbox is full does not get it; dropping the message closes the socket.
         let _ = handle.post(message);
@@ -376,9 +389,8 @@ impl<I: Io> Shard<I> {
 }
 
 impl super::Environment {
-    /// This shard's part of the node's bound.
-    pub(super) fn connections_max(&self) -> usize {
-        let shards_count = self.peers.get().map_or(1, Vec::len).max(1);
-        self.limits.connections_max.div_ceil(shards_count)
+    /// Counts one more connection; `None` when the node has as many as it may have.
+    pub(super) fn admit(&self) -> Option<Counted> {
+        self.census.admit(self.limits.connections_max)
     }
 }

@@ -118,8 +118,9 @@ impl<I: Io> Shard<I> {
                 stream,
                 layer,
                 octets,
+                counted,
             } => {
-                self.adopt(now, (stream, layer), octets);
+                self.adopt(now, (stream, layer), octets, counted);
             }
             ShardMessage::Resolved(resolved) => self.resolved(now, resolved),
             ShardMessage::Crossing(crossing) => self.handle_crossing(now, *crossing),

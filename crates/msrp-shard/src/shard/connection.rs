@@ -17,6 +17,7 @@ use super::outbox::{Outbox, Spares};
 use super::pacing::Pace;
 use super::route::Route;
 use super::stand_in::Carrier;
+use crate::census::Counted;
 
 /// A connection and the sessions it carries.
 pub(super) struct Connection {
@@ -38,6 +39,8 @@ pub(super) struct Connection {
     pub(super) routes: RareVec<Route>,
     /// Who has the socket, when this one stands in for it.
     pub(super) carrier: Option<Box<Carrier>>,
+    /// It is one of the node's connections; `None` for a stand-in, which has no socket.
+    pub(super) counted: Option<Counted>,
     /// What lies between its socket and MSRP; on plain TCP nothing.
     pub(super) layer: Option<Box<Layered>>,
     pub(super) intake: Intake,
@@ -164,6 +167,7 @@ impl Connection {
             is_in_request: false,
             routes: RareVec::default(),
             carrier: None,
+            counted: None,
             layer: None,
             intake: Intake::default(),
             outbox: Outbox::new(spares),

@@ -165,12 +165,17 @@ impl<I: Io> Shard<I> {
         address: SocketAddr,
         layer: Option<Box<Layer>>,
     ) -> Result<ConnKey, ControlError> {
+        let counted = self.environment.admit().ok_or_else(|| {
+            let detail = "the node has limits.connections_max connections".to_owned();
+            ControlError::new(ErrorCode::Unavailable, detail)
+        })?;
         let conn = self.io.connect(address).map_err(|error| {
             let detail = format!("no connection could be opened: {error}");
             ControlError::new(ErrorCode::Unavailable, detail)
         })?;
         let mut connection = Connection::new(Phase::Opening(leg), &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
+        connection.counted = Some(counted);
         self.connections.insert(conn, connection);
         Ok(conn)
     }

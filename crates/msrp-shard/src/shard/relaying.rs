@@ -123,8 +123,7 @@ impl<I: Io> Shard<I> {
             return Some(Named::Relayed);
         }
         let is_free = matches!(connection.phase, Phase::Unnamed) && connection.routes.is_empty();
-        let may_go = is_free && !door.is_home_full();
-        Some(if may_go {
+        Some(if is_free {
             Named::OnShard(door.home)
         } else {
             Named::Homed(door.home)
@@ -284,9 +283,6 @@ impl<I: Io> Shard<I> {
 
     /// All input of the turn was handled.
     pub(super) fn end_relay_turn(&mut self, now: Timestamp) {
-        if let (Some(_), Some(door)) = (&self.relaying, self.environment.relay.as_deref()) {
-            door.set_home_full(self.is_nearly_full());
-        }
         if let Some(relaying) = &mut self.relaying {
             relaying.relay.handle_timeout(now);
             relaying.relay.end_turn(now);

@@ -99,11 +99,11 @@ impl<I: Io> Shard<I> {
     fn try_next(&mut self, hop: HopKey) {
         self.ask_for_room();
         while let Some(address) = self.next_address(hop) {
-            if self.connections.count() >= self.environment.connections_max() {
+            let Some(counted) = self.environment.admit() else {
                 self.environment.counters.count(Cell::ConnectionsRefused);
                 tracing::warn!("a next hop is not connected: connections_max is reached");
                 break;
-            }
+            };
             let Some(layer) = self.next_layer(hop) else {
                 break;
             };
@@ -111,6 +111,7 @@ impl<I: Io> Shard<I> {
                 Ok(conn) => {
                     let mut connection = Connection::new(Phase::Reaching(hop), &self.spares);
                     connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
+                    connection.counted = Some(counted);
                     self.connections.insert(conn, connection);
                     return;
                 }
@@ -135,9 +136,9 @@ impl<I: Io> Shard<I> {
     }
 
     /// Whether few more connections can be had.
-    pub(in crate::shard) fn is_nearly_full(&self) -> bool {
-        let max = self.environment.connections_max();
-        self.connections.count() >= max.saturating_sub(max / SPARE_SHARE)
+    fn is_nearly_full(&self) -> bool {
+        let max = self.environment.limits.connections_max;
+        self.environment.census.count() >= max.saturating_sub(max / SPARE_SHARE)
     }
 
     fn next_address(&mut self, hop: HopKey) -> Option<SocketAddr> {
