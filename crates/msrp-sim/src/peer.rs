@@ -65,6 +65,8 @@ pub(crate) struct Peer {
     pub(crate) link: Option<LinkId>,
     /// Whether it was told that its session is over.
     pub(crate) is_over: bool,
+    /// Its connection stands, and nothing will ever come on it.
+    pub(crate) has_vanished: bool,
     /// Whether it reads on, and answers nothing any more.
     pub(crate) is_deaf: bool,
     parser: FrameParser,
@@ -114,6 +116,7 @@ impl Peer {
             waits: false,
             link: None,
             is_over: false,
+            has_vanished: false,
             is_deaf: false,
             parser: FrameParser::default(),
             out: Speech::default(),
@@ -322,6 +325,7 @@ impl Peer {
             _ => {
                 scene.oracle.see("death in silence");
                 scene.kernel.vanish(link);
+                self.has_vanished = true;
             }
         }
     }

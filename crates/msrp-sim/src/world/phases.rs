@@ -44,6 +44,10 @@ impl World {
         self.kernel.borrow_mut().heal();
         self.wake_everybody();
         self.go_on(self.now_ns + SUSPENSE_NS, |_| false)?;
+        // Of a sender that waits for a slow recipient it is not read that its connection has ended.
+        self.go_on(self.now_ns + HEALED_NS_MAX, |world| {
+            !world.is_anybody_slowed()
+        })?;
         self.oracle.check_losses()?;
         for peer in 0..self.peers.len() {
             let witness = &self.oracle.witnesses[peer];
@@ -83,7 +87,14 @@ impl World {
         ))
     }
 
+    fn is_anybody_slowed(&self) -> bool {
+        (0..self.nodes.shards_count()).any(|shard| self.nodes.holdings(shard).slowed > 0)
+    }
+
     fn is_quiet(&mut self) -> bool {
+        // A SEND that is under way at the relay ends with the connection that it comes on.
+        let is_cut_off = |peer: &&crate::peer::Peer| peer.has_vanished && peer.is_relayed();
+        let cut_off = self.peers.iter().filter(is_cut_off).count();
         // A relay does not pass the rest of a message on to who has refused it.
         let has_relay = self.plan.relay.is_some();
         let is_at_rest = |shard| {
@@ -92,7 +103,7 @@ impl World {
                 && holdings.waiting_octets == 0
                 && holdings.unread_octets == 0
                 && holdings.slowed == 0
-                && holdings.relaying.0 == 0
+                && holdings.relaying.0 <= cut_off
         };
         (0..self.nodes.shards_count()).all(is_at_rest)
             && self.controller.is_answered()
