@@ -121,11 +121,12 @@ pub struct UaConfig {
 /// Bounds and times of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UaLimits {
-    /// Transactions that are open or finished within the last 64 T1. At the bound new requests
-    /// outside of a dialog get 503, those that make no dialog from three quarters of it on.
+    /// Transactions that are open or finished within the last 64 T1. At the bound an INVITE outside of a dialog gets 503, all
+    /// other requests from three quarters of it on.
     pub transactions_max: usize,
-    /// INVITEs of peers without ACK, and BYEs and NOTIFYs of ours without answer. At the bound the oldest that has waited for
-    /// its peer longer than four T1 is given up for a new request that makes a dialog; without one the new request gets 503.
+    /// INVITEs of peers without ACK together with BYEs of ours without answer, and apart from them NOTIFYs of ours without
+    /// answer: at most so many of each. At the bound the oldest that has waited for its peer longer than four T1 is given up for
+    /// a new INVITE, or for a new SUBSCRIBE or REFER; without one the new request gets 503.
     pub unfinished_max: usize,
     /// Requests outside of dialogs that one source may send in a second; 0, the default, is no bound. Beyond it they get
     /// 503. Does not apply to [`UaConfig::trusted_peers`].
@@ -133,7 +134,8 @@ pub struct UaLimits {
     /// INVITEs of one source without ACK; 0, the default, is no bound. At the bound a new one gets 503. Does not apply to
     /// [`UaConfig::trusted_peers`].
     pub source_unfinished_max: usize,
-    /// Dialogs. At the bound a new INVITE gets 503, and one of ours fails with 503.
+    /// Dialogs. At the bound a new INVITE gets 503, and one of ours fails with 503; a SUBSCRIBE or REFER gets it from three
+    /// quarters of it on.
     pub dialogs_max: usize,
     /// TCP and TLS connections in both directions. At the bound a new one is closed at once.
     pub tcp_connections_max: usize,
@@ -171,7 +173,8 @@ impl UaLimits {
     pub fn within(mut self, memory_octets: u64) -> Self {
         let quarter = usize::try_from(memory_octets / 4).unwrap_or(usize::MAX);
         let at_most = |max: usize, octets: usize| max.min((quarter / octets).max(1));
-        self.unfinished_max = at_most(self.unfinished_max, limits::UNFINISHED_OCTETS);
+        // Sessions and subscriptions have so many each.
+        self.unfinished_max = at_most(self.unfinished_max, 2 * limits::UNFINISHED_OCTETS);
         self.transactions_max = at_most(self.transactions_max, limits::FINISHED_OCTETS);
         self
     }

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use msrp_sip::ua::{DialogEnd, Headers, SipUa, Transport, UaEvent};
+use msrp_sip::ua::{DialogEnd, DialogId, Headers, Method, SipUa, Transport, UaEvent};
 use msrp_sip::ua_rsipstack::{Ua, UaConfig, UaHandle, start};
 use support::*;
 use tokio::net::UdpSocket;
@@ -53,6 +53,13 @@ fn serve(mut ua: Ua) -> JoinHandle<Vec<UaEvent>> {
         }
         others
     })
+}
+
+/// Takes the subscription that comes next.
+async fn subscribed(ua: &mut Ua) -> DialogId {
+    let (transaction, ..) = requested(ua).await;
+    let accepted = ua.handle.accept_subscription(transaction, answer(200));
+    accepted.unwrap()
 }
 
 fn count(handle: &UaHandle, name: &str, limit: Option<&str>) -> u64 {
@@ -298,11 +305,61 @@ async fn requests_that_make_no_dialog_leave_room_for_those_that_do() {
     ua.handle.shutdown().await;
 }
 
+/// One change in a large conference makes a NOTIFY for each subscriber.
+#[tokio::test]
+async fn notifications_without_answer_keep_subscribers_out_and_no_callers() {
+    let mut config = bounded(LONG);
+    config.limits.unfinished_max = 1;
+    let mut ua = start(config).await.unwrap();
+    let mut raws = Vec::new();
+    for _ in 0..3 {
+        raws.push(raw_from(&ua, "127.0.0.1").await);
+    }
+    let subscribe = raws[0].request("SUBSCRIBE", "s", "", "", "");
+    raws[0].send(&subscribe).await;
+    let dialog = subscribed(&mut ua).await;
+    assert!(raws[0].receive_final().await.starts_with("SIP/2.0 200 "));
+    let state = Headers::new().with("Subscription-State", "active;expires=60");
+    ua.handle.request(dialog, Method::Notify, state, None);
+    assert!(raws[0].receive_final().await.starts_with("NOTIFY "));
+    assert_eq!(ua.handle.stats().await.unfinished, 1);
+    let handle = ua.handle.clone();
+    let server = serve(ua);
+    assert_eq!(ask(&mut raws[1], "SUBSCRIBE", "more").await.0, 503);
+    assert_eq!(refused(&handle, "sip_unfinished_max"), 1);
+    assert_eq!(ask(&mut raws[2], "INVITE", "i").await.0, 200);
+    handle.shutdown().await;
+    timeout(BOUND, server).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn subscribers_leave_room_for_callers() {
+    let mut config = bounded(LONG);
+    config.limits.dialogs_max = 4;
+    let mut ua = start(config).await.unwrap();
+    let (handle, mut raws) = (ua.handle.clone(), Vec::new());
+    for _ in 0..5 {
+        raws.push(raw_from(&ua, "127.0.0.1").await);
+    }
+    for (number, raw) in raws[..3].iter_mut().enumerate() {
+        let call = format!("s{number}");
+        let subscribe = raw.request("SUBSCRIBE", &call, "", "", "");
+        raw.send(&subscribe.replace("raw-call", &call)).await;
+        subscribed(&mut ua).await;
+    }
+    let server = serve(ua);
+    assert_eq!(ask(&mut raws[3], "SUBSCRIBE", "more").await.0, 503);
+    assert_eq!(refused(&handle, "sip_dialogs_max"), 1);
+    assert_eq!(ask(&mut raws[4], "INVITE", "i").await.0, 200);
+    handle.shutdown().await;
+    timeout(BOUND, server).await.unwrap().unwrap();
+}
+
 #[test]
 fn bounds_follow_a_small_bound_of_memory_and_not_a_large_one() {
     let limits = bounded(LONG).limits;
     let small = limits.clone().within(256 << 20);
-    assert_eq!(small.unfinished_max, 2048);
+    assert_eq!(small.unfinished_max, 1024);
     assert!(small.transactions_max < limits.transactions_max);
     assert_eq!(limits.clone().within(1 << 40), limits);
     assert_eq!(limits.within(1).unfinished_max, 1);

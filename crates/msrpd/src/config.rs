@@ -196,7 +196,7 @@ pub struct Limits {
     pub sessions_max: u32,
     /// Resident memory of the process above which new work is refused, in octets; 0 is no bound.
     pub memory_octets_max: u64,
-    /// INVITEs without ACK, and BYEs and NOTIFYs without answer, at most.
+    /// INVITEs without ACK and BYEs without answer, and NOTIFYs without answer, at most so many of each.
     pub sip_unfinished_max: u32,
     /// SIP requests outside of dialogs that a source that is not trusted may send in a second; 0 is no bound.
     pub sip_source_requests_per_s: u32,

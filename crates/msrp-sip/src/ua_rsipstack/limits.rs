@@ -44,15 +44,16 @@ pub(super) const EVENTS_QUEUE: usize = 4096;
 /// network.
 pub(super) const BACKLOG_MAX: usize = 1024;
 
-/// Transactions that are open or that finished within the last 64 T1. At the bound new requests
-/// get 503.
+/// Transactions that are open or that finished within the last 64 T1. At the bound new INVITEs get 503, other requests
+/// from three quarters of it on.
 pub(super) const TRANSACTIONS_MAX: usize = 131_072;
 
 /// Memory of a transaction that is over and still answers copies, in octets, as measured with OPTIONS.
 pub(super) const FINISHED_OCTETS: usize = 2 * 1024;
 
-/// INVITEs of peers without ACK, and BYEs and NOTIFYs of ours without answer. At the bound the oldest is given up for a new
-/// request that makes a dialog, when it has waited long enough; else the new one gets 503.
+/// INVITEs of peers without ACK and BYEs of ours without answer, and NOTIFYs of ours without answer: so many of each. At the
+/// bound the oldest is given up for a new INVITE, or for a new SUBSCRIBE or REFER, when it has waited long enough; else the
+/// new one gets 503.
 pub(super) const UNFINISHED_MAX: usize = 8192;
 
 /// Memory of one of them with all that the process keeps for it, in octets: 20 KiB as measured with INVITEs to a group
@@ -66,7 +67,7 @@ pub(super) const UNFINISHED_T1_MULTIPLE: u32 = 4;
 /// Sources whose requests are counted within a second. Beyond that the others are counted together.
 pub(super) const SOURCES_MAX: usize = 65_536;
 
-/// Dialogs. At the bound a new INVITE gets 503.
+/// Dialogs. At the bound a new INVITE gets 503, a SUBSCRIBE or REFER from three quarters of it on.
 pub(super) const DIALOGS_MAX: usize = 100_000;
 
 /// TCP connections, in and out. At the bound a new one is closed at once.

@@ -1,8 +1,9 @@
 //! The transactions that hold much memory and end when the peer says so: INVITEs of peers until their ACK has come, BYEs
 //! and NOTIFYs of ours until they are answered.
 //!
-//! A peer that says nothing keeps each for 64 T1. So they are counted, together and for each source, and when there are too
-//! many the oldest of those that wait for the peer alone is given up before its time.
+//! A peer that says nothing keeps each for 64 T1. So they are counted, by kind and for each source, and when there are too
+//! many the oldest of those that wait for the peer alone is given up before its time. The kinds are counted apart: one
+//! change in a large conference makes a NOTIFY for each subscriber, and must keep nobody from joining.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,19 +11,37 @@ use msrp_control::Source;
 use rsipstack::transaction::key::TransactionKey;
 use tokio::time::Instant;
 
+/// What a transaction belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A session: an INVITE or a BYE.
+    Session,
+    /// A subscription: a NOTIFY.
+    Subscription,
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
     entries: HashMap<TransactionKey, Entry>,
-    /// Those that wait for the peer alone, oldest first, with the time since when.
-    waiting: BTreeMap<u64, (Instant, TransactionKey)>,
+    sessions: Queue,
+    subscriptions: Queue,
     of_source: HashMap<Source, usize>,
     /// The number of the next one that waits.
     next: u64,
 }
 
+/// Those of one kind.
+#[derive(Debug, Default)]
+struct Queue {
+    count: usize,
+    /// Those that wait for the peer alone, oldest first, with the time since when.
+    waiting: BTreeMap<u64, (Instant, TransactionKey)>,
+}
+
 #[derive(Debug)]
 struct Entry {
+    kind: Kind,
     /// Who made it, when that is counted.
     source: Option<Source>,
     /// Its place among those that wait.
@@ -35,18 +54,39 @@ impl Unfinished {
         self.entries.len()
     }
 
+    /// How many there are of this kind.
+    pub(super) fn len_of(&self, kind: Kind) -> usize {
+        self.of_kind(kind).count
+    }
+
+    fn of_kind(&self, kind: Kind) -> &Queue {
+        match kind {
+            Kind::Session => &self.sessions,
+            Kind::Subscription => &self.subscriptions,
+        }
+    }
+
+    fn queue(&mut self, kind: Kind) -> &mut Queue {
+        match kind {
+            Kind::Session => &mut self.sessions,
+            Kind::Subscription => &mut self.subscriptions,
+        }
+    }
+
     /// How many this source has made.
     pub(super) fn count_of(&self, source: Source) -> usize {
         self.of_source.get(&source).copied().unwrap_or_default()
     }
 
     /// One begins that is ours to answer. `source` is counted if it is given.
-    pub(super) fn begin(&mut self, key: &TransactionKey, source: Option<Source>) {
+    pub(super) fn begin(&mut self, key: &TransactionKey, kind: Kind, source: Option<Source>) {
         self.end(key);
+        self.queue(kind).count += 1;
         if let Some(source) = source {
             *self.of_source.entry(source).or_default() += 1;
         }
         let entry = Entry {
+            kind,
             source,
             place: None,
         };
@@ -58,9 +98,10 @@ impl Unfinished {
     pub(super) fn wait(&mut self, key: &TransactionKey, now: Instant) {
         let entry = self.entries.get_mut(key);
         if let Some(entry) = entry.filter(|entry| entry.place.is_none()) {
-            entry.place = Some(self.next);
-            self.waiting.insert(self.next, (now, key.clone()));
+            let (kind, place) = (entry.kind, self.next);
+            entry.place = Some(place);
             self.next += 1;
+            self.queue(kind).waiting.insert(place, (now, key.clone()));
         }
     }
 
@@ -69,8 +110,10 @@ impl Unfinished {
         let Some(entry) = self.entries.remove(key) else {
             return;
         };
+        let queue = self.queue(entry.kind);
+        queue.count -= 1;
         if let Some(place) = entry.place {
-            self.waiting.remove(&place);
+            queue.waiting.remove(&place);
         }
         let Some(source) = entry.source else { return };
         if let Some(count) = self.of_source.get_mut(&source) {
@@ -81,9 +124,9 @@ impl Unfinished {
         }
     }
 
-    /// The one that has waited for the peer longest, if it has since this moment or longer.
-    pub(super) fn oldest(&self, since: Instant) -> Option<TransactionKey> {
-        let (at, key) = self.waiting.values().next()?;
+    /// The one of this kind that has waited for the peer longest, if it has since this moment or longer.
+    pub(super) fn oldest(&self, kind: Kind, since: Instant) -> Option<TransactionKey> {
+        let (at, key) = self.of_kind(kind).waiting.values().next()?;
         (*at <= since).then(|| key.clone())
     }
 }
@@ -114,27 +157,42 @@ mod tests {
         let (mut all, start) = (Unfinished::default(), Instant::now());
         let later = start + Duration::from_secs(2);
         for branch in ["a", "b", "c"] {
-            all.begin(&key(branch), None);
+            all.begin(&key(branch), Kind::Session, None);
         }
-        assert_eq!(all.oldest(later), None);
+        assert_eq!(all.oldest(Kind::Session, later), None);
         all.wait(&key("b"), start);
         all.wait(&key("a"), later);
         // It does not become younger.
         all.wait(&key("b"), later);
-        assert_eq!(all.oldest(start), Some(key("b")));
+        assert_eq!(all.oldest(Kind::Session, start), Some(key("b")));
         all.end(&key("b"));
-        assert_eq!(all.oldest(start), None);
-        assert_eq!(all.oldest(later), Some(key("a")));
+        assert_eq!(all.oldest(Kind::Session, start), None);
+        assert_eq!(all.oldest(Kind::Session, later), Some(key("a")));
         assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn kinds_are_counted_and_given_up_apart() {
+        let (mut all, start) = (Unfinished::default(), Instant::now());
+        all.begin(&key("a"), Kind::Subscription, None);
+        all.begin(&key("b"), Kind::Session, None);
+        all.wait(&key("a"), start);
+        let lens = |all: &Unfinished| [Kind::Session, Kind::Subscription].map(|k| all.len_of(k));
+        assert_eq!((lens(&all), all.len()), ([1, 1], 2));
+        assert_eq!(all.oldest(Kind::Session, start), None);
+        assert_eq!(all.oldest(Kind::Subscription, start), Some(key("a")));
+        all.end(&key("a"));
+        assert_eq!(lens(&all), [1, 0]);
+        assert_eq!(all.oldest(Kind::Subscription, start), None);
     }
 
     #[test]
     fn source_is_counted_until_its_last_one_is_over() {
         let mut all = Unfinished::default();
-        all.begin(&key("a"), Some(source([192, 0, 2, 1])));
-        all.begin(&key("b"), Some(source([192, 0, 2, 1])));
-        all.begin(&key("b"), Some(source([192, 0, 2, 1])));
-        all.begin(&key("c"), None);
+        all.begin(&key("a"), Kind::Session, Some(source([192, 0, 2, 1])));
+        all.begin(&key("b"), Kind::Session, Some(source([192, 0, 2, 1])));
+        all.begin(&key("b"), Kind::Session, Some(source([192, 0, 2, 1])));
+        all.begin(&key("c"), Kind::Session, None);
         assert_eq!(all.count_of(source([192, 0, 2, 1])), 2);
         assert_eq!(all.count_of(source([192, 0, 2, 2])), 0);
         all.end(&key("a"));

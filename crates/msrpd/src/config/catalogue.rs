@@ -716,12 +716,12 @@ pub const KEYS: &[Key] = &[
         path: "limits.sip_unfinished_max",
         kind: "count",
         default: |c| number(c.limits.sip_unfinished_max),
-        effect: "Most INVITEs of peers without final response or ACK, and BYEs and NOTIFYs of msrpd without answer, \
-                 together. Each needs up to 32 KiB; with `limits.memory_octets_max` there are never more than fit into a \
-                 quarter of it.",
-        limit: "For a new INVITE, SUBSCRIBE or REFER the oldest that has waited for its peer longer than two seconds is \
-                given up: its session or subscription ends. When there is none, the new one is answered 503 with \
-                Retry-After.",
+        effect: "Most INVITEs of peers without final response or ACK together with BYEs of msrpd without answer; and, \
+                 counted apart, most NOTIFYs without answer. Each needs up to 32 KiB; with `limits.memory_octets_max` there \
+                 are never more than fit into a quarter of it.",
+        limit: "For a new INVITE, and apart from it for a new SUBSCRIBE or REFER, the oldest that has waited for its peer \
+                longer than two seconds is given up: its session or subscription ends. When there is none, the new one is \
+                answered 503 with Retry-After.",
     },
     Key {
         path: "limits.sip_source_requests_per_s",

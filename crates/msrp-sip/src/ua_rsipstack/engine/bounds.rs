@@ -4,10 +4,12 @@
 //! without a transaction, so that it costs no memory. Neighbours that are trusted have no bounds of their own: behind them
 //! are many.
 //!
+//! What begins sessions comes first: all other requests leave a quarter of the room for transactions and dialogs to it.
+//!
 //! An INVITE without ACK, and a BYE or NOTIFY of ours without answer, stand for 64 T1 by the standard. When there are too
-//! many, the oldest is given up after [`UNFINISHED_T1_MULTIPLE`] times T1: an ACK that was lost has come again by
-//! then. A session whose ACK is given up ends without a BYE, which is forbidden before the ACK (RFC 3261 s.15); what its peer
-//! sends in it later is answered 481.
+//! many INVITEs and BYEs, or NOTIFYs, the oldest of them is given up after [`UNFINISHED_T1_MULTIPLE`] times T1: an ACK that
+//! was lost has come again by then. A session whose ACK is given up ends without a BYE, which is forbidden before the ACK
+//! (RFC 3261 s.15); what its peer sends in it later is answered 481.
 
 use msrp_control::Source;
 use rsipstack::transaction::key::TransactionKey;
@@ -20,6 +22,7 @@ use crate::ua_rsipstack::net::Arrival;
 use crate::ua_rsipstack::refusals::Bound;
 use crate::ua_rsipstack::screen::Incoming;
 use crate::ua_rsipstack::sources::Count;
+use crate::ua_rsipstack::unfinished::Kind;
 
 impl Engine {
     /// Whether a request outside of any dialog may begin a transaction.
@@ -32,12 +35,14 @@ impl Engine {
         arrival: &Arrival,
         method: &Method,
     ) -> Result<(), Bound> {
-        let makes_dialog = matches!(method, Method::Invite | Method::Subscribe | Method::Refer);
-        // Others leave a quarter of the room to those that make sessions.
-        let transactions_max = if makes_dialog {
-            self.settings.transactions_max
-        } else {
-            self.settings.transactions_max - self.settings.transactions_max / 4
+        let kind = match method {
+            Method::Invite => Some(Kind::Session),
+            Method::Subscribe | Method::Refer => Some(Kind::Subscription),
+            _ => None,
+        };
+        let share = |max: usize| match kind {
+            Some(Kind::Session) => max,
+            Some(Kind::Subscription) | None => max - max / 4,
         };
         if let Some(source) = self.bounded_source(arrival) {
             self.admit_source(source, incoming, method)?;
@@ -48,14 +53,15 @@ impl Engine {
         if self.is_busy() {
             return Err(Bound::Events);
         }
-        if self.stack.len() >= transactions_max {
+        if self.stack.len() >= share(self.settings.transactions_max) {
             return Err(Bound::Transactions);
         }
-        if makes_dialog && self.unfinished.len() >= self.settings.unfinished_max {
-            self.give_up_oldest().ok_or(Bound::Unfinished)?;
-        }
-        if makes_dialog && self.dialogs.len() >= self.settings.dialogs_max {
+        let Some(kind) = kind else { return Ok(()) };
+        if self.dialogs.len() >= share(self.settings.dialogs_max) {
             return Err(Bound::Dialogs);
+        }
+        if self.unfinished.len_of(kind) >= self.settings.unfinished_max {
+            self.give_up_oldest(kind).ok_or(Bound::Unfinished)?;
         }
         Ok(())
     }
@@ -88,11 +94,11 @@ impl Engine {
         (!trusted.any(|net| net.contains(&address))).then(|| Source::of(address))
     }
 
-    /// Gives up what has waited for its peer longest; `None` when nothing has waited long enough.
-    fn give_up_oldest(&mut self) -> Option<()> {
+    /// Gives up what of this kind has waited for its peer longest; `None` when nothing has waited long enough.
+    fn give_up_oldest(&mut self, kind: Kind) -> Option<()> {
         let hold = self.settings.times.t1 * UNFINISHED_T1_MULTIPLE;
         let since = Instant::now().checked_sub(hold)?;
-        let key = self.unfinished.oldest(since)?;
+        let key = self.unfinished.oldest(kind, since)?;
         self.refusals.count_given_up();
         self.give_up(&key);
         Some(())
@@ -100,7 +106,9 @@ impl Engine {
 
     /// Gives up all that has waited for its peer long enough, since memory is short.
     pub(super) fn give_up_old(&mut self) {
-        while self.give_up_oldest().is_some() {}
+        for kind in [Kind::Session, Kind::Subscription] {
+            while self.give_up_oldest(kind).is_some() {}
+        }
     }
 
     fn give_up(&mut self, key: &TransactionKey) {

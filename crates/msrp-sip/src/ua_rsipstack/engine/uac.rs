@@ -15,6 +15,7 @@ use crate::ua_rsipstack::draft::{Contact, Draft, new_branch, new_call_id, new_ta
 use crate::ua_rsipstack::limits::{DATAGRAM_REQUEST_OCTETS_MAX, INVITE_T1_MULTIPLE};
 use crate::ua_rsipstack::net::{ConnectionId, Flow};
 use crate::ua_rsipstack::paths::{Found, Path};
+use crate::ua_rsipstack::unfinished::Kind;
 use crate::ua_rsipstack::value::Target;
 
 /// A request of ours that waits for a way, or is about to go.
@@ -369,8 +370,13 @@ impl Engine {
             cancel: Cancel::No,
             acks: Vec::new(),
         };
-        if matches!(client.draft.method, Method::Bye | Method::Notify) {
-            self.unfinished.begin(&key, None);
+        let unfinished = match client.draft.method {
+            Method::Bye => Some(Kind::Session),
+            Method::Notify => Some(Kind::Subscription),
+            _ => None,
+        };
+        if let Some(kind) = unfinished {
+            self.unfinished.begin(&key, kind, None);
             self.unfinished.wait(&key, Instant::now());
         }
         self.clients.insert(key.clone(), client);

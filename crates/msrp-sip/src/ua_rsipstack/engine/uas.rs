@@ -11,6 +11,7 @@ use crate::ua_rsipstack::draft::{Contact, new_tag, our_contact};
 use crate::ua_rsipstack::limits::{INVITE_T1_MULTIPLE, RETRY_AFTER_S};
 use crate::ua_rsipstack::net::{Arrival, Flow};
 use crate::ua_rsipstack::screen::{Fault, Ids, Incoming, Start};
+use crate::ua_rsipstack::unfinished::Kind;
 
 /// A request of a peer that has no final response, or an INVITE whose transaction is open.
 #[derive(Clone)]
@@ -194,7 +195,7 @@ impl Engine {
         }
         if *method == Method::Invite {
             let source = self.bounded_source(arrival);
-            self.unfinished.begin(&server.key, source);
+            self.unfinished.begin(&server.key, Kind::Session, source);
         }
         self.watch(connection_of(arrival), &server.key);
         self.server_of.insert(server.key.clone(), transaction);
