@@ -30,6 +30,10 @@ pub const READ_OCTETS_DENSE: usize = 8 * 1024;
 /// Requests in one read above which a connection's reads are short.
 pub const READ_REQUESTS_MANY: usize = 16;
 
+/// Reads of less than [`READ_OCTETS`] in a row after which a connection that has sent more than its budget is received
+/// from without bounds again. Our choice: a read is also short where a receive buffer ends.
+pub const SHORT_READS: u8 = 8;
+
 /// Requests of all connections that are read in one turn. With more, nothing is read on in this turn.
 pub const TURN_REQUESTS_OF_ALL_MAX: usize = 2048;
 

@@ -291,13 +291,13 @@ impl<I: Io> Shard<I> {
         self.switch.tell_messages(hub.wants_messages());
         self.switch.tell_content(hub.wants_content());
         self.notice_failures(now);
-        self.read_unread(now);
         for event in events.drain(..) {
             self.handle_event(now, event);
         }
         while let Ok(message) = self.mailbox.try_recv() {
             self.handle_message(now, message);
         }
+        self.read_unread(now);
         self.handle_timers(now);
         self.switch.handle_timeout(now);
         self.switch.end_turn(now);

@@ -188,7 +188,7 @@ impl Reader {
         let (header, done) = match self.frame {
             Some(frame) => frame,
             None => {
-                let Some(header) = self.read_header(octets)? else {
+                let Some(header) = self.header.take(octets)? else {
                     return Ok(Ended::Nothing);
                 };
                 self.begin(&header)?;
@@ -214,16 +214,6 @@ impl Reader {
         }
         self.frame = None;
         Ok(self.end(&header))
-    }
-
-    fn read_header(&mut self, octets: &mut &[u8]) -> Result<Option<Header>, Failure> {
-        while let Some((octet, rest)) = octets.split_first() {
-            *octets = rest;
-            if let Some(header) = self.header.push(*octet)? {
-                return Ok(Some(header));
-            }
-        }
-        Ok(None)
     }
 
     fn begin(&mut self, header: &Header) -> Result<(), Failure> {

@@ -113,9 +113,12 @@ impl<'a> HeaderLine<'a> {
     }
 }
 
-/// Name, value and field of a line whose name is known and spelled as the standard does.
+/// Name, value and field of a line whose name is one of the usual ones and spelled as the standard does.
 fn usual_name(line: &[u8]) -> Option<(&[u8], &[u8], Field)> {
-    KNOWN.iter().find_map(|(known, field)| {
+    if line.len() <= SHORTEST_KNOWN {
+        return None;
+    }
+    KNOWN.iter().take(USUAL_COUNT).find_map(|(known, field)| {
         let colon = line.get(known.len())?;
         let is_it = *colon == b':' && line.starts_with(known.as_bytes());
         let (name, value) = line.split_at_checked(known.len()).filter(|_| is_it)?;
@@ -203,12 +206,32 @@ pub(crate) enum Field {
 
 impl Field {
     fn of(name: &[u8]) -> Self {
+        let is_known_length = name.len() < 32 && KNOWN_LENGTHS & (1 << name.len()) != 0;
+        if !is_known_length {
+            return Self::Relayed;
+        }
         KNOWN
             .iter()
             .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
             .map_or(Self::Relayed, |(_, field)| *field)
     }
 }
+
+/// How many of the known ones messages, responses and reports have.
+const USUAL_COUNT: usize = 8;
+
+/// A bit for each length that a known name has.
+const KNOWN_LENGTHS: u32 = {
+    let (mut lengths, mut rest) = (0, KNOWN);
+    while let [(name, _), more @ ..] = rest {
+        lengths |= 1 << name.len();
+        rest = more;
+    }
+    lengths
+};
+
+/// Octets of the shortest one.
+const SHORTEST_KNOWN: usize = KNOWN_LENGTHS.trailing_zeros() as usize;
 
 /// In the order in which they are usually met.
 const KNOWN: &[(&str, Field)] = &[

@@ -4,6 +4,10 @@
 //! sent on. So each connection has a budget for a turn. What is beyond it, and everything of a
 //! connection whose recipients are slow, waits unread, and the connection is not received from
 //! until that has been read: the sender feels it by TCP.
+//!
+//! Connections that have sent more than their budget are read last in a turn, and all together as far as
+//! one alone: so who says little waits for the budget of one of those who say much, however many they are.
+//! They are received from one read at a time, so that they leave receive buffers to the others.
 
 use bytes::Bytes;
 use msrp_control::EndReason;
@@ -15,8 +19,9 @@ use super::connection::Phase;
 use super::waiting::Waiting;
 use crate::defect::Defect;
 use crate::limits::{
-    HELD_BACK_OCTETS_MAX, READ_OCTETS, READ_OCTETS_DENSE, READ_REQUESTS_MANY, TURN_COPIES_MAX,
-    TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX, TURN_REQUESTS_MAX, TURN_REQUESTS_OF_ALL_MAX,
+    HELD_BACK_OCTETS_MAX, READ_OCTETS, READ_OCTETS_DENSE, READ_REQUESTS_MANY, SHORT_READS,
+    TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX, TURN_REQUESTS_MAX,
+    TURN_REQUESTS_OF_ALL_MAX,
 };
 use crate::metrics::Cell;
 
@@ -37,6 +42,8 @@ pub(super) struct Intake {
     is_listed: bool,
     /// Whether what waits is in memory of its own, and not in the receive buffers.
     is_own: bool,
+    /// Short reads until it is received from without bounds again; 0 when it is.
+    short_reads_left: u8,
 }
 
 impl Intake {
@@ -101,6 +108,36 @@ impl Intake {
         Some(octets)
     }
 
+    /// It has sent more than its budget.
+    fn is_beyond(&mut self) {
+        self.short_reads_left = SHORT_READS;
+    }
+
+    /// Whether it has sent more than its budget not long ago.
+    fn is_bounded(&self) -> bool {
+        self.short_reads_left > 0
+    }
+
+    /// A read arrived.
+    fn arrived(&mut self, octets: Bytes) {
+        if self.is_bounded() && octets.len() >= READ_OCTETS {
+            self.is_beyond();
+        } else {
+            self.short_reads_left = self.short_reads_left.saturating_sub(1);
+        }
+        self.unread.push_back(octets);
+        self.is_own = false;
+    }
+
+    /// How it is received from.
+    fn mode(&self) -> Read {
+        if self.is_bounded() {
+            Read::Once
+        } else {
+            Read::Continuous
+        }
+    }
+
     /// So many requests were in what was taken last.
     fn count(&mut self, requests: usize) {
         self.requests = sum(self.requests, requests);
@@ -109,12 +146,13 @@ impl Intake {
 }
 
 /// The turn of the shard, and what it has queued in it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Turn {
     number: u64,
     copies: usize,
     copy_octets: usize,
     requests: usize,
+    read_octets: usize,
 }
 
 impl Turn {
@@ -136,6 +174,17 @@ impl Turn {
         self.requests += 1;
     }
 
+    /// Octets were taken to be read.
+    fn count_read(&mut self, octets: usize) {
+        self.read_octets += octets;
+    }
+
+    /// Whether as much has been read since then as one connection may have read in a turn.
+    fn has_read_budget_since(&self, then: &Self) -> bool {
+        self.requests - then.requests >= TURN_REQUESTS_MAX
+            || self.read_octets - then.read_octets >= TURN_OCTETS_MAX
+    }
+
     fn is_full(&self) -> bool {
         self.copies >= TURN_COPIES_MAX
             || self.copy_octets >= TURN_COPY_OCTETS_MAX
@@ -149,11 +198,17 @@ impl<I: Io> Shard<I> {
         self.environment
             .counters
             .add(Cell::OctetsReceived, octets.len() as u64);
-        let connection = self.connections.get(conn);
-        if connection.is_some_and(|connection| connection.layer.is_some()) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let is_bounded = connection.intake.is_bounded();
+        if connection.layer.is_some() {
             self.receive_layered(now, conn, &octets);
         } else {
             self.take_in(now, conn, octets);
+        }
+        if is_bounded {
+            self.receive_again(conn);
         }
     }
 
@@ -167,10 +222,11 @@ impl<I: Io> Shard<I> {
         };
         if connection.is_read() {
             let was_waiting = !connection.intake.unread.is_empty();
-            connection.intake.unread.push_back(octets);
-            connection.intake.is_own = false;
+            connection.intake.arrived(octets);
             if was_waiting {
                 self.hold_back(conn);
+            } else if connection.intake.is_bounded() {
+                self.read_later(conn);
             } else {
                 self.read_on(now, conn);
             }
@@ -200,6 +256,7 @@ impl<I: Io> Shard<I> {
             && let Some(octets) = connection.intake.next(self.turn.number)
         {
             let before = self.turn.requests;
+            self.turn.count_read(octets.len());
             self.decode(now, conn, &octets);
             let requests = self.turn.requests - before;
             if let Some(connection) = self.connections.get_mut(conn) {
@@ -210,6 +267,7 @@ impl<I: Io> Shard<I> {
             return;
         };
         if !connection.intake.unread.is_empty() {
+            connection.intake.is_beyond();
             self.io.read(conn, Read::Paused);
             if !self.hold_back(conn) {
                 self.read_later(conn);
@@ -235,11 +293,13 @@ impl<I: Io> Shard<I> {
         true
     }
 
-    /// Reads what was beyond the budget of the turn before. Those that have to wait once more are the
-    /// first ones next time.
+    /// Reads connections that have sent more than their budget, all together as far as one alone. Those that have
+    /// to wait once more are the first ones next time.
     pub(super) fn read_unread(&mut self, now: Timestamp) {
+        let before = self.turn;
         let mut waiting = std::mem::take(&mut self.unread).into_iter();
         while !self.turn.is_full()
+            && !self.turn.has_read_budget_since(&before)
             && let Some(conn) = waiting.next()
         {
             if let Some(connection) = self.connections.get_mut(conn) {
@@ -272,7 +332,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         if connection.intake.unread.is_empty() {
-            self.io.read(conn, Read::Continuous);
+            self.io.read(conn, connection.intake.mode());
         } else {
             self.read_later(conn);
         }
@@ -286,6 +346,43 @@ fn sum(sum: u32, more: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connection_beyond_its_budget_is_received_from_read_by_read_until_its_reads_are_short() {
+        let mut intake = Intake::default();
+        let arrive = |intake: &mut Intake, octets| intake.arrived(Bytes::from(vec![0; octets]));
+        arrive(&mut intake, 4 * READ_OCTETS);
+        assert_eq!(intake.mode(), Read::Continuous);
+        intake.is_beyond();
+        for _ in 1..SHORT_READS {
+            arrive(&mut intake, READ_OCTETS - 1);
+        }
+        assert_eq!(intake.mode(), Read::Once);
+        arrive(&mut intake, READ_OCTETS);
+        for _ in 0..SHORT_READS {
+            assert_eq!(intake.mode(), Read::Once);
+            arrive(&mut intake, 1);
+        }
+        assert_eq!(intake.mode(), Read::Continuous);
+    }
+
+    #[test]
+    fn those_beyond_their_budget_read_as_much_as_one_connection() {
+        let before = Turn {
+            requests: 7,
+            read_octets: 7,
+            ..Turn::default()
+        };
+        let after = |requests, octets| {
+            let mut turn = before;
+            (0..requests).for_each(|_| turn.count_request());
+            turn.count_read(octets);
+            turn.has_read_budget_since(&before)
+        };
+        assert!(!after(TURN_REQUESTS_MAX - 1, TURN_OCTETS_MAX - 1));
+        assert!(after(TURN_REQUESTS_MAX, 0));
+        assert!(after(0, TURN_OCTETS_MAX));
+    }
 
     #[test]
     fn connection_with_many_requests_reads_little_at_a_time_and_waits_for_its_next_turn() {

@@ -62,28 +62,20 @@ pub(super) struct Header {
     pub(super) octets: u64,
 }
 
-/// The octets of a header that have come so far.
-#[derive(Debug, Default)]
-pub(super) struct PartialHeader {
-    octets: [u8; HEADER_OCTETS_MAX],
-    count: usize,
-}
-
-impl PartialHeader {
-    /// Takes one octet. Gives the header when that was its last.
+impl Header {
+    /// Reads the header at the start of the octets. Returns its own length too; `None` while octets are missing.
     ///
     /// # Errors
-    /// [`Failure::Frame`] as soon as what has come can be no header of a client.
-    pub(super) fn push(&mut self, octet: u8) -> Result<Option<Header>, Failure> {
-        let place = self.octets.get_mut(self.count).ok_or(Failure::Frame)?;
-        *place = octet;
-        self.count = self.count.saturating_add(1);
-        let [first, second, rest @ ..] = &self.octets;
+    /// [`Failure::Frame`] as soon as what is there can be no header of a client.
+    fn read(octets: &[u8]) -> Result<Option<(Self, usize)>, Failure> {
+        let Some((first, rest)) = octets.split_first() else {
+            return Ok(None);
+        };
         let opcode = Opcode::from_wire(first & 0x0f).filter(|_| first & 0x70 == 0);
         let opcode = opcode.ok_or(Failure::Frame)?;
-        if self.count < 2 {
+        let Some((second, rest)) = rest.split_first() else {
             return Ok(None);
-        }
+        };
         let is_final = first & 0x80 != 0;
         let is_masked = second & 0x80 != 0;
         let short = second & 0x7f;
@@ -92,18 +84,19 @@ impl PartialHeader {
         if !is_masked || is_wrong_control {
             return Err(Failure::Frame);
         }
-        let (octets, mask, needed) = match (short, rest) {
-            (126, [a, b, m @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), first_four(m), 8),
-            (127, [a, b, c, d, e, f, g, h, m @ ..]) => (
+        let (octets, mask, length) = match (short, rest) {
+            (126, [a, b, m, n, o, p, ..]) => {
+                let octets = u16::from_be_bytes([*a, *b]);
+                (u64::from(octets), [*m, *n, *o, *p], 8)
+            }
+            (127, [a, b, c, d, e, f, g, h, m, n, o, p, ..]) => (
                 u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
-                first_four(m),
+                [*m, *n, *o, *p],
                 HEADER_OCTETS_MAX,
             ),
-            (_, m) => (u64::from(short), first_four(m), 6),
+            (..126, [m, n, o, p, ..]) => (u64::from(short), [*m, *n, *o, *p], 6),
+            _ => return Ok(None),
         };
-        if self.count < needed {
-            return Ok(None);
-        }
         // The shortest form of the length is the only legal one.
         let is_shortest = match short {
             126 => octets > 125,
@@ -113,18 +106,47 @@ impl PartialHeader {
         if !is_shortest {
             return Err(Failure::Frame);
         }
-        self.count = 0;
-        Ok(Some(Header {
+        let header = Self {
             opcode,
             is_final,
             mask,
             octets,
-        }))
+        };
+        Ok(Some((header, length)))
     }
 }
 
-fn first_four(octets: &[u8]) -> [u8; 4] {
-    octets.first_chunk().copied().unwrap_or_default()
+/// The octets of a header that have come so far.
+#[derive(Debug, Default)]
+pub(super) struct PartialHeader {
+    octets: [u8; HEADER_OCTETS_MAX],
+    count: usize,
+}
+
+impl PartialHeader {
+    /// Takes octets until the header is whole, and gives it then.
+    ///
+    /// # Errors
+    /// [`Failure::Frame`] as soon as what has come can be no header of a client.
+    pub(super) fn take(&mut self, octets: &mut &[u8]) -> Result<Option<Header>, Failure> {
+        if self.count == 0
+            && let Some((header, length)) = Header::read(octets)?
+        {
+            *octets = octets.get(length..).unwrap_or_default();
+            return Ok(Some(header));
+        }
+        while let Some((octet, rest)) = octets.split_first() {
+            *octets = rest;
+            *self.octets.get_mut(self.count).ok_or(Failure::Frame)? = *octet;
+            self.count = self.count.saturating_add(1);
+            let so_far = self.octets.get(..self.count).unwrap_or_default();
+            if let Some((header, _)) = Header::read(so_far)? {
+                self.count = 0;
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Appends the header of a whole, unmasked frame.
@@ -178,18 +200,28 @@ mod tests {
         }
     }
 
+    /// Reads a header whole and octet by octet; both have to say the same.
     fn read(octets: &[u8]) -> Result<Option<Header>, Failure> {
         let mut partial = PartialHeader::default();
-        for (index, octet) in octets.iter().enumerate() {
-            match partial.push(*octet)? {
-                Some(header) => {
-                    assert_eq!(index + 1, octets.len(), "a header ended early");
-                    return Ok(Some(header));
+        let mut parts = octets.chunks(1);
+        let bit_by_bit = loop {
+            let Some(mut part) = parts.next() else {
+                break Ok(None);
+            };
+            match partial.take(&mut part) {
+                Ok(None) => {}
+                ended => {
+                    assert!(
+                        ended.is_err() || parts.next().is_none(),
+                        "a header ended early"
+                    );
+                    break ended;
                 }
-                None => assert_ne!(index + 1, octets.len(), "a header did not end"),
             }
-        }
-        Ok(None)
+        };
+        let mut rest = octets;
+        assert_eq!(PartialHeader::default().take(&mut rest), bit_by_bit);
+        bit_by_bit
     }
 
     #[test]

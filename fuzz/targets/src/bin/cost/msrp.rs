@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use msrp_relay::Credentials;
-use msrp_session::{Coverage, Timestamp};
+use msrp_session::Timestamp;
 use msrp_switch::{
     Acceptance, Addressing, LegSpec, Outcome, Output, Participant, RoomSpec, Rules, Switch,
     SwitchConfig,
@@ -223,24 +223,6 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "ranges of a message",
-        octets: 16 * 1024,
-        read: coverage,
-        classes: &[
-            ("plain: in order", |n| ranges(n, |i, _| i)),
-            ("backwards", |n| ranges(n, |i, all| all - 1 - i)),
-            ("every second, then the others", |n| {
-                ranges(
-                    n,
-                    |i, all| if i < all / 2 { 2 * i } else { 2 * i + 1 - all },
-                )
-            }),
-            ("as many holes as are kept, then in order", |n| {
-                ranges(n, |i, _| if i < 60 { 4 * i } else { i - 60 })
-            }),
-        ],
-    },
-    Family {
         name: "URIs",
         octets: 8 * 1024,
         read: uris,
@@ -272,17 +254,16 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "WebSocket",
+        name: "MSRP over WebSocket",
         octets: 32 * 1024,
         read: websocket,
         classes: &[
-            ("plain: messages of 500 octets", |n| {
-                frames(n, 0x82, 500, 65_536)
-            }),
-            ("messages of one octet", |n| frames(n, 0x82, 1, 65_536)),
-            ("messages of no octet", |n| frames(n, 0x82, 0, 65_536)),
-            ("pings", |n| frames(n, 0x89, 100, 65_536)),
-            ("empty pings", |n| frames(n, 0x89, 0, 65_536)),
+            ("plain: texts of 200 octets", |n| framed(n, usize::MAX)),
+            ("texts, a frame for each octet", |n| framed(n / 7, 1)),
+            ("messages of no octet", |n| frames(n, 0x82, 0)),
+            ("pings", |n| frames(n, 0x89, 100)),
+            ("empty pings", |n| frames(n, 0x89, 0)),
+            ("pongs", |n| frames(n, 0x8a, 0)),
         ],
     },
     Family {
@@ -337,17 +318,20 @@ fn body(octets: usize, read_octets: usize, text: &str) -> Input {
 fn decode(input: &[Vec<u8>]) {
     let mut decoder = Decoder::new(Limits::default());
     for read in input {
-        let mut rest = read.as_slice();
-        while !rest.is_empty() {
-            let Ok(step) = decoder.decode(rest) else {
-                return;
-            };
-            if let Some(Event::Body(Body::Input(range))) = &step.event {
-                black_box(range);
-            }
-            black_box(step.event.is_some());
-            rest = &rest[step.consumed..];
+        decode_read(&mut decoder, read);
+    }
+}
+
+fn decode_read(decoder: &mut Decoder, mut rest: &[u8]) {
+    while !rest.is_empty() {
+        let Ok(step) = decoder.decode(rest) else {
+            return;
+        };
+        if let Some(Event::Body(Body::Input(range))) = &step.event {
+            black_box(range);
         }
+        black_box(step.event.is_some());
+        rest = &rest[step.consumed..];
     }
 }
 
@@ -500,20 +484,6 @@ fn seated() -> (Switch, msrp_switch::LegKey) {
 const ROOM: &str = "sip:room@example.com";
 const USER: &str = "sip:user0@example.com";
 
-/// Starts of ranges of two octets as `place` orders them, eight octets each.
-fn ranges(octets: usize, place: impl Fn(u64, u64) -> u64) -> Input {
-    let count = octets as u64 / 8;
-    let starts = (0..count).flat_map(|number| (2 * place(number, count)).to_be_bytes());
-    vec![starts.collect()]
-}
-
-fn coverage(input: &[Vec<u8>]) {
-    let mut coverage = Coverage::new();
-    for start in input.iter().flat_map(|octets| octets.as_chunks::<8>().0) {
-        let _ = black_box(coverage.add(u64::from_be_bytes(*start), 2));
-    }
-}
-
 fn long_uris(octets: usize, text: &str) -> Input {
     let id = repeat(1_900, |_| text.to_owned());
     let uri = format!("msrp://{id}@a.example:1/abcd;tcp");
@@ -536,33 +506,62 @@ fn uris(input: &[Vec<u8>]) {
 const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: msrp\r\n\r\n";
 
-/// Masked frames with so many octets of payload each.
-fn frames(octets: usize, first: u8, payload: u16, read_octets: usize) -> Input {
+/// Frames with so many octets of payload each.
+fn frames(octets: usize, first: u8, payload: usize) -> Input {
     let mut all = Vec::new();
     while all.len() < octets {
-        all.push(first);
-        match u8::try_from(payload) {
-            Ok(short) if short < 126 => all.push(0x80 | short),
-            _ => {
-                all.push(0x80 | 126);
-                all.extend_from_slice(&payload.to_be_bytes());
-            }
-        }
-        all.extend_from_slice(&[1, 2, 3, 4]);
-        all.resize(all.len() + usize::from(payload), b'x');
+        frame(&mut all, first, &vec![b'x'; payload]);
     }
-    all.chunks(read_octets).map(<[u8]>::to_vec).collect()
+    vec![all]
+}
+
+/// One text after the other, in frames of so many octets.
+fn framed(octets: usize, frame_octets: usize) -> Input {
+    let mut all = Vec::new();
+    for number in 0..octets / 400 {
+        let text = request(number, "SEND", URI, TYPE, Some(&"x".repeat(200)));
+        for part in text.as_bytes().chunks(frame_octets) {
+            frame(&mut all, 0x82, part);
+        }
+    }
+    vec![all]
+}
+
+/// A masked frame.
+fn frame(all: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    const MASK: [u8; 4] = [1, 2, 3, 4];
+    all.push(first);
+    match u8::try_from(payload.len()) {
+        Ok(short) if short < 126 => all.push(0x80 | short),
+        _ => {
+            all.push(0x80 | 126);
+            all.extend_from_slice(
+                &u16::try_from(payload.len())
+                    .unwrap_or_default()
+                    .to_be_bytes(),
+            );
+        }
+    }
+    all.extend_from_slice(&MASK);
+    all.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(octet, mask)| octet ^ mask),
+    );
 }
 
 fn websocket(input: &[Vec<u8>]) {
     let layer = Door::default().websocket(Origins::any()).accept();
     let Ok(Some(mut layer)) = layer else { return };
     let mut plain = Vec::new();
+    let mut decoder = Decoder::new(Limits::default());
     for octets in std::iter::once(HANDSHAKE).chain(input.iter().map(Vec::as_slice)) {
         let received = layer.receive(octets, &mut plain);
         black_box(received.is_ok());
         let sent = layer.wire().len();
         layer.took(sent);
+        decode_read(&mut decoder, &plain);
         plain.clear();
     }
 }

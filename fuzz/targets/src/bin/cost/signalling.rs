@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use msrp_ng::bencode;
+use msrp_ng::Request;
 use msrp_sdp::Description;
 use msrp_sip::ua::Body;
 use msrp_sip::ua_rsipstack::inspection::read_stream;
@@ -16,7 +16,8 @@ pub(super) const FAMILIES: &[Family] = &[
         octets: 4 * 1024,
         read: describe,
         classes: &[
-            ("plain: an attribute that fills", |n| {
+            ("plain: offers", |n| offers(n)),
+            ("attributes that fill", |n| {
                 sdp("", &format!("a=x:{}\r\n", "y".repeat(n / 4)).repeat(4))
             }),
             ("attributes", |n| {
@@ -95,7 +96,8 @@ pub(super) const FAMILIES: &[Family] = &[
         octets: 48 * 1024,
         read: parts,
         classes: &[
-            ("plain: a part that fills", |n| {
+            ("plain: an offer and three recipients", |n| invitations(n)),
+            ("a part that fills", |n| {
                 whole(format!(
                     "{PART}{}\r\n--b--\r\n",
                     "All work and no play. ".repeat(n / 22)
@@ -195,11 +197,12 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "bencode",
+        name: "requests of media proxies",
         octets: 4 * 1024,
-        read: dictionary,
+        read: proxied,
         classes: &[
-            ("plain: a description", |n| {
+            ("plain: offers", |n| commands(n)),
+            ("a text that fills", |n| {
                 whole(format!("d7:command5:offer3:sdp{n}:{}e", "x".repeat(n)))
             }),
             ("texts", |n| {
@@ -222,12 +225,61 @@ pub(super) const FAMILIES: &[Family] = &[
             ("lengths with zeros", |n| {
                 whole(format!("l{}1:xe", "0".repeat(n)))
             }),
+            ("JSON: texts", |n| {
+                whole(format!(
+                    "{{\"a\":[{}1]}}",
+                    "\"\",".repeat((n / 3).min(1_000))
+                ))
+            }),
+            ("JSON: lists within each other", |n| {
+                whole(format!("{{\"a\":{}", "[".repeat(n)))
+            }),
+            ("JSON: escapes", |n| {
+                whole(format!("{{\"a\":\"{}\"}}", "\\u0061".repeat(n / 6)))
+            }),
         ],
     },
 ];
 
 const MEDIA: &str = "m=message 9 TCP/MSRP *\r\na=path:msrp://127.0.0.1:9/abcd;tcp\r\na=accept-types:message/cpim\r\n";
+const OFFER: &str = "v=0\r\no=alice 2890844526 2890844527 IN IP4 alice.example.com\r\ns=-\r\n\
+c=IN IP4 alice.example.com\r\nt=0 0\r\nm=message 7654 TCP/MSRP *\r\na=accept-types:message/cpim text/plain\r\n\
+a=accept-wrapped-types:*\r\na=path:msrp://alice.example.com:7654/jshA7weztas;tcp\r\na=setup:active\r\n\
+a=chatroom:nickname private-messages\r\na=sendrecv\r\n";
 const PART: &str = "--b\r\nContent-Type: text/plain\r\n\r\n";
+
+/// Each in what it arrives in.
+fn each(octets: usize, one: impl Fn(usize) -> String) -> Input {
+    let first = one(0).len();
+    (0..octets.div_ceil(first))
+        .map(|number| one(number).into_bytes())
+        .collect()
+}
+
+fn offers(octets: usize) -> Input {
+    each(octets, |_| OFFER.to_owned())
+}
+
+fn invitations(octets: usize) -> Input {
+    each(octets, |_| {
+        let list: String = entries(100);
+        format!(
+            "--b\r\nContent-Type: application/sdp\r\n\r\n{OFFER}\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n\
+             Content-Disposition: recipient-list\r\n\r\n<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\">\
+             <list>{list}</list></resource-lists>\r\n--b--\r\n"
+        )
+    })
+}
+
+fn commands(octets: usize) -> Input {
+    each(octets, |number| {
+        format!(
+            "d8:from-tag3:abc7:call-id{:>2}:call{number:07}@example.com7:command5:offer3:sdp{}:{OFFER}e",
+            4 + 7 + 12,
+            OFFER.len()
+        )
+    })
+}
 
 fn sdp(types: &str, more: &str) -> Input {
     whole(format!(
@@ -288,8 +340,14 @@ fn stream(input: &[Vec<u8>]) {
     black_box(read_stream(input.iter().map(Vec::as_slice)).len());
 }
 
-fn dictionary(input: &[Vec<u8>]) {
+/// What a proxy sends, and the description in it.
+fn proxied(input: &[Vec<u8>]) {
     for octets in input {
-        black_box(bencode::decode(octets).is_ok());
+        let Ok((request, _)) = Request::parse(octets) else {
+            continue;
+        };
+        if let Some(description) = request.sdp.as_deref().map(Description::parse) {
+            black_box(description.is_ok());
+        }
     }
 }
