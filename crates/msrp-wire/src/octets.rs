@@ -29,7 +29,14 @@ pub(crate) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
 
 /// The text without spaces and tabs at both ends.
 pub(crate) fn trim(text: &[u8]) -> &[u8] {
-    let mut rest = text;
+    // As nearly everybody writes: one space before it.
+    let mut rest = match text {
+        [b' ', rest @ ..] => rest,
+        _ => text,
+    };
+    if let ([b'!'..=b'~', ..], [.., b'!'..=b'~']) = (rest, rest) {
+        return rest;
+    }
     while let [b' ' | b'\t', tail @ ..] = rest {
         rest = tail;
     }
