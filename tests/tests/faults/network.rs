@@ -65,7 +65,7 @@ async fn network_that_comes_back_before_the_stall_loses_nothing() {
         talk.say_first_half(number).await;
         let silence = Filter::silence(talk.port(BOB));
         talk.say_second_half();
-        talk.wait_opened().await;
+        talk.wait_opened(MESSAGES).await;
         drop(silence);
         talk.wait_reports(MESSAGES).await;
         talk.end_with_nothing_lost().await;
@@ -118,7 +118,7 @@ async fn connection_that_the_system_destroys_ends_one_session_and_no_other() {
         // What he does not read is not answered when his connection goes.
         talk.deafen(BOB);
         talk.say_second_half();
-        talk.wait_opened().await;
+        talk.wait_opened(MESSAGES).await;
         let port = talk.port(BOB);
         run("ss", &["-K", "dport", "=", &format!(":{port}")]);
         talk.wait_reports(MESSAGES).await;
@@ -269,6 +269,8 @@ async fn answers_that_the_system_refuses_to_send_go_out_when_it_takes_them_again
         let way = Way { tcp: false, ..way };
         let talk = Talk::begin(way.start(config_with_eve()).await, way).await;
         talk.say_first_half(number).await;
+        // What was said before she joined is not for her.
+        talk.wait_opened(MESSAGES / 2).await;
         let port = talk.daemon.sip_udp().port();
         let silence = Filter::new(&[format!("udp sport {port} drop")]);
         let answered = async {

@@ -15,7 +15,7 @@ async fn recipient_that_resets_its_connection_is_reported_and_the_others_get_eve
         // What he does not read is on its way to him when he goes.
         talk.deafen(BOB);
         talk.say_second_half();
-        talk.wait_opened().await;
+        talk.wait_opened(MESSAGES).await;
         talk.reset(BOB);
         talk.wait_reports(MESSAGES).await;
         talk.end_with_bob_failed(way).await;
@@ -64,7 +64,7 @@ async fn recipient_that_stands_still_for_a_while_loses_nothing() {
         talk.say_first_half(number).await;
         dave.signal("STOP").await;
         talk.say_second_half();
-        talk.wait_opened().await;
+        talk.wait_opened(MESSAGES).await;
         dave.signal("CONT").await;
         talk.wait_reports(MESSAGES).await;
         let mut texts = Vec::new();

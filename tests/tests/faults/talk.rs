@@ -146,9 +146,9 @@ impl Talk {
         }
     }
 
-    /// Waits until every message has a copy for each of [`RECIPIENTS`].
-    pub(crate) async fn wait_opened(&self) {
-        let copies = (MESSAGES * RECIPIENTS.len()) as f64;
+    /// Waits until so many messages have a copy for each of [`RECIPIENTS`].
+    pub(crate) async fn wait_opened(&self, messages: usize) {
+        let copies = (messages * RECIPIENTS.len()) as f64;
         let series = "msrp_copies_opened_total";
         let opened = self.daemon.wait_metric(series, |opened| opened >= copies);
         opened.await;
