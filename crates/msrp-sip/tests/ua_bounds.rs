@@ -18,6 +18,8 @@ use tokio::time::timeout;
 const LONG: Duration = Duration::from_secs(20);
 /// A T1 with which everything is old soon, and over by itself much later.
 const SHORT: Duration = Duration::from_millis(250);
+/// Where most peers are.
+const LOCAL: &str = "127.0.0.1";
 
 fn bounded(t1: Duration) -> UaConfig {
     let mut config = config(&[Transport::Udp]);
@@ -31,28 +33,64 @@ async fn raw_from(ua: &Ua, address: &str) -> Raw {
     Raw::Udp(socket, support::address(ua))
 }
 
-/// Sends a request with this Call-ID; the status of the answer and the answer.
-async fn ask(raw: &mut Raw, method: &str, call: &str) -> (u16, String) {
+/// An engine, and a peer of it at each of these addresses.
+async fn begin<const N: usize>(config: UaConfig, addresses: [&str; N]) -> (Ua, [Raw; N]) {
+    let ua = start(config).await.unwrap();
+    let mut raws = Vec::new();
+    for address in addresses {
+        raws.push(raw_from(&ua, address).await);
+    }
+    let Ok(raws) = raws.try_into() else {
+        unreachable!("a peer for each address")
+    };
+    (ua, raws)
+}
+
+/// Sends a request with this Call-ID.
+async fn request(raw: &mut Raw, method: &str, call: &str) {
     let request = raw.request(method, call, "", "", "");
     raw.send(&request.replace("raw-call", call)).await;
+}
+
+/// Sends a request with this Call-ID; the status of the answer and the answer.
+async fn ask(raw: &mut Raw, method: &str, call: &str) -> (u16, String) {
+    request(raw, method, call).await;
     let head = raw.receive_final().await;
     (head[8..11].parse().unwrap(), head)
 }
 
-/// Answers INVITEs and other requests with 200 until the engine ends; gives everything else.
-fn serve(mut ua: Ua) -> JoinHandle<Vec<UaEvent>> {
-    tokio::spawn(async move {
-        let mut others = Vec::new();
+/// Acknowledges the answer to the INVITE with this Call-ID.
+async fn acknowledge(raw: &mut Raw, call: &str, answer: &str) {
+    let ack = raw.request("ACK", "ack", &to_tag(answer), "", "");
+    raw.send(&ack.replace("raw-call", call)).await;
+}
+
+/// An engine that [`serve`] answers for.
+struct Served {
+    handle: UaHandle,
+    server: JoinHandle<()>,
+}
+
+impl Served {
+    async fn end(self) {
+        self.handle.shutdown().await;
+        timeout(BOUND, self.server).await.unwrap().unwrap();
+    }
+}
+
+/// Answers INVITEs and other requests with 200 until the engine ends.
+fn serve(mut ua: Ua) -> Served {
+    let handle = ua.handle.clone();
+    let server = tokio::spawn(async move {
         while let Some(event) = ua.events.recv().await {
-            match event {
-                UaEvent::Invite { transaction, .. } | UaEvent::Request { transaction, .. } => {
-                    ua.handle.answer(transaction, answer(200));
-                }
-                other => others.push(other),
+            if let UaEvent::Invite { transaction, .. } | UaEvent::Request { transaction, .. } =
+                event
+            {
+                ua.handle.answer(transaction, answer(200));
             }
         }
-        others
-    })
+    });
+    Served { handle, server }
 }
 
 /// Takes the subscription that comes next.
@@ -79,38 +117,29 @@ fn refused(handle: &UaHandle, limit: &str) -> u64 {
 async fn invite_beyond_the_bound_of_unfinished_ones_is_refused_while_none_is_old() {
     let mut config = bounded(LONG);
     config.limits.unfinished_max = 2;
-    let ua = start(config).await.unwrap();
-    let (handle, mut raws) = (ua.handle.clone(), Vec::new());
-    for _ in 0..4 {
-        raws.push(raw_from(&ua, "127.0.0.1").await);
-    }
-    let server = serve(ua);
+    let (ua, mut raws) = begin(config, [LOCAL; 4]).await;
+    let served = serve(ua);
     let (status, first) = ask(&mut raws[0], "INVITE", "a").await;
     assert_eq!(status, 200);
     assert_eq!(ask(&mut raws[1], "INVITE", "b").await.0, 200);
     let (status, head) = ask(&mut raws[2], "INVITE", "c").await;
     assert_eq!(status, 503);
     assert_eq!(field(&head, "Retry-After"), "5");
-    assert_eq!(handle.stats().await.unfinished, 2);
-    assert_eq!(refused(&handle, "sip_unfinished_max"), 1);
+    assert_eq!(served.handle.stats().await.unfinished, 2);
+    assert_eq!(refused(&served.handle, "sip_unfinished_max"), 1);
     // What makes no dialog is not concerned.
     assert_eq!(ask(&mut raws[3], "OPTIONS", "o").await.0, 200);
     // An ACK makes room.
-    let ack = raws[0].request("ACK", "ack", &to_tag(&first), "", "");
-    raws[0].send(&ack.replace("raw-call", "a")).await;
+    acknowledge(&mut raws[0], "a", &first).await;
     assert_eq!(ask(&mut raws[3], "INVITE", "d").await.0, 200);
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
 async fn oldest_session_without_ack_makes_room_and_ends_without_a_bye() {
     let mut config = bounded(SHORT);
     config.limits.unfinished_max = 1;
-    let mut ua = start(config).await.unwrap();
-    let handle = ua.handle.clone();
-    let mut first = raw_from(&ua, "127.0.0.1").await;
-    let mut second = raw_from(&ua, "127.0.0.1").await;
+    let (mut ua, [mut first, mut second]) = begin(config, [LOCAL; 2]).await;
     let invite = first.request("INVITE", "a", "", "", "");
     first.send(&invite).await;
     let (transaction, dialog, ..) = invited(&mut ua).await;
@@ -120,9 +149,7 @@ async fn oldest_session_without_ack_makes_room_and_ends_without_a_bye() {
     let mut tries = 0;
     loop {
         tries += 1;
-        let invite = second.request("INVITE", &format!("b{tries}"), "", "", "");
-        let invite = invite.replace("raw-call", &format!("b{tries}"));
-        second.send(&invite).await;
+        request(&mut second, "INVITE", &format!("b{tries}")).await;
         let head = second.receive().await.0;
         match head.lines().next().unwrap() {
             "SIP/2.0 503 Service Unavailable" => {}
@@ -136,8 +163,8 @@ async fn oldest_session_without_ack_makes_room_and_ends_without_a_bye() {
     };
     assert_eq!(event(&mut ua).await, ended);
     invited(&mut ua).await;
-    assert_eq!(count(&handle, "msrp_sip_given_up_total", None), 1);
-    assert_eq!(handle.stats().await.unfinished, 1);
+    assert_eq!(count(&ua.handle, "msrp_sip_given_up_total", None), 1);
+    assert_eq!(ua.handle.stats().await.unfinished, 1);
     // Nothing but copies of the 200 has come, and the dialog is gone.
     let bye = first.numbered("BYE", 2, "bye", &tag, "", "");
     first.send(&bye).await;
@@ -148,19 +175,17 @@ async fn oldest_session_without_ack_makes_room_and_ends_without_a_bye() {
         }
         assert!(head.starts_with("SIP/2.0 200 "), "{head}");
     }
-    handle.shutdown().await;
+    ua.handle.shutdown().await;
 }
 
 #[tokio::test]
 async fn invite_that_is_not_answered_yet_is_not_given_up() {
     let mut config = bounded(SHORT);
     config.limits.unfinished_max = 1;
-    let mut ua = start(config).await.unwrap();
-    let mut first = raw_from(&ua, "127.0.0.1").await;
+    let (mut ua, [mut first, mut second]) = begin(config, [LOCAL; 2]).await;
     let invite = first.request("INVITE", "a", "", "", "");
     first.send(&invite).await;
     let (transaction, ..) = invited(&mut ua).await;
-    let mut second = raw_from(&ua, "127.0.0.1").await;
     let until = tokio::time::Instant::now() + 8 * SHORT;
     for n in 0.. {
         assert_eq!(ask(&mut second, "INVITE", &format!("b{n}")).await.0, 503);
@@ -176,8 +201,7 @@ async fn invite_that_is_not_answered_yet_is_not_given_up() {
 
 #[tokio::test]
 async fn request_of_ours_without_answer_is_given_up_when_memory_is_short() {
-    let mut ua = start(bounded(SHORT)).await.unwrap();
-    let mut raw = raw_from(&ua, "127.0.0.1").await;
+    let (mut ua, [mut raw]) = begin(bounded(SHORT), [LOCAL]).await;
     let invite = raw.request("INVITE", "a", "", "", "");
     raw.send(&invite).await;
     let (transaction, dialog, ..) = invited(&mut ua).await;
@@ -213,11 +237,8 @@ async fn request_of_ours_without_answer_is_given_up_when_memory_is_short() {
 async fn source_with_too_many_requests_in_a_second_is_refused_while_others_are_served() {
     let mut config = bounded(LONG);
     config.limits.source_requests_per_s = 5;
-    let ua = start(config).await.unwrap();
-    let handle = ua.handle.clone();
-    let mut busy = raw_from(&ua, "127.0.0.1").await;
-    let mut other = raw_from(&ua, "127.0.0.2").await;
-    let server = serve(ua);
+    let (ua, [mut busy, mut other]) = begin(config, [LOCAL, "127.0.0.2"]).await;
+    let served = serve(ua);
     let mut n = 0;
     let mut ask_until = async |wanted: u16| {
         loop {
@@ -231,36 +252,28 @@ async fn source_with_too_many_requests_in_a_second_is_refused_while_others_are_s
     let head = ask_until(503).await;
     assert_eq!(field(&head, "Retry-After"), "5");
     assert_eq!(ask(&mut other, "OPTIONS", "other").await.0, 200);
-    assert!(refused(&handle, "sip_source_requests_per_s") > 0);
-    assert_eq!(handle.stats().await.transactions_open, 0);
+    assert!(refused(&served.handle, "sip_source_requests_per_s") > 0);
+    assert_eq!(served.handle.stats().await.transactions_open, 0);
     // The next second is its own.
     ask_until(200).await;
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
 async fn source_with_too_many_invites_without_ack_is_refused_while_others_are_served() {
     let mut config = bounded(LONG);
     config.limits.source_unfinished_max = 1;
-    let ua = start(config).await.unwrap();
-    let handle = ua.handle.clone();
-    let mut raws = Vec::new();
-    for address in ["127.0.0.1", "127.0.0.1", "127.0.0.2"] {
-        raws.push(raw_from(&ua, address).await);
-    }
-    let server = serve(ua);
+    let (ua, mut raws) = begin(config, [LOCAL, LOCAL, "127.0.0.2"]).await;
+    let served = serve(ua);
     let (status, first) = ask(&mut raws[0], "INVITE", "a").await;
     assert_eq!(status, 200);
     assert_eq!(ask(&mut raws[1], "INVITE", "b").await.0, 503);
-    assert_eq!(refused(&handle, "sip_source_unfinished_max"), 1);
+    assert_eq!(refused(&served.handle, "sip_source_unfinished_max"), 1);
     assert_eq!(ask(&mut raws[2], "INVITE", "c").await.0, 200);
     assert_eq!(ask(&mut raws[1], "OPTIONS", "o").await.0, 200);
-    let ack = raws[0].request("ACK", "ack", &to_tag(&first), "", "");
-    raws[0].send(&ack.replace("raw-call", "a")).await;
+    acknowledge(&mut raws[0], "a", &first).await;
     assert_eq!(ask(&mut raws[1], "INVITE", "d").await.0, 200);
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
@@ -269,32 +282,23 @@ async fn trusted_neighbour_has_no_bounds_of_one_source() {
     config.limits.source_requests_per_s = 1;
     config.limits.source_unfinished_max = 1;
     config.trusted_peers = vec!["127.0.0.0/30".parse().unwrap()];
-    let ua = start(config).await.unwrap();
-    let handle = ua.handle.clone();
-    let mut raws = Vec::new();
-    for address in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.4"] {
-        raws.push(raw_from(&ua, address).await);
-    }
-    let server = serve(ua);
+    let (ua, mut raws) = begin(config, [LOCAL, LOCAL, LOCAL, "127.0.0.4"]).await;
+    let served = serve(ua);
     for (number, raw) in raws[..3].iter_mut().enumerate() {
         assert_eq!(ask(raw, "INVITE", &format!("i{number}")).await.0, 200);
     }
     assert_eq!(ask(&mut raws[3], "INVITE", "i3").await.0, 200);
     assert_eq!(ask(&mut raws[3], "INVITE", "i4").await.0, 503);
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
 async fn requests_that_make_no_dialog_leave_room_for_those_that_do() {
     let mut config = bounded(LONG);
     config.limits.transactions_max = 4;
-    let mut ua = start(config).await.unwrap();
-    let mut raw = raw_from(&ua, "127.0.0.1").await;
+    let (mut ua, [mut raw]) = begin(config, [LOCAL]).await;
     for n in 0..3 {
-        let options = raw.request("OPTIONS", &format!("o{n}"), "", "", "");
-        let options = options.replace("raw-call", &format!("o{n}"));
-        raw.send(&options).await;
+        request(&mut raw, "OPTIONS", &format!("o{n}")).await;
         requested(&mut ua).await;
     }
     assert_eq!(ask(&mut raw, "OPTIONS", "more").await.0, 503);
@@ -310,11 +314,7 @@ async fn requests_that_make_no_dialog_leave_room_for_those_that_do() {
 async fn notifications_without_answer_keep_subscribers_out_and_no_callers() {
     let mut config = bounded(LONG);
     config.limits.unfinished_max = 1;
-    let mut ua = start(config).await.unwrap();
-    let mut raws = Vec::new();
-    for _ in 0..3 {
-        raws.push(raw_from(&ua, "127.0.0.1").await);
-    }
+    let (mut ua, mut raws) = begin(config, [LOCAL; 3]).await;
     let subscribe = raws[0].request("SUBSCRIBE", "s", "", "", "");
     raws[0].send(&subscribe).await;
     let dialog = subscribed(&mut ua).await;
@@ -323,36 +323,27 @@ async fn notifications_without_answer_keep_subscribers_out_and_no_callers() {
     ua.handle.request(dialog, Method::Notify, state, None);
     assert!(raws[0].receive_final().await.starts_with("NOTIFY "));
     assert_eq!(ua.handle.stats().await.unfinished, 1);
-    let handle = ua.handle.clone();
-    let server = serve(ua);
+    let served = serve(ua);
     assert_eq!(ask(&mut raws[1], "SUBSCRIBE", "more").await.0, 503);
-    assert_eq!(refused(&handle, "sip_unfinished_max"), 1);
+    assert_eq!(refused(&served.handle, "sip_unfinished_max"), 1);
     assert_eq!(ask(&mut raws[2], "INVITE", "i").await.0, 200);
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
 async fn subscribers_leave_room_for_callers() {
     let mut config = bounded(LONG);
     config.limits.dialogs_max = 4;
-    let mut ua = start(config).await.unwrap();
-    let (handle, mut raws) = (ua.handle.clone(), Vec::new());
-    for _ in 0..5 {
-        raws.push(raw_from(&ua, "127.0.0.1").await);
-    }
+    let (mut ua, mut raws) = begin(config, [LOCAL; 5]).await;
     for (number, raw) in raws[..3].iter_mut().enumerate() {
-        let call = format!("s{number}");
-        let subscribe = raw.request("SUBSCRIBE", &call, "", "", "");
-        raw.send(&subscribe.replace("raw-call", &call)).await;
+        request(raw, "SUBSCRIBE", &format!("s{number}")).await;
         subscribed(&mut ua).await;
     }
-    let server = serve(ua);
+    let served = serve(ua);
     assert_eq!(ask(&mut raws[3], "SUBSCRIBE", "more").await.0, 503);
-    assert_eq!(refused(&handle, "sip_dialogs_max"), 1);
+    assert_eq!(refused(&served.handle, "sip_dialogs_max"), 1);
     assert_eq!(ask(&mut raws[4], "INVITE", "i").await.0, 200);
-    handle.shutdown().await;
-    timeout(BOUND, server).await.unwrap().unwrap();
+    served.end().await;
 }
 
 #[test]

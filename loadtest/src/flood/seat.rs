@@ -28,18 +28,9 @@ impl Seat {
     pub async fn take(flood: &Flood, window: Option<u32>) -> io::Result<(Self, TcpStream)> {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
         socket.connect(flood.sip).await?;
-        let identity = format!("sip:{}@localhost", fresh("flood"));
         let own = socket.local_addr()?;
-        let from_path = format!("msrp://127.0.0.1:9/{};tcp", fresh("session"));
-        let body = offer(&from_path);
-        let invite = request(
-            "INVITE",
-            &flood.room,
-            &identity,
-            own,
-            "application/sdp",
-            &body,
-        );
+        let (identity, from_path) = (fresh_identity(), fresh_path());
+        let invite = invite(&flood.room, &identity, &from_path, own);
         let answer = exchange(&socket, &invite).await?;
         let contact = field(&answer, "Contact").unwrap_or_default();
         let target = contact.split(['<', '>']).nth(1).unwrap_or(&flood.room);
@@ -121,6 +112,25 @@ async fn exchange(socket: &UdpSocket, request: &str) -> io::Result<String> {
         }
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, "no answer by SIP"))
+}
+
+/// The address of somebody who has not been there before.
+#[must_use]
+pub fn fresh_identity() -> String {
+    format!("sip:{}@localhost", fresh("flood"))
+}
+
+/// The path of a session that has not been there before.
+#[must_use]
+pub fn fresh_path() -> String {
+    format!("msrp://127.0.0.1:9/{};tcp", fresh("session"))
+}
+
+/// An INVITE to a room, which offers a session with this path.
+#[must_use]
+pub fn invite(room: &str, identity: &str, path: &str, own: SocketAddr) -> String {
+    let body = offer(path);
+    request("INVITE", room, identity, own, "application/sdp", &body)
 }
 
 /// A request outside of a dialog.

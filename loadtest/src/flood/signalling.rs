@@ -9,15 +9,15 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::seat::{offer, request};
-use super::{Flood, STRANGE_ADDRESS, Tally, before, fresh};
+use super::seat::{fresh_identity, fresh_path, invite, offer, request};
+use super::{Flood, STRANGE_ADDRESS, Tally, before};
 
 /// INVITEs to the room, each from somebody else, without ACK. Counts datagrams.
 ///
 /// # Errors
 /// No socket could be had.
 pub async fn invites(flood: &Flood, until: Instant) -> io::Result<u64> {
-    storm(flood, NEIGHBOUR, until, |own| invite(flood, own)).await
+    storm(flood, NEIGHBOUR, until, |own| fresh_invite(flood, own)).await
 }
 
 /// The same from an address that a server can tell from those of its neighbours. Counts datagrams.
@@ -25,20 +25,14 @@ pub async fn invites(flood: &Flood, until: Instant) -> io::Result<u64> {
 /// # Errors
 /// No socket could be had.
 pub async fn strangers(flood: &Flood, until: Instant) -> io::Result<u64> {
-    storm(flood, STRANGE_ADDRESS, until, |own| invite(flood, own)).await
+    storm(flood, STRANGE_ADDRESS, until, |own| {
+        fresh_invite(flood, own)
+    })
+    .await
 }
 
-fn invite(flood: &Flood, own: SocketAddr) -> String {
-    let identity = format!("sip:{}@localhost", fresh("flood"));
-    let body = offer(&format!("msrp://127.0.0.1:9/{};tcp", fresh("session")));
-    request(
-        "INVITE",
-        &flood.room,
-        &identity,
-        own,
-        "application/sdp",
-        &body,
-    )
+fn fresh_invite(flood: &Flood, own: SocketAddr) -> String {
+    invite(&flood.room, &fresh_identity(), &fresh_path(), own)
 }
 
 /// SUBSCRIBEs to the conference of the room, each from somebody else. Counts datagrams.
@@ -47,7 +41,7 @@ fn invite(flood: &Flood, own: SocketAddr) -> String {
 /// No socket could be had.
 pub async fn subscribes(flood: &Flood, until: Instant) -> io::Result<u64> {
     storm(flood, NEIGHBOUR, until, |own| {
-        let identity = format!("sip:{}@localhost", fresh("flood"));
+        let identity = fresh_identity();
         let text = request("SUBSCRIBE", &flood.room, &identity, own, "text/plain", "");
         let fields =
             "Event: conference\r\nAccept: application/conference-info+xml\r\nExpires: 3600\r\n";
@@ -124,8 +118,7 @@ pub async fn lists(flood: &Flood, until: Instant) -> io::Result<u64> {
 
 async fn invite_many(server: SocketAddr, list: &str, tally: &Tally) {
     loop {
-        let path = format!("msrp://127.0.0.1:9/{};tcp", fresh("session"));
-        let sdp = offer(&path);
+        let sdp = offer(&fresh_path());
         let body = format!("--b\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n{list}");
         write_one(server, "INVITE", &body, tally).await;
     }

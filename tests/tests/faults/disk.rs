@@ -7,7 +7,7 @@ use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, config_with_friends};
 use serde_json::Value;
 
 use crate::talk::Talk;
-use crate::{MESSAGES, moment, repeat, run};
+use crate::{MESSAGES, repeat, run};
 
 /// A file system of few octets, for one test. It goes with the value.
 struct SmallDisk(PathBuf);
@@ -67,8 +67,7 @@ async fn full_disk_holds_records_up_and_no_message_and_every_record_is_there_in_
         let file = disk.file();
         let config = config_with_friends().set("usage", "file", file.to_str().unwrap());
         let talk = Talk::begin(way.start(config).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let series = "msrpd_usage_records_written_total";
         talk.daemon.wait_metric(series, |count| count == 4.0).await;
         // Part of a line finds room in some of them.
@@ -80,7 +79,7 @@ async fn full_disk_holds_records_up_and_no_message_and_every_record_is_there_in_
         let failures = "msrpd_usage_write_failures_total";
         talk.daemon.wait_metric(failures, |count| count > 0.0).await;
         assert!(metric(&talk.daemon, "records_waiting").await > 0.0);
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
         disk.make_room();
         talk.daemon.wait_metric(series, |count| count == 44.0).await;

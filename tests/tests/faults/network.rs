@@ -6,7 +6,7 @@ use std::time::Duration;
 use msrp_testkit::Daemon;
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Way, config_with_friends};
 
-use crate::talk::Talk;
+use crate::talk::{RECIPIENTS, Talk};
 use crate::{
     EVE, MESSAGES, assert_conversation_begins, config_with_eve, impatient, moment, repeat, run,
 };
@@ -42,29 +42,17 @@ impl Drop for Filter {
     }
 }
 
-/// Waits until every message has a copy for each of the three.
-async fn wait_opened(daemon: &Daemon) {
-    let copies = (MESSAGES * 3) as f64;
-    let series = "msrp_copies_opened_total";
-    daemon.wait_metric(series, |opened| opened >= copies).await;
-}
-
 #[tokio::test]
 #[ignore = "needs a network namespace: tests/faults/run"]
 async fn network_that_swallows_a_recipient_is_a_stall_and_the_others_get_everything() {
     repeat(async |way, number| {
         let talk = Talk::begin(impatient(way).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let silence = Filter::silence(talk.port(BOB));
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
         drop(silence);
-        let (daemon, ends) = talk.end_with_daemon().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[CAROL, DAVE]);
-        ends.assert_some_failed(BOB);
-        assert_conversation_begins(&daemon, way).await;
+        talk.end_with_bob_failed(way).await;
     })
     .await;
 }
@@ -74,16 +62,13 @@ async fn network_that_swallows_a_recipient_is_a_stall_and_the_others_get_everyth
 async fn network_that_comes_back_before_the_stall_loses_nothing() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let silence = Filter::silence(talk.port(BOB));
-        talk.say(MESSAGES / 2..MESSAGES);
-        wait_opened(&talk.daemon).await;
+        talk.say_second_half();
+        talk.wait_opened(MESSAGES).await;
         drop(silence);
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }
@@ -93,19 +78,14 @@ async fn network_that_comes_back_before_the_stall_loses_nothing() {
 async fn network_that_carries_one_direction_only_is_a_stall_whichever_it_is() {
     repeat(async |way, number| {
         let talk = Talk::begin(impatient(way).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let direction = ["dport", "sport"][number / 4 % 2];
         let port = talk.port(BOB);
         let half = Filter::new(&[format!("tcp {direction} {port} drop")]);
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
         drop(half);
-        let (daemon, ends) = talk.end_with_daemon().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[CAROL, DAVE]);
-        ends.assert_some_failed(BOB);
-        assert_conversation_begins(&daemon, way).await;
+        talk.end_with_bob_failed(way).await;
     })
     .await;
 }
@@ -115,11 +95,10 @@ async fn network_that_carries_one_direction_only_is_a_stall_whichever_it_is() {
 async fn network_that_resets_a_recipient_is_reported_and_the_others_get_everything() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let port = talk.port(BOB);
         let resets = Filter::new(&[format!("tcp dport {port} reject with tcp reset")]);
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
         drop(resets);
         let (daemon, ends) = talk.end_with_daemon().await;
@@ -135,21 +114,16 @@ async fn network_that_resets_a_recipient_is_reported_and_the_others_get_everythi
 async fn connection_that_the_system_destroys_ends_one_session_and_no_other() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         // What he does not read is not answered when his connection goes.
         talk.deafen(BOB);
-        talk.say(MESSAGES / 2..MESSAGES);
-        wait_opened(&talk.daemon).await;
+        talk.say_second_half();
+        talk.wait_opened(MESSAGES).await;
         let port = talk.port(BOB);
         run("ss", &["-K", "dport", "=", &format!(":{port}")]);
         talk.wait_reports(MESSAGES).await;
         talk.hear_again(BOB);
-        let (daemon, ends) = talk.end_with_daemon().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[CAROL, DAVE]);
-        ends.assert_some_failed(BOB);
-        assert_conversation_begins(&daemon, way).await;
+        talk.end_with_bob_failed(way).await;
     })
     .await;
 }
@@ -178,16 +152,13 @@ async fn connections_that_the_system_destroys_end_the_conversation_and_not_the_d
 async fn network_of_one_megabit_is_slow_and_loses_nothing() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         let shape = "qdisc add dev lo root tbf rate 1mbit burst 16k latency 5s";
         run("tc", &shape.split(' ').collect::<Vec<_>>());
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
         run("tc", &["qdisc", "del", "dev", "lo", "root"]);
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }
@@ -223,8 +194,7 @@ async fn at_address(way: Way, stall_s: u32) -> Daemon {
 
 /// Has more said than the recipients' kernels take, takes the address away, and lets the recipients read.
 async fn lose_address(talk: &Talk, address: Address) {
-    let recipients = [BOB, CAROL, DAVE];
-    recipients.into_iter().for_each(|one| talk.deafen(one));
+    RECIPIENTS.into_iter().for_each(|one| talk.deafen(one));
     talk.say_long(MESSAGES / 2..MESSAGES, |_| 200_000);
     let begun = (MESSAGES / 2 * 3) as f64;
     let series = "msrp_copies_opened_total";
@@ -232,7 +202,7 @@ async fn lose_address(talk: &Talk, address: Address) {
         .wait_metric(series, |opened| opened > begun)
         .await;
     drop(address);
-    recipients.into_iter().for_each(|one| talk.hear_again(one));
+    RECIPIENTS.into_iter().for_each(|one| talk.hear_again(one));
 }
 
 /// Waits until the kernel has tried in vain to send something again, from this port or to it.
@@ -259,8 +229,7 @@ async fn address_that_comes_back_before_the_stall_loses_no_session_and_nothing_i
     repeat(async |way, number| {
         let address = Address::new();
         let talk = Talk::begin(at_address(way, 30).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         lose_address(&talk, address).await;
         wait_in_vain(talk.daemon.msrp_addr().port()).await;
         let _address = Address::new();
@@ -280,8 +249,7 @@ async fn address_that_stays_away_ends_sessions_and_its_return_brings_new_ones() 
     repeat(async |way, number| {
         let address = Address::new();
         let talk = Talk::begin(at_address(way, 2).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         lose_address(&talk, address).await;
         let stalled = "msrp_sessions_ended_total{reason=\"stalled\"}";
         talk.daemon.wait_metric(stalled, |count| count >= 3.0).await;
@@ -300,8 +268,9 @@ async fn answers_that_the_system_refuses_to_send_go_out_when_it_takes_them_again
         // What is sent over UDP fails in the call itself: it may not be sent.
         let way = Way { tcp: false, ..way };
         let talk = Talk::begin(way.start(config_with_eve()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
+        // What was said before she joined is not for her.
+        talk.wait_opened(MESSAGES / 2).await;
         let port = talk.daemon.sip_udp().port();
         let silence = Filter::new(&[format!("udp sport {port} drop")]);
         let answered = async {
@@ -319,11 +288,9 @@ async fn answers_that_the_system_refuses_to_send_go_out_when_it_takes_them_again
         talk.daemon
             .wait_metric(participants, |count| count == 4.0)
             .await;
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }

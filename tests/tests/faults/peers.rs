@@ -4,28 +4,21 @@ use msrp_testkit::{Daemon, MsrpEndpoint};
 use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Program, config_with_friends};
 use serde_json::Value;
 
-use crate::talk::Talk;
+use crate::talk::{RECIPIENTS, Talk};
 use crate::{MESSAGES, assert_conversation_begins, impatient, moment, repeat};
 
 #[tokio::test]
 async fn recipient_that_resets_its_connection_is_reported_and_the_others_get_everything() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         // What he does not read is on its way to him when he goes.
         talk.deafen(BOB);
-        talk.say(MESSAGES / 2..MESSAGES);
-        let copies = (MESSAGES * 3) as f64;
-        talk.daemon
-            .wait_metric("msrp_copies_opened_total", |opened| opened >= copies)
-            .await;
+        talk.say_second_half();
+        talk.wait_opened(MESSAGES).await;
         talk.reset(BOB);
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[CAROL, DAVE]);
-        ends.assert_some_failed(BOB);
+        talk.end_with_bob_failed(way).await;
     })
     .await;
 }
@@ -68,14 +61,10 @@ async fn recipient_that_stands_still_for_a_while_loses_nothing() {
         let daemon = way.start(config_with_friends()).await;
         let talk = Talk::begin_with(daemon, way, &[BOB, CAROL], |endpoint| endpoint).await;
         let mut dave = dave(&talk.daemon).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         dave.signal("STOP").await;
-        talk.say(MESSAGES / 2..MESSAGES);
-        let (copies, series) = ((MESSAGES * 3) as f64, "msrp_copies_opened_total");
-        talk.daemon
-            .wait_metric(series, |opened| opened >= copies)
-            .await;
+        talk.say_second_half();
+        talk.wait_opened(MESSAGES).await;
         dave.signal("CONT").await;
         talk.wait_reports(MESSAGES).await;
         let mut texts = Vec::new();
@@ -87,8 +76,7 @@ async fn recipient_that_stands_still_for_a_while_loses_nothing() {
         }
         let mut ends = talk.end().await;
         ends.add_heard(DAVE, texts);
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        ends.assert_nothing_lost();
     })
     .await;
 }
@@ -99,8 +87,7 @@ async fn recipient_that_stands_still_for_too_long_is_dropped_and_the_others_get_
         let daemon = impatient(way).await;
         let talk = Talk::begin_with(daemon, way, &[BOB, CAROL], |endpoint| endpoint).await;
         let mut dave = dave(&talk.daemon).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         dave.signal("STOP").await;
         // More than the kernels take for him.
         talk.say_long(MESSAGES / 2..MESSAGES, |_| 100_000);
@@ -125,12 +112,10 @@ async fn recipients_whose_kernels_take_little_get_everything_piece_by_piece() {
     repeat(async |way, _| {
         let daemon = way.start(config_with_friends()).await;
         let narrow = |endpoint: MsrpEndpoint| endpoint.receive_buffer_octets(4096);
-        let talk = Talk::begin_with(daemon, way, &[BOB, CAROL, DAVE], narrow).await;
+        let talk = Talk::begin_with(daemon, way, &RECIPIENTS, narrow).await;
         talk.say_long(0..MESSAGES, |number| number * 3700);
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use msrp_testkit::{Config, Daemon, Invite, MsrpEndpoint};
-use msrpd_tests::{ALICE, BOB, CAROL, DAVE, FRIENDS, Way, config_with_friends};
+use msrpd_tests::{ALICE, DAVE, FRIENDS, Way, config_with_friends};
 
 use crate::talk::Talk;
 use crate::{MESSAGES, assert_served, moment, repeat, run};
@@ -39,15 +39,12 @@ async fn assert_serves_at_once(way: Way) {
 async fn daemon_that_stands_still_for_a_while_loses_nothing() {
     repeat(async |way, number| {
         let talk = Talk::begin(way.start(config_with_friends()).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         talk.daemon.signal("STOP");
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.daemon.signal("CONT");
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }
@@ -73,11 +70,9 @@ async fn lack_of_file_descriptors_keeps_newcomers_out_and_disturbs_nobody() {
         limit_to("1024");
         drop(newcomers);
         assert_served(&talk.daemon);
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }
@@ -145,15 +140,12 @@ async fn memory_at_its_bound_keeps_newcomers_out_and_disturbs_nobody() {
     repeat(async |way, number| {
         let config = bounded(way, 6 << 20).await;
         let talk = Talk::begin(way.start(config).await, way).await;
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         fill_to_the_bound(&talk.daemon).await;
         assert_newcomer_refused(&talk.daemon, way).await;
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }
@@ -190,17 +182,14 @@ async fn memory_that_a_control_group_bounds_is_not_reached_with_a_bound_of_our_o
         let config = bounded(way, 6 << 20).await;
         let talk = Talk::begin(way.start(config).await, way).await;
         confine(&talk.daemon, 32 << 20);
-        talk.say(0..MESSAGES / 2);
-        talk.wait_reports(moment(number) / 2).await;
+        talk.say_first_half(number).await;
         fill_to_the_bound(&talk.daemon).await;
         // What kills a daemon without a bound: the next test.
         ask(&talk.daemon, 1_000_000, 8000);
         assert_newcomer_refused(&talk.daemon, way).await;
-        talk.say(MESSAGES / 2..MESSAGES);
+        talk.say_second_half();
         talk.wait_reports(MESSAGES).await;
-        let ends = talk.end().await;
-        ends.assert_truth();
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        talk.end_with_nothing_lost().await;
     })
     .await;
 }

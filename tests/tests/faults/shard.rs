@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use msrp_testkit::Daemon;
 use msrp_testkit::daemon::LogLine;
-use msrpd_tests::{ALICE, BOB, CAROL, DAVE, Document, Way, config_with_friends};
+use msrpd_tests::{ALICE, BOB, Document, Way, config_with_friends};
 
 use crate::injection::{Injection, threads};
-use crate::talk::Talk;
-use crate::{MESSAGES, assert_conversation_begins, moment, repeat};
+use crate::talk::{RECIPIENTS, Talk};
+use crate::{MESSAGES, assert_conversation_begins, repeat};
 
 /// The group that is not the conversation's.
 const OTHERS: &str = "sip:others@localhost";
@@ -61,9 +61,8 @@ async fn assert_fails_alone(way: Way, number: usize, fail: impl AsyncFnOnce(&Dae
     assert_ne!(of_talk, of_others);
     let fails_talk = (number / 4).is_multiple_of(2);
     let failing = if fails_talk { of_talk } else { of_others };
-    talk.say(0..MESSAGES / 2);
-    talk.wait_reports(moment(number) / 2).await;
-    talk.say(MESSAGES / 2..MESSAGES);
+    talk.say_first_half(number).await;
+    talk.say_second_half();
     fail(&talk.daemon, &failing).await;
     let (daemon, ends) = if fails_talk {
         alice.say("still here").await;
@@ -73,7 +72,7 @@ async fn assert_fails_alone(way: Way, number: usize, fail: impl AsyncFnOnce(&Dae
         talk.wait_reports(MESSAGES).await;
         tokio::join!(alice.expect_removed(), bob.expect_removed());
         let (daemon, ends) = talk.end_with_daemon().await;
-        ends.assert_delivered(MESSAGES, &[BOB, CAROL, DAVE]);
+        ends.assert_delivered(MESSAGES, &RECIPIENTS);
         (daemon, ends)
     };
     ends.assert_truth();

@@ -12,6 +12,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::books::{Books, Entries};
+use crate::{MESSAGES, assert_conversation_begins, moment};
+
+/// Who gets what the sender says, when nothing else is asked for.
+pub(crate) const RECIPIENTS: [&str; 3] = [BOB, CAROL, DAVE];
 
 /// What one recipient got: the texts that came whole, and whether one came twice.
 #[derive(Debug, Default)]
@@ -63,7 +67,7 @@ pub(crate) struct Ends {
 impl Talk {
     /// Seats everybody.
     pub(crate) async fn begin(daemon: Daemon, way: Way) -> Self {
-        Self::begin_with(daemon, way, &[BOB, CAROL, DAVE], |endpoint| endpoint).await
+        Self::begin_with(daemon, way, &RECIPIENTS, |endpoint| endpoint).await
     }
 
     /// As [`Talk::begin`], with these recipients, and their ends changed.
@@ -104,6 +108,17 @@ impl Talk {
         self.ports[address]
     }
 
+    /// The first half of the messages is said, and half the reports of this number's [`moment`] have come.
+    pub(crate) async fn say_first_half(&self, number: usize) {
+        self.say(0..MESSAGES / 2);
+        self.wait_reports(moment(number) / 2).await;
+    }
+
+    /// The second half of the messages is said, without a wait.
+    pub(crate) fn say_second_half(&self) {
+        self.say(MESSAGES / 2..MESSAGES);
+    }
+
     /// The sender says these messages at once and waits for nothing.
     pub(crate) fn say(&self, numbers: Range<usize>) {
         self.say_long(numbers, |number| number * 37 % 3000);
@@ -129,6 +144,14 @@ impl Talk {
             let draft = draft.message_id(&id).success_report("yes");
             sender.peer.send(&draft.failure_report("yes"));
         }
+    }
+
+    /// Waits until so many messages have a copy for each of [`RECIPIENTS`].
+    pub(crate) async fn wait_opened(&self, messages: usize) {
+        let copies = (messages * RECIPIENTS.len()) as f64;
+        let series = "msrp_copies_opened_total";
+        let opened = self.daemon.wait_metric(series, |opened| opened >= copies);
+        opened.await;
     }
 
     /// Waits until so many messages have all their legs reported: of those who were there when they were said.
@@ -198,6 +221,22 @@ impl Talk {
         let (daemon, mut books, mut ends) = self.listen_to_the_end().await;
         ends.books = books.balance(&daemon).await;
         (daemon, ends)
+    }
+
+    /// Everybody hangs up, and all messages were delivered to all of [`RECIPIENTS`]. The daemon goes on.
+    pub(crate) async fn end_with_nothing_lost(self) -> Daemon {
+        let (daemon, ends) = self.end_with_daemon().await;
+        ends.assert_nothing_lost();
+        daemon
+    }
+
+    /// Everybody hangs up: [`BOB`] missed some messages, the others have everything, and a conversation begins anew.
+    pub(crate) async fn end_with_bob_failed(self, way: Way) {
+        let (daemon, ends) = self.end_with_daemon().await;
+        ends.assert_truth();
+        ends.assert_delivered(MESSAGES, &[CAROL, DAVE]);
+        ends.assert_some_failed(BOB);
+        assert_conversation_begins(&daemon, way).await;
     }
 
     /// As [`Talk::end_with_daemon`], when a shard has failed: copies that were open count as failed, without an event.
@@ -347,6 +386,12 @@ impl Ends {
             assert!(statuses.all(|status| status == 200), "{address}");
         }
         assert_eq!(self.told.legs.len(), count);
+    }
+
+    /// The truth, and all messages were delivered to all of [`RECIPIENTS`].
+    pub(crate) fn assert_nothing_lost(&self) {
+        self.assert_truth();
+        self.assert_delivered(MESSAGES, &RECIPIENTS);
     }
 
     /// Of every message and recipient the sender was told whether it arrived, and it was so.

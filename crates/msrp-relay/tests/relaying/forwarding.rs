@@ -24,6 +24,12 @@ fn pair() -> (World, String) {
     (world, uri)
 }
 
+/// A whole SEND of Alice to Bob, with more header lines: `send0001`.
+fn to_bob(uri: &str, lines: &str, body: &str) -> String {
+    let to = format!("{uri} {BOB}");
+    send("send0001", &to, ALICE, lines, body, '$')
+}
+
 // covers: MSRP-4976-6.4-01, MSRP-4976-6.4-02, MSRP-4976-6.4-03, MSRP-4976-6.4.1-01, MSRP-4976-6.4.1-02, MSRP-4976-6.4.1-10
 #[test]
 fn send_of_the_owner_is_answered_and_forwarded_with_moved_paths() {
@@ -31,17 +37,7 @@ fn send_of_the_owner_is_answered_and_forwarded_with_moved_paths() {
     world.open(1);
     let uri = world.admit(1, BARE, ALICE, "");
     let lines = "Byte-Range: 1-5/5\r\nSuccess-Report: yes\r\nX-Other: kept\r\n";
-    world.feed(
-        1,
-        send(
-            "send0001",
-            &format!("{uri} {BOB}"),
-            ALICE,
-            lines,
-            "hello",
-            '$',
-        ),
-    );
+    world.feed(1, to_bob(&uri, lines, "hello"));
     let answer = world.only(1);
     assert!(answer.starts_with("MSRP send0001 200 OK\r\n"), "{answer}");
     assert_eq!(field(&answer, "To-Path").unwrap(), ALICE);
@@ -89,10 +85,7 @@ fn peer_that_connects_itself_is_answered_over_its_connection() {
         send("bob00001", &format!("{uri} {ALICE}"), BOB, "", "hi", '$'),
     );
     assert!(world.only(1).contains(" SEND\r\n"));
-    world.feed(
-        1,
-        send("send0001", &format!("{uri} {BOB}"), ALICE, "", "hello", '$'),
-    );
+    world.feed(1, to_bob(&uri, "", "hello"));
     assert!(world.connects.is_empty());
     assert_eq!(world.seen(2).len(), 2);
 }
@@ -241,14 +234,7 @@ fn send_in_parts_leaves_in_pieces_before_it_has_ended() {
     let text: String = (0..200_000)
         .map(|n| char::from(b'a' + u8::try_from(n % 23).unwrap()))
         .collect();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "Byte-Range: 1-*/200000\r\n",
-        &text,
-        '$',
-    );
+    let whole = to_bob(&uri, "Byte-Range: 1-*/200000\r\n", &text);
     let (first, second) = whole.split_at(100_000);
     world.feed(1, first);
     let mut pieces = world.seen(2);
@@ -375,10 +361,7 @@ fn failure_is_reported_exactly_as_failure_report_says() {
 fn time_of_an_answer_runs_from_the_last_octet_written() {
     let (mut world, uri) = pair();
     world.tells_written = false;
-    world.feed(
-        1,
-        send("send0001", &format!("{uri} {BOB}"), ALICE, "", "hello", '$'),
-    );
+    world.feed(1, to_bob(&uri, "", "hello"));
     world.seen(1);
     world.pass(100);
     assert!(world.seen(1).is_empty());
@@ -429,9 +412,7 @@ fn too_much_for_a_next_hop_that_is_being_connected_is_stopped() {
     let mut world = World::new();
     world.open(1);
     let uri = world.admit(1, BARE, ALICE, "");
-    let to = format!("{uri} {BOB}");
-    let text = "x".repeat(1_200_000);
-    world.feed(1, send("send0001", &to, ALICE, "", &text, '$'));
+    world.feed(1, to_bob(&uri, "", &"x".repeat(1_200_000)));
     assert!(world.only(1).starts_with("MSRP send0001 413 "));
     assert_eq!(world.relay.sums().failed, 0, "what waits has not ended yet");
     let (hop, _) = world.connects.remove(0);
@@ -443,14 +424,7 @@ fn too_much_for_a_next_hop_that_is_being_connected_is_stopped() {
 #[test]
 fn failure_while_a_send_comes_in_is_its_response() {
     let (mut world, uri) = pair();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "",
-        &"x".repeat(150_000),
-        '$',
-    );
+    let whole = to_bob(&uri, "", &"x".repeat(150_000));
     let (first, second) = whole.split_at(100_000);
     world.feed(1, first);
     let sent = world.seen(2);
@@ -468,14 +442,7 @@ fn failure_while_a_send_comes_in_is_its_response() {
 #[test]
 fn failure_by_silence_while_a_send_comes_in_ends_it_at_the_next_hop() {
     let (mut world, uri) = pair();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "",
-        &"x".repeat(150_000),
-        '$',
-    );
+    let whole = to_bob(&uri, "", &"x".repeat(150_000));
     world.feed(1, &whole[..100_000]);
     let sent = world.seen(2);
     assert_eq!(flag(sent.last().unwrap()), '+');
@@ -507,14 +474,7 @@ fn report_that_begins_behind_a_send_and_ends_later_is_forwarded() {
 #[test]
 fn body_beyond_the_total_is_refused_and_given_up_at_the_next_hop() {
     let (mut world, uri) = pair();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "Byte-Range: 1-*/80000\r\n",
-        &"x".repeat(90_000),
-        '$',
-    );
+    let whole = to_bob(&uri, "Byte-Range: 1-*/80000\r\n", &"x".repeat(90_000));
     let (first, second) = whole.split_at(75_000);
     world.feed(1, first);
     world.feed(1, second);
@@ -526,14 +486,7 @@ fn body_beyond_the_total_is_refused_and_given_up_at_the_next_hop() {
 #[test]
 fn sender_that_is_lost_leaves_no_half_message() {
     let (mut world, uri) = pair();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "",
-        &"x".repeat(9_000),
-        '$',
-    );
+    let whole = to_bob(&uri, "", &"x".repeat(9_000));
     world.feed(1, &whole[..5_000]);
     world.close(1);
     let sent = world.seen(2);
@@ -647,10 +600,7 @@ fn request_of_a_method_that_is_blocked_or_ends_here_is_not_understood() {
 #[test]
 fn response_for_another_or_without_paths_is_dropped() {
     let (mut world, uri) = pair();
-    world.feed(
-        1,
-        send("send0001", &format!("{uri} {BOB}"), ALICE, "", "hello", '$'),
-    );
+    world.feed(1, to_bob(&uri, "", "hello"));
     world.seen(1);
     let sent = world.only(2);
     world.feed(
@@ -750,14 +700,7 @@ fn auth_to_a_relay_further_on_is_forwarded_and_its_failures_count() {
 #[test]
 fn few_octets_of_a_send_that_pauses_leave_after_the_hold_time() {
     let (mut world, uri) = pair();
-    let whole = send(
-        "send0001",
-        &format!("{uri} {BOB}"),
-        ALICE,
-        "",
-        "slow typing",
-        '$',
-    );
+    let whole = to_bob(&uri, "", "slow typing");
     let (first, rest) = whole.split_at(whole.find(" typing").unwrap());
     world.feed(1, first);
     assert!(world.seen(2).is_empty(), "more may come at once");
@@ -774,10 +717,7 @@ fn few_octets_of_a_send_that_pauses_leave_after_the_hold_time() {
 fn send_that_finds_no_room_at_its_next_hop_is_reported_with_413() {
     let (mut world, uri) = pair();
     world.tells_written = false;
-    world.feed(
-        1,
-        send("send0001", &format!("{uri} {BOB}"), ALICE, "", "x", '$'),
-    );
+    world.feed(1, to_bob(&uri, "", "x"));
     assert!(world.only(1).starts_with("MSRP send0001 200 "));
     let id = TransactionId::parse(tid(&world.only(2)).as_bytes()).unwrap();
     world.relay.handle_no_room(ConnectionId(2), id);
