@@ -437,6 +437,20 @@ fn next_hop_that_cannot_be_reached_fails_what_waits_for_it() {
 }
 
 #[test]
+fn much_for_a_next_hop_that_is_being_connected_waits_for_it() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "");
+    let text = "x".repeat(1_000_000);
+    let to = format!("{uri} {BOB}");
+    world.feed(1, send("send0001", &to, ALICE, "", &text, '$'));
+    assert!(world.only(1).starts_with("MSRP send0001 200 "));
+    world.connect(2, None);
+    let octets: usize = world.seen(2).iter().map(|piece| body(piece).len()).sum();
+    assert_eq!(octets, text.len());
+}
+
+#[test]
 fn too_much_for_a_next_hop_that_is_being_connected_is_stopped() {
     let mut world = World::new();
     world.open(1);

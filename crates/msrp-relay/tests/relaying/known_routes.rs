@@ -1,6 +1,7 @@
 //! Ways that are remembered for the next request with the same paths.
 
 use msrp_relay::ConnectionId;
+use msrp_relay::limits::KNOWN_ROUTES_MAX;
 use msrp_wire::Path;
 
 use crate::forwarding::pair;
@@ -63,18 +64,33 @@ fn way_that_was_used_ends_at_the_moment_at_which_its_uri_does() {
     }
 }
 
+fn has_route(world: &World, id: u64, to: &str) -> bool {
+    let (to, from) = (Path::parse(to.as_bytes()), Path::parse(ALICE.as_bytes()));
+    let id = ConnectionId(id);
+    world
+        .relay
+        .has_route(world.now, id, &to.unwrap(), &from.unwrap())
+}
+
 #[test]
 fn way_is_known_once_a_request_has_gone_it() {
     let (mut world, uri) = pair();
     let (to, other) = (format!("{uri} {BOB}"), format!("{uri} {CAROL}"));
-    let has_route = |world: &World, id: u64, to: &str| {
-        let (to, from) = (Path::parse(to.as_bytes()), Path::parse(ALICE.as_bytes()));
-        let id = ConnectionId(id);
-        world
-            .relay
-            .has_route(world.now, id, &to.unwrap(), &from.unwrap())
-    };
     world.feed(1, send("send0001", &to, ALICE, "", "x", '$'));
     assert!(has_route(&world, 1, &to));
     assert!(!has_route(&world, 1, &other) && !has_route(&world, 2, &to));
+}
+
+#[test]
+fn oldest_ways_are_forgotten_when_there_are_too_many() {
+    let (mut world, uri) = pair();
+    let ways: Vec<String> = (0..KNOWN_ROUTES_MAX + 2)
+        .map(|number| format!("{uri} msrp://bob{number}.example.net:1/x;tcp"))
+        .collect();
+    for to in &ways {
+        world.feed(1, send("send0001", to, ALICE, "", "x", '$'));
+    }
+    let known: Vec<bool> = ways.iter().map(|to| has_route(&world, 1, to)).collect();
+    assert_eq!(known[..2], [false, false]);
+    assert!(known[2..].iter().all(|is_known| *is_known));
 }
