@@ -146,6 +146,7 @@ mod tests {
             ("::ffff:0.0.0.0", DeniedAddress::Unspecified),
             ("127.9.9.9", DeniedAddress::Loopback),
             ("::1", DeniedAddress::Loopback),
+            ("::2", DeniedAddress::Unspecified),
             ("::ffff:127.0.0.1", DeniedAddress::Loopback),
             ("::127.0.0.1", DeniedAddress::Loopback),
             ("64:ff9b::7f00:1", DeniedAddress::Loopback),

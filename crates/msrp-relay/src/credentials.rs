@@ -285,5 +285,8 @@ mod tests {
             assert_eq!(read, Err(NotCredentials::Malformed), "{text}");
         }
         assert!(Credentials::parse(b"Digest \xff").is_err());
+        let named = |octets: usize| GOOD.replace("Al\\\"ice", &"l".repeat(octets));
+        assert!(Credentials::parse(named(USERNAME_OCTETS_MAX).as_bytes()).is_ok());
+        assert!(Credentials::parse(named(USERNAME_OCTETS_MAX + 1).as_bytes()).is_err());
     }
 }

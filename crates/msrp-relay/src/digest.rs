@@ -212,6 +212,10 @@ mod tests {
             ));
         }
         assert!(!ha1.verifies(Algorithm::Sha256, &proof, ""));
-        assert_ne!(ha1.rspauth(Algorithm::Sha256, &proof), right);
+        // SHA-256 of "HA1:n:00000001:c:auth:HA2", where HA2 is that of ":msrps://r:1;tcp".
+        assert_eq!(
+            ha1.rspauth(Algorithm::Sha256, &proof),
+            "c4e1eb4d48095b9b5c40ab44dbba8b3126eaa6073785272dce966aae5416c1ff"
+        );
     }
 }

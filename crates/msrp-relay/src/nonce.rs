@@ -223,6 +223,9 @@ mod tests {
         }
         assert_eq!(nonces.check(at(5), &nonce[1..]), Standing::Foreign);
         assert_eq!(nonces.check(at(5), ""), Standing::Foreign);
+        for other in [format!("{nonce}0"), nonce.to_uppercase()] {
+            assert_eq!(nonces.check(at(5), &other), Standing::Foreign, "{other}");
+        }
         let other = Nonces::new([7; 32], "s");
         assert_eq!(other.check(at(5), &nonce), Standing::Foreign);
     }
@@ -250,6 +253,17 @@ mod tests {
         }
         assert_eq!(nonces.counts.len(), NONCES_MAX);
         assert_eq!(nonces.check(at(100_000), &first), Standing::Stale);
+    }
+
+    #[test]
+    fn count_of_a_nonce_is_forgotten_when_the_nonce_is_stale() {
+        let mut nonces = nonces();
+        for (now, rows) in [(5, 1), (5 + NONCE_NS, 2), (6 + NONCE_NS, 2)] {
+            let nonce = nonces.make(at(now), 1);
+            let nonce = fresh(nonces.check(at(now), &nonce));
+            assert!(nonces.use_count(at(now), nonce, 1));
+            assert_eq!(nonces.counts.len(), rows);
+        }
     }
 
     #[test]

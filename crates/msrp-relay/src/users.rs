@@ -136,6 +136,7 @@ mod tests {
         assert!(list.ha1("r", "sip:bob", Algorithm::Md5).is_some());
         assert!(list.ha1("r", "sip:bob", Algorithm::Sha256).is_none());
         assert!(list.ha1("s", "alice", Algorithm::Md5).is_none());
+        assert_eq!(list.lines_count(), 3);
     }
 
     #[test]
@@ -152,7 +153,9 @@ mod tests {
             let text = format!("bob:r:MD5:{md5}\n{line}\n");
             let error = UserList::parse(&text).unwrap_err();
             assert_eq!(error, UserLineError { line: 2, reason }, "{line}");
-            assert!(!error.to_string().contains("secret"));
+            let told = error.to_string();
+            assert_eq!(told, format!("line 2: {reason}"));
+            assert!(told.len() > "line 2: ".len() && !told.contains("secret"));
         }
     }
 }

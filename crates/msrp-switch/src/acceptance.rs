@@ -225,6 +225,29 @@ mod tests {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
+    #[test]
+    fn list_is_shared_with_one_that_matches_the_same_types_and_with_no_other() {
+        let lists = [
+            "text/plain",
+            "TEXT/Plain",
+            "text/*",
+            "image/*",
+            "image/* text/*",
+            "*",
+        ];
+        let of =
+            |wrapped: &str| Acceptance::new(&list("message/cpim"), &list(wrapped), None).unwrap();
+        for (one, two) in lists.iter().flat_map(|one| lists.map(|two| (*one, two))) {
+            let (mut own, other) = (of(one), of(two));
+            let is_same = one.eq_ignore_ascii_case(two) && one != "*";
+            assert_eq!(own.share(&other), is_same, "{one}, {two}");
+            for inner in ["text/plain", "text/html", "image/png", "audio/ogg"] {
+                let inner = ContentType::parse(inner.as_bytes()).unwrap();
+                assert_eq!(own.takes(Some(&inner)), of(one).takes(Some(&inner)));
+            }
+        }
+    }
+
     // covers: MSRP-4975-8.6-05, MSRP-4975-8.6-08, MSRP-4975-8.6-09
     #[test]
     fn acceptance_follows_both_lists() {

@@ -114,3 +114,82 @@ impl Messages {
         self.arena.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use msrp_session::Coverage;
+    use msrp_wire::{ContentType, FailureReport, RelayedHeadersBuf, SuccessReport};
+
+    use super::*;
+    use crate::ahead::Ahead;
+    use crate::content_class::ContentClass;
+    use crate::message::Stage;
+    use crate::relay::Held;
+
+    fn id(text: &str) -> MessageId {
+        MessageId::parse(text.as_bytes()).unwrap()
+    }
+
+    fn message(id: MessageId) -> Message {
+        Message {
+            sender: None,
+            id,
+            relayed_id: id,
+            success_report: SuccessReport::No,
+            failure_report: FailureReport::Yes,
+            relayed: Rc::new(RelayedHeadersBuf::default()),
+            content_type: Rc::new(ContentType::TEXT_PLAIN.to_buf()),
+            kind: None,
+            class: ContentClass::Other,
+            coverage: Coverage::new(),
+            announced_total: None,
+            counted_total: None,
+            held: Held::default(),
+            ahead: Ahead::default(),
+            is_dirty: false,
+            heard: None,
+            report: None,
+            tally: None,
+            stage: Stage::Gathering,
+        }
+    }
+
+    #[test]
+    fn ids_are_counted_while_their_messages_are_there() {
+        let mut messages = Messages::new();
+        let (same, fresh) = (id("same"), id("fresh"));
+        let one = messages.insert(message(same)).unwrap();
+        assert!(!messages.share_id(same) && !messages.share_id(fresh));
+        let two = messages.insert(message(same)).unwrap();
+        assert!(messages.share_id(same));
+        messages.relay_under(one, same);
+        assert!(messages.share_id(same));
+        messages.relay_under(two, fresh);
+        assert!(!messages.share_id(same));
+        let [three, four] = [(); 2].map(|()| messages.insert(message(fresh)).unwrap());
+        assert!(messages.remove(three).is_some());
+        assert!(messages.share_id(fresh));
+        for key in [one, two, four] {
+            assert!(messages.remove(key).is_some());
+        }
+        assert!(messages.ids.is_empty());
+    }
+
+    #[test]
+    fn spent_ids_are_bounded_and_the_oldest_is_free_first() {
+        let mut messages = Messages::new();
+        let name = |number: usize| id(&format!("spent{number}"));
+        for number in 0..=SPENT_IDS_MAX {
+            let key = messages.insert(message(name(number))).unwrap();
+            for _ in 0..=number % 2 {
+                messages.spend_id(key);
+            }
+            assert!(messages.is_spent(name(number)));
+            assert_eq!(messages.is_spent(name(0)), number < SPENT_IDS_MAX);
+        }
+        assert!(messages.is_spent(name(1)));
+        assert_eq!(messages.spent.len(), messages.spent_order.len());
+    }
+}

@@ -260,15 +260,18 @@ mod tests {
                 all.extend_from_slice(input);
             }
             prop_assert_eq!(&held.contiguous()[..], &all[..]);
-            let mut out = Vec::new();
+            let (mut out, mut is_own) = (Vec::new(), false);
             for (octets, own) in cuts.into_iter().chain([(usize::MAX, false)]) {
                 if own {
-                    held.own();
+                    let foreign = if is_own { 0 } else { all.len() - out.len() };
+                    prop_assert_eq!(held.own(), foreign);
                     prop_assert_eq!(held.own(), 0);
+                    is_own = true;
                 }
                 let (start, body) = held.take(octets);
                 prop_assert_eq!(start, out.len() as u64);
                 for slice in body {
+                    prop_assert!(!slice.is_empty());
                     out.extend_from_slice(&slice);
                 }
                 prop_assert_eq!(held.octets(), all.len() - out.len());

@@ -319,7 +319,7 @@ impl<U: Users> Relay<U> {
         failed.map_or(Ok(()), Err)
     }
 
-    pub(super) fn why_no_room(&self, way: Way) -> Refused {
+    fn why_no_room(&self, way: Way) -> Refused {
         let is_there = match way {
             Way::Connection(id) => self.connections.contains_key(&id),
             Way::Hop(key) => self.hops.get(key).is_some(),

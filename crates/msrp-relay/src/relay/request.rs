@@ -20,12 +20,9 @@ impl<U: Users> Relay<U> {
         head: &RequestHead<'_>,
         route: Rc<KnownRoute>,
     ) {
+        // The way was found just now, so it is there.
         if !self.has_room(route.way, 0) {
-            let refused = match self.why_no_room(route.way) {
-                Refused::Lost => Refused::Lost,
-                _ => Refused::Full,
-            };
-            return self.refuse(id, head, refused);
+            return self.refuse(id, head, Refused::Full);
         }
         let mut lines = Vec::new();
         encode::lines_behind_paths(&mut lines, head.headers());

@@ -1,6 +1,7 @@
 //! What one peer can make the relay keep, and what is answered at each bound.
 
-use msrp_relay::{CloseReason, limits};
+use msrp_relay::{CloseReason, ConnectionId, limits};
+use msrp_wire::MsrpUriBuf;
 
 use crate::harness::{ALICE, BARE, BOB, SECOND, World, credentials, nonce, request, send};
 
@@ -332,4 +333,66 @@ fn next_hop_over_tls_that_is_an_address_has_a_port() {
         assert!(answer.contains(&format!(" {status} ")), "{host}: {answer}");
     }
     assert_eq!(world.connects.len(), 3);
+}
+
+#[test]
+fn relay_waits_for_what_is_due_first() {
+    let mut world = World::new();
+    assert_eq!(world.relay.poll_timeout(), None);
+    world.open(1);
+    let probation = world.now.after(limits::PROBATION_NS);
+    let idle = world.now.after(limits::CONNECTION_IDLE_NS);
+    assert_eq!(world.relay.poll_timeout(), Some(probation));
+    world.admit(1, BARE, ALICE, "Expires: 7200\r\n");
+    world.pass(30);
+    assert_eq!(world.relay.poll_timeout(), Some(idle));
+    world.close(1);
+    assert_eq!(world.relay.poll_timeout(), None);
+}
+
+#[test]
+fn relay_says_which_connections_and_uris_it_has() {
+    let mut world = World::new();
+    world.open(1);
+    world.open(2);
+    let is_there = [1, 2, 3].map(|id| world.relay.has_connection(ConnectionId(id)));
+    assert_eq!(is_there, [true, true, false]);
+    let uri = world.admit(1, BARE, ALICE, "");
+    world.admit(1, BARE, "msrps://alice.invalid:9892/other;tcp", "");
+    let sessions = [1, 2, 3].map(|id| world.relay.sessions_count(ConnectionId(id)));
+    assert_eq!(sessions, [2, 0, 0]);
+    let knows = |uri: &str| {
+        let uri: MsrpUriBuf = uri.parse().unwrap();
+        world.relay.knows(world.now, &uri.as_uri())
+    };
+    assert!(knows(&uri));
+    assert!(!knows(BARE) && !knows("msrps://relay.example.com:2855/other;tcp"));
+    assert!(!knows(
+        &uri.replace("relay.example.com", "other.example.com")
+    ));
+}
+
+#[test]
+fn connection_of_a_relay_makes_room_once_nothing_is_under_way_on_it() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "Expires: 7200\r\n");
+    world.open_with(2, World::facts(Some("other.example.com")));
+    let from = format!("msrps://other.example.com:2855/x;tcp {BOB}");
+    let message = send(
+        "send0001",
+        &format!("{uri} {ALICE}"),
+        &from,
+        "",
+        "hello",
+        '$',
+    );
+    let (first, rest) = message.split_at(message.len() - 20);
+    world.feed(2, first);
+    world.pass(61);
+    assert!(!world.make_room(), "a SEND comes in");
+    world.feed(2, rest);
+    world.pass(61);
+    assert!(world.make_room());
+    assert_eq!(world.closes, [(2, CloseReason::Idle)]);
 }

@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// Alice on connection 1 with her URI; Bob on connection 2, connected by the relay for her first SEND, which is answered.
-fn pair() -> (World, String) {
+pub(crate) fn pair() -> (World, String) {
     let mut world = World::new();
     world.open(1);
     let uri = world.admit(1, BARE, ALICE, "");
@@ -213,18 +213,30 @@ fn session_of_a_peer_is_not_taken_over_by_another_connection() {
 #[test]
 fn request_in_a_circle_or_with_too_long_a_path_is_refused() {
     let (mut world, uri) = pair();
+    let twice = format!("{uri} {uri} {ALICE}");
+    let to = format!("{uri} {BOB}");
+    world.feed(1, send("send0000", &to, &twice, "", "x", '$'));
+    assert!(world.only(1).starts_with("MSRP send0000 200 "));
     let circle = format!("{uri} {uri} {uri} {ALICE}");
     world.feed(
         1,
         send("send0001", &format!("{uri} {BOB}"), &circle, "", "x", '$'),
     );
     assert!(world.only(1).starts_with("MSRP send0001 403 "));
-    let long = vec![ALICE; 16].join(" ");
-    world.feed(
-        1,
-        send("send0002", &format!("{uri} {BOB}"), &long, "", "x", '$'),
-    );
-    assert!(world.only(1).starts_with("MSRP send0002 400 "));
+    for (uris, status) in [(15, 200), (16, 400)] {
+        let from = vec![ALICE; uris].join(" ");
+        world.feed(1, send("send0002", &to, &from, "", "x", '$'));
+        let answer = world.only(1);
+        assert!(
+            answer.starts_with(&format!("MSRP send0002 {status} ")),
+            "{answer}"
+        );
+    }
+    // Two URIs of the relay stand in front at the next hop.
+    let to = format!("{uri} {uri} {BOB}");
+    let from = vec![ALICE; 16].join(" ");
+    world.feed(1, send("send0003", &to, &from, "", "x", '$'));
+    assert!(world.only(1).starts_with("MSRP send0003 400 "));
 }
 
 // covers: MSRP-4976-6.4.1-06, MSRP-4976-6.4.1-09
@@ -405,6 +417,20 @@ fn next_hop_that_cannot_be_reached_fails_what_waits_for_it() {
     world.seen(1);
     world.pass(30);
     assert!(world.only(1).contains("Status: 000 408"));
+}
+
+#[test]
+fn much_for_a_next_hop_that_is_being_connected_waits_for_it() {
+    let mut world = World::new();
+    world.open(1);
+    let uri = world.admit(1, BARE, ALICE, "");
+    let text = "x".repeat(1_000_000);
+    let to = format!("{uri} {BOB}");
+    world.feed(1, send("send0001", &to, ALICE, "", &text, '$'));
+    assert!(world.only(1).starts_with("MSRP send0001 200 "));
+    world.connect(2, None);
+    let octets: usize = world.seen(2).iter().map(|piece| body(piece).len()).sum();
+    assert_eq!(octets, text.len());
 }
 
 #[test]
@@ -724,4 +750,88 @@ fn send_that_finds_no_room_at_its_next_hop_is_reported_with_413() {
     world.pass(0);
     assert!(world.only(1).contains("Status: 000 413"));
     assert_eq!(world.relay.sums().failed, 1);
+}
+
+#[test]
+fn request_with_an_illegal_header_section_is_400_where_its_sender_may_hear_it() {
+    let (mut world, uri) = pair();
+    let to = format!("{uri} {BOB}");
+    for (method, lines, is_answered) in [
+        ("SEND", "", true),
+        ("SEND", "Failure-Report: partial\r\n", true),
+        ("SEND", "Failure-Report: no\r\n", false),
+        ("REPORT", "", false),
+        ("AUTH", "", true),
+    ] {
+        let lines = format!("Message-ID: msg00001\r\nByte-Range: nonsense\r\n{lines}");
+        world.feed(1, request(method, "send0001", &to, ALICE, &lines));
+        let answers = world.seen(1);
+        assert_eq!(answers.len(), usize::from(is_answered), "{method} {lines}");
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.starts_with("MSRP send0001 400 "))
+        );
+    }
+    assert!(world.seen(2).is_empty());
+}
+
+#[test]
+fn refused_send_is_answered_to_the_previous_hop_alone() {
+    let (mut world, _) = pair();
+    let from = format!("msrps://hop.example.com:1/x;tcp {ALICE}");
+    let to = format!("msrps://relay.example.com:2855/unknown;tcp {BOB}");
+    world.feed(1, send("send0001", &to, &from, "", "x", '$'));
+    let answer = world.only(1);
+    assert!(answer.starts_with("MSRP send0001 481 "));
+    assert_eq!(
+        field(&answer, "To-Path").unwrap(),
+        "msrps://hop.example.com:1/x;tcp"
+    );
+}
+
+#[test]
+fn failure_while_a_send_comes_in_that_wants_no_word_of_it_is_told_nobody() {
+    let (mut world, uri) = pair();
+    let lines = "Failure-Report: no\r\nByte-Range: 1-*/10\r\n";
+    let to = format!("{uri} {BOB}");
+    world.feed(1, send("send0001", &to, ALICE, lines, "more than ten", '$'));
+    assert!(world.seen(1).is_empty() && world.seen(2).is_empty());
+    let sums = world.relay.sums();
+    assert_eq!((sums.told_nothing, sums.told_by_response), (1, 0));
+}
+
+#[test]
+fn response_to_another_name_of_the_relay_is_an_answer() {
+    let (mut world, uri) = pair();
+    let to = format!("{uri} {BOB}");
+    for own in [BARE, RELAY] {
+        world.feed(1, send("send0001", &to, ALICE, "", "x", '$'));
+        let sent = world.only(2);
+        world.feed(2, response(&tid(&sent), "200 OK", own, BOB, ""));
+    }
+    assert_eq!(world.relay.sums().delivered, 3);
+}
+
+#[test]
+fn challenge_of_a_relay_further_on_is_no_failure_of_a_client_that_showed_nothing() {
+    const EXTRA: &str = "msrps://extra.example.com;tcp";
+    let (mut world, uri) = pair();
+    let to = format!("{uri} {EXTRA}");
+    let back = format!("{uri} {ALICE}");
+    let shown = credentials("x", &"0".repeat(64), 1, EXTRA);
+    for round in 0..20 {
+        let (lines, status) = match round % 2 {
+            0 => (String::new(), "401 Unauthorized"),
+            _ => (format!("Authorization: {shown}\r\n"), "200 OK"),
+        };
+        world.feed(1, request("AUTH", "auth0001", &to, ALICE, &lines));
+        if round == 0 {
+            world.connect(3, Some("extra.example.com"));
+        }
+        let sent = world.only(3);
+        world.feed(3, response(&tid(&sent), status, &back, EXTRA, ""));
+        assert!(world.only(1).contains(status));
+    }
+    assert!(world.closes.is_empty());
 }

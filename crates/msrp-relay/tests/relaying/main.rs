@@ -5,4 +5,6 @@ mod auth;
 mod bounds;
 mod forwarding;
 mod harness;
+mod known_routes;
 mod model;
+mod pieces;

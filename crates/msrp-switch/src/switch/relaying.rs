@@ -199,15 +199,14 @@ impl Switch {
         self.check_invariants_in_debug();
     }
 
+    /// More than one octet is held: a piece without octets would say nothing.
     fn write_held_but_one(&mut self, key: MessageKey) {
         let Some(message) = self.messages.get_mut(key.0) else {
             return;
         };
         let octets = message.held.octets().saturating_sub(1);
-        if octets > 0 {
-            let (start, body) = message.held.take(octets);
-            self.write_piece(key, start, body, octets, ContinuationFlag::More);
-        }
+        let (start, body) = message.held.take(octets);
+        self.write_piece(key, start, body, octets, ContinuationFlag::More);
     }
 
     fn write_piece(

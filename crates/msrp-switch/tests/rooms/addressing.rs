@@ -185,6 +185,18 @@ fn room_has_the_rules_that_it_was_given_last() {
 }
 
 #[test]
+fn participant_is_who_it_was_said_to_be_last() {
+    let mut house = House::new([guest("a"), guest("b")]);
+    let b = house.key(1);
+    let now = |house: &House| format!("{:?}", house.switch.participant(b).unwrap());
+    assert_eq!(now(&house), format!("{:?}", participant("b")));
+    house.switch.update_participant(b, participant("c"));
+    assert_eq!(now(&house), format!("{:?}", participant("c")));
+    house.leave(1);
+    assert!(house.switch.participant(b).is_none());
+}
+
+#[test]
 fn rooms_have_an_index_each() {
     let mut house = House::new([]);
     let rooms = [(); 2].map(|()| house.switch.create_room(room_spec()).unwrap());

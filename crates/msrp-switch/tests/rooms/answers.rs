@@ -95,6 +95,48 @@ fn wrapper_longer_than_its_bound_is_400() {
     }
 }
 
+fn wrapper_without_end(octets: usize) -> Vec<u8> {
+    let line = "X: y\r\n";
+    let head = format!("From: <sip:a@example.com>\r\nTo: <{ROOM}>\r\n");
+    (head + &line.repeat(octets / line.len())).into_bytes()
+}
+
+#[test]
+fn wrapper_without_end_in_small_chunks_is_refused_soon_after_its_bound() {
+    let mut house = two();
+    let message = wrapper_without_end(40_000);
+    let refused = (0..message.len()).step_by(100).find(|start| {
+        let part = *start..message.len().min(start + 100);
+        house.say(0, &chunk("mess1", &message, part, None, More)) == [400]
+    });
+    let looked_at = 16_384 - 100..16_384 + 4096;
+    assert!(looked_at.contains(&refused.unwrap()), "{refused:?}");
+}
+
+#[test]
+fn octets_of_a_refused_message_are_not_kept() {
+    let mut house = two();
+    let message = wrapper_without_end(20_000);
+    let part = chunk("mess1", &message, 0..message.len(), None, More);
+    assert_eq!(house.say(0, &part), [400]);
+    assert_eq!(house.switch.sums().held_octets_copied, 0);
+}
+
+#[test]
+fn chunk_of_which_no_octet_is_content_is_200_with_or_without_a_type() {
+    let mut house = two();
+    for rest in ["Content-Type: text/plain\r\n", "\r\n\r\n"] {
+        let wire = format!(
+            "MSRP tid12345 SEND\r\nTo-Path: msrp://a.example:1/x;tcp\r\n\
+            From-Path: msrp://b.example:1/y;tcp\r\nMessage-ID: mess1\r\n{rest}-------tid12345$\r\n"
+        );
+        let before = house.told.len();
+        house.read(0, wire.as_bytes());
+        assert_eq!(house.answers_since(before), [200], "{rest:?}");
+    }
+    assert!(house.switch.is_idle() && house.pieces(1).is_empty());
+}
+
 #[test]
 fn chunk_without_body_is_200_and_goes_no_further() {
     let mut house = House::new([guest("a").may(false, true), guest("b")]);

@@ -1,6 +1,8 @@
 //! How a message is cut into pieces, and when they leave.
 
+use msrp_session::limits::{PIECE_OCTETS_MAX, PIECE_OCTETS_MIN};
 use msrp_switch::limits::{HOLD_NS, UNFINISHED_MESSAGES_MAX};
+use msrp_switch::{LegKey, Outcome, Output};
 use msrp_wire::ByteRange;
 
 use crate::harness::*;
@@ -341,6 +343,17 @@ pub(crate) fn message_id_of_two_senders_is_fresh_for_the_second() {
 }
 
 #[test]
+fn message_id_of_two_senders_is_kept_where_nobody_gets_both() {
+    let mut house = House::new(["a", "b", "c", "d"].map(guest));
+    for (from, name, to) in [(0, "a", "b"), (2, "c", "d")] {
+        let message = wrapped(name, &[&address(to)], "psst");
+        let half = chunk("same", &message, 0..message.len() - 1, None, More);
+        assert_eq!(house.say(from, &half), [200]);
+        assert_eq!(house.inbox(from + 1)[0].id, "same");
+    }
+}
+
+#[test]
 fn message_id_used_again_while_a_copy_is_open_is_fresh() {
     let mut house = two();
     house.settling = Settling::ByTest;
@@ -644,4 +657,51 @@ fn last_piece_of_a_message_whose_hole_is_filled_slowly_is_the_very_last() {
         assert_eq!(last.iter().position(|last| *last), Some(last.len() - 1));
         assert_eq!(house.getters(&message), [1]);
     }
+}
+
+#[test]
+fn message_as_long_as_the_longest_piece_leaves_in_one() {
+    let mut house = two();
+    let head = wrapped("a", &[ROOM], "").len();
+    let message = wrapped("a", &[ROOM], "x".repeat(PIECE_OCTETS_MAX - head));
+    house.say(0, &whole("mess1", &message));
+    assert_eq!(house.flags(1), [Last]);
+}
+
+#[test]
+fn open_chunk_leaves_at_the_end_of_a_turn_from_the_shortest_piece_on() {
+    for (held, left) in [
+        (PIECE_OCTETS_MIN, 0),
+        (PIECE_OCTETS_MIN + 1, PIECE_OCTETS_MIN),
+    ] {
+        let mut house = two();
+        let message = wrapped("a", &[ROOM], "x".repeat(3000));
+        let (wire, _) = cut(&mut house, &whole("mess1", &message), held);
+        house.read(0, &wire);
+        house.end_turn();
+        let octets: usize = house.pieces(1).iter().map(|piece| piece.octets).sum();
+        assert_eq!(octets, left);
+        // Nothing is to be done for a last octet alone before the rest of its chunk comes.
+        let is_timed = house.switch.poll_timeout() == Some(house.now.after(HOLD_NS));
+        assert_eq!(is_timed, left == 0);
+    }
+}
+
+#[test]
+fn queued_piece_leaves_without_those_whose_copy_ended_before_the_next_was_cut() {
+    let mut house = House::new(["a", "b", "c"].map(guest));
+    let (now, bob, carol) = (house.now, house.key(1), house.key(2));
+    let message = wrapped("a", &[ROOM], "x".repeat(2 * PIECE_OCTETS_MAX + 5000));
+    let (wire, _) = cut(&mut house, &whole("mess1", &message), message.len() - 1000);
+    let mut recipients: Vec<Vec<LegKey>> = Vec::new();
+    house.read_raw(0, &wire, |switch, output| {
+        if let Output::Piece { to, message, .. } = output {
+            if recipients.is_empty() {
+                switch.settle(bob, *message, Outcome::Failed);
+                switch.end_turn(now);
+            }
+            recipients.push(to.to_vec());
+        }
+    });
+    assert_eq!(recipients, [vec![bob, carol], vec![carol], vec![carol]]);
 }

@@ -517,6 +517,26 @@ fn content_without_wrapper_is_relayed_where_the_room_takes_it() {
 }
 
 #[test]
+fn content_without_wrapper_is_withheld_from_those_it_is_too_large_for() {
+    let guests = [("bob", 99), ("carol", 100), ("dave", 101)]
+        .map(|(name, octets)| guest(name).max_size(octets).may(false, true));
+    let mut house = House::delivering(
+        Delivery {
+            takes_bare: true,
+            ..delivery()
+        },
+        std::iter::once(guest("alice").may(true, false)).chain(guests),
+    );
+    for who in [BOB, CAROL, DAVE] {
+        house.join(who);
+    }
+    let picture = [b'x'; 100];
+    let chunk = whole("mess", &picture).content_type("image/png");
+    assert_eq!(house.say(ALICE, &chunk), [200]);
+    assert_eq!(house.getters(&picture), [CAROL, DAVE]);
+}
+
+#[test]
 fn content_without_wrapper_says_nothing_of_a_hidden_sender() {
     let delivery = Delivery {
         takes_bare: true,

@@ -220,6 +220,57 @@ fn chunk_that_stays_open_in_silence_is_413() {
 }
 
 #[test]
+fn silence_of_a_message_leaves_the_open_chunk_of_another_alone() {
+    let mut house = three();
+    let message = wrapped("a", &[ROOM], "x".repeat(300));
+    house.say(0, &chunk("mess1", &message, 0..200, None, More));
+    house.pass_ns(SILENCE_NS / 2);
+    let mut wire = house.encode(&whole("mess2", &message));
+    let rest = wire.split_off(wire.len() - 60);
+    house.read(0, &wire);
+    house.end_turn();
+    house.pass_ns(SILENCE_NS / 2);
+    assert!(house.inbox(1)[0].is_aborted);
+    let before = house.told.len();
+    house.read(0, &rest);
+    assert_eq!(house.answers_since(before), [200]);
+    assert_eq!(house.getters(&message), [1, 2]);
+}
+
+#[test]
+fn refused_message_is_known_as_long_as_its_chunk_is_open_whoever_else_is_silent() {
+    let mut house = three();
+    let message = wrapped("a", &[ROOM], "x".repeat(300));
+    house.say(0, &chunk("mess1", &message, 0..200, None, More));
+    let false_one = wrapped("b", &[ROOM], "x".repeat(300));
+    let first = chunk("mess2", &false_one, 0..250, None, More);
+    let mut wire = house.encode(&first);
+    let rest = wire.split_off(wire.len() - 60);
+    house.read(0, &wire);
+    house.end_turn();
+    house.pass_ns(SILENCE_NS + 1);
+    assert!(house.inbox(1)[0].is_aborted, "the one before is silent");
+    house.read(0, &rest);
+    let before = house.told.len();
+    house.say(0, &chunk("mess2", &false_one, 250..300, None, More));
+    assert_eq!(house.answers_since(before), [403], "refused as before");
+}
+
+#[test]
+fn messages_that_fall_silent_one_after_the_other_end_each_at_its_time() {
+    let mut house = three();
+    let message = wrapped("a", &[ROOM], "x".repeat(300));
+    house.say(0, &chunk("mess1", &message, 0..200, None, More));
+    house.pass_ns(SILENCE_NS / 2);
+    house.say(0, &chunk("mess2", &message, 0..200, None, More));
+    for ends in [[true, false], [true, true]] {
+        house.pass_ns(SILENCE_NS / 2);
+        let aborted: Vec<bool> = house.inbox(1).iter().map(|got| got.is_aborted).collect();
+        assert_eq!(aborted, ends);
+    }
+}
+
+#[test]
 fn copy_that_waits_for_its_answer_outlives_the_silence() {
     let mut house = three();
     house.settling = Settling::ByTest;

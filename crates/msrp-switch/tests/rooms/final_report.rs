@@ -294,6 +294,17 @@ pub(crate) fn final_report_names_everybody_addressed_with_what_became_of_the_mes
     assert_eq!((sums.refused, sums.failed, sums.settled()), (5, 2, 7));
 }
 
+#[test]
+fn final_report_says_of_one_that_has_not_joined_what_it_says_of_nobody() {
+    let mut house = house(["a", "b"].map(guest));
+    house.add(guest("c"));
+    let message = asking("a", &[&address("b"), &address("c")]);
+    house.say(0, &whole("mess1", &message).success());
+    deliver_all(&mut house);
+    report(&mut house, 1, 200);
+    assert_eq!(document(&house).1.legs, [leg("b", 200), leg("c", 404)]);
+}
+
 // covers: MSRP-4975-7.1.2-06
 #[test]
 fn final_report_status_is_that_of_the_first_failed_leg() {
@@ -520,4 +531,28 @@ fn final_report_is_told_to_controllers_with_its_results() {
         assert_eq!((end.is_sent, end.results), (is_there, results));
         assert_eq!(end.message_id.as_str(), "asks1");
     }
+}
+
+#[test]
+fn switch_waits_for_ends_alone_once_no_report_and_no_output_is_left() {
+    let mut house = three();
+    let (message, refused) = (asking("a", &[ROOM]), wrapped("c", &[ROOM], "false"));
+    let half = chunk("mess1", &refused, 0..refused.len() - 1, None, More);
+    assert_eq!(house.say(0, &half), [403]);
+    assert!(house.switch.is_waiting_for_ends() && !house.switch.is_idle());
+    let begun = wrapped("b", &[ROOM], "begun");
+    house.say(1, &chunk("mess2", &begun, 0..begun.len() - 1, None, More));
+    assert!(!house.switch.is_waiting_for_ends(), "half a message");
+    house.switch.leave(house.key(1));
+    assert!(
+        !house.switch.is_waiting_for_ends(),
+        "its end is to be written"
+    );
+    house.drain();
+    assert!(house.switch.is_waiting_for_ends());
+    house.say(0, &whole("mess3", &message).success());
+    deliver_all(&mut house);
+    assert!(!house.switch.is_waiting_for_ends(), "a report is to come");
+    report(&mut house, 2, 200);
+    assert!(house.switch.is_waiting_for_ends());
 }

@@ -130,6 +130,7 @@ fn own_message_that_cannot_be_sent_reaches_nobody() {
     ];
     for (message, error) in table {
         assert_eq!(house.switch.send_message(room, &message), Err(error));
+        assert!(!error.to_string().is_empty());
     }
     house.switch.close_room(other);
     let to_gone = notice(MessageTo::Room);
@@ -137,7 +138,8 @@ fn own_message_that_cannot_be_sent_reaches_nobody() {
     assert_eq!(gone, Err(OwnMessageError::NoSuchRoom));
     house.drain();
     assert!(house.pieces(0).is_empty() && house.pieces(1).is_empty());
-    let longest = own(MessageTo::Room, "text/plain", &long[1..]);
+    let mut longest = own(MessageTo::Room, "text/plain", &long[1..]);
+    longest.from_display_name = Some("x".repeat(DISPLAY_NAME_OCTETS_MAX));
     house.switch.send_message(room, &longest).unwrap();
     house.drain();
     assert_eq!(house.texts(1).len(), 1);

@@ -63,10 +63,12 @@ fn message_that_is_refused_for_another_reason_takes_nothing_of_the_rate() {
     let a = house.key(0);
     house.switch.set_rate(a, two_at_once_and_one_a_second());
     house.switch.set_muted(a, true);
+    assert!(house.switch.is_muted(a) && !house.switch.is_muted(house.key(1)));
     for id in ["mess1", "mess2", "mess3"] {
         assert_eq!(house.say(0, &hello(id)), [403]);
     }
     house.switch.set_muted(a, false);
+    assert!(!house.switch.is_muted(a));
     assert_eq!(house.say(0, &hello("mess4")), [200]);
     assert_eq!(house.say(0, &hello("mess5")), [200]);
 }

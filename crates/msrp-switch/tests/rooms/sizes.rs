@@ -63,6 +63,23 @@ fn abort_goes_to_those_who_got_a_part_even_when_the_sender_starts_again() {
     assert_eq!(house.flags(2), [More, More]);
 }
 
+#[test]
+fn abort_stands_behind_the_last_octet_that_left() {
+    let message = message();
+    for is_refused in [false, true] {
+        let mut house = room(&[3000]);
+        house.say(0, &chunk("mess1", &message, 0..2500, None, More));
+        if is_refused {
+            let piece = house.pieces(1)[0].clone();
+            house.stop_copy(1, &piece, 413);
+        } else {
+            house.say(0, &chunk("mess1", &message, 2500..3001, None, More));
+        }
+        assert_eq!(house.flags(1), [More, Abort]);
+        assert_eq!(house.pieces(1)[1].range.to_string(), "2501-*/*");
+    }
+}
+
 // covers: UPS-7.2.3.3-05, MSRP-4975-7.1.4-02, MSRP-4975-7.1.4-03, MSRP-4975-7.1.4-06
 // covers: MSRP-4975-7.1.4-08
 #[test]

@@ -1,6 +1,6 @@
 //! What controllers are told of single messages, and what is counted for each participant.
 
-use msrp_switch::limits::TOLD_CONTENT_OCTETS_MAX;
+use msrp_switch::limits::{TOLD_CONTENT_OCTETS_MAX, TOLD_MAX};
 use msrp_switch::{ContentClass, CopySums, LegSums, MessageContent, MessageEnd, Told};
 use msrp_wire::{FailureReport, StatusCode};
 
@@ -166,4 +166,17 @@ fn sums_of_a_leg_tell_what_became_of_what_was_for_it() {
     let sums = house.switch.leave(house.key(0));
     let octets_sent = 2 * text.len() as u64;
     assert_eq!((sums.accepted.text, sums.octets_sent), (2, octets_sent));
+}
+
+#[test]
+fn what_is_not_told_because_too_much_waits_is_counted_once() {
+    let mut house = House::new(["a", "b"].map(guest));
+    house.switch.tell_messages(true);
+    let text = wrapped("a", &[ROOM], "x");
+    for number in 0..TOLD_MAX + 2 {
+        house.say(0, &whole(&format!("mess{number}"), &text));
+    }
+    let told = std::iter::from_fn(|| house.switch.poll_told()).count();
+    assert_eq!(told, TOLD_MAX);
+    assert_eq!([(); 2].map(|()| house.switch.take_untold()), [2, 0]);
 }
