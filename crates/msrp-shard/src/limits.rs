@@ -37,6 +37,13 @@ pub const SHORT_READS: u8 = 8;
 /// Requests of all connections that are read in one turn. With more, nothing is read on in this turn.
 pub const TURN_REQUESTS_OF_ALL_MAX: usize = 2048;
 
+/// Connections that are accepted in one turn, or closed because they named no session. What is beyond waits for the
+/// next, so that a crowd at the door keeps nobody waiting who talks.
+pub const TURN_ARRIVALS_MAX: usize = 16;
+
+/// Of these, how many may wait. With one more the oldest does not.
+pub const ARRIVALS_WAITING_MAX: usize = 8192;
+
 /// Pieces that a shard queues for recipients in one turn, and their octets. With more, nothing is read on
 /// in this turn: what is read after it comes no later, and nobody waits longer for a turn to end than it takes to write
 /// these.

@@ -12,6 +12,7 @@
 //! The shard only routes; each concern has its own file below.
 
 mod accounting;
+mod arrivals;
 mod backlog;
 mod binding;
 mod bridges;
@@ -75,6 +76,7 @@ use crate::metrics::{Cell, Counters, Run};
 use crate::source::Source;
 use crate::usage::UsageTap;
 
+use arrivals::{Arrival, Arrivals};
 use bridges::RunningBridge;
 use connection::{Connections, Decoders};
 use crossings::Crossings;
@@ -165,6 +167,7 @@ pub(crate) struct Shard<I: Io> {
     dirty: Vec<ConnKey>,
     /// Connections with octets beyond their budget, to be read in the next turn.
     unread: Vec<ConnKey>,
+    arrivals: Arrivals,
     /// Who wants to know when a session has everything that it is to have.
     awaited: Awaited,
     turn: Turn,
@@ -246,6 +249,7 @@ impl<I: Io> Shard<I> {
             done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),
+            arrivals: Arrivals::new(),
             awaited: Awaited::default(),
             turn: Turn::default(),
             written: Timestamp::default(),
@@ -299,6 +303,7 @@ impl<I: Io> Shard<I> {
         }
         self.read_unread(now);
         self.handle_timers(now);
+        self.handle_arrivals(now);
         self.switch.handle_timeout(now);
         self.switch.end_turn(now);
         self.end_relay_turn(now);
@@ -317,13 +322,19 @@ impl<I: Io> Shard<I> {
         match event {
             ring_io::Event::Accepted {
                 listener, stream, ..
-            } => self.accept(now, listener, stream),
+            } => self.put_off(now, Arrival::Came(listener, stream)),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }
             ring_io::Event::Connected { conn } => self.connected(now, conn),
             ring_io::Event::Received { conn, data } => self.received(now, conn, data),
+            ring_io::Event::PeerClosed { conn } if self.is_unnamed(conn) => {
+                self.put_off(now, Arrival::Ended(conn));
+            }
             ring_io::Event::PeerClosed { conn } => self.peer_closed(now, conn),
+            ring_io::Event::Failed { conn, .. } if self.is_unnamed(conn) => {
+                self.put_off(now, Arrival::Broke(conn));
+            }
             ring_io::Event::Failed { conn, .. } => self.failed(now, conn),
             ring_io::Event::Writable { conn } => self.writable(now, conn),
             ring_io::Event::Woken => {}
@@ -335,7 +346,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn sleep(&self, now: Timestamp) -> Duration {
-        if !self.unread.is_empty() {
+        if self.has_put_off() {
             return Duration::ZERO;
         }
         let ns = self.deadline().map_or(SLEEP_NS_MAX, |deadline| {
@@ -343,6 +354,11 @@ impl<I: Io> Shard<I> {
         });
         let is_held_up = self.crossings.is_held_up();
         Duration::from_nanos(if is_held_up { ns.min(RETRY_NS) } else { ns })
+    }
+
+    /// Whether something of this turn waits for the next.
+    fn has_put_off(&self) -> bool {
+        !self.unread.is_empty() || !self.arrivals.is_empty()
     }
 
     /// When it has something to do next, unless something happens before.

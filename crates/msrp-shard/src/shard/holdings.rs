@@ -107,7 +107,7 @@ impl<I: Io> Shard<I> {
 
     /// When it has something to do next, in nanoseconds since the start.
     pub(crate) fn due_ns(&self) -> Option<u64> {
-        if !self.unread.is_empty() {
+        if self.has_put_off() {
             return Some(self.now().as_ns());
         }
         let held_up = self.crossings.is_held_up();

@@ -14,6 +14,7 @@ use msrp_wire::{
 use ring_io::{ConnKey, Io, SendOp, SendOutcome};
 
 use super::Shard;
+use super::arrivals::Arrival;
 use super::connection::{Connections, Inbound, Phase};
 use super::outbox::{CopyRef, Done, Mark, Parcel, Recipient};
 use super::session::{Asked, Link, Session};
@@ -600,7 +601,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn handle_timers(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.due(now) {
             match timer {
-                Timer::Unnamed(conn) => self.end_unnamed(conn),
+                Timer::Unnamed(conn) => self.put_off(now, Arrival::Overdue(conn)),
                 Timer::Unbound(leg) => self.end_unbound(now, leg),
                 Timer::Look(conn) => self.check_pace(now, conn),
                 Timer::Transaction(leg) => self.expire_transactions(now, leg),
@@ -611,7 +612,7 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    fn end_unnamed(&mut self, conn: ConnKey) {
+    pub(super) fn end_unnamed(&mut self, conn: ConnKey) {
         let phase = self
             .connections
             .get(conn)
