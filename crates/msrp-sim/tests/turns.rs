@@ -13,7 +13,7 @@ use msrp_control::{
     Addressing, Command, Engine as _, LocalMedia, Media, ParticipantConfig, ParticipantId, Reply,
     RoomConfig, RoomId,
 };
-use msrp_shard::limits::{READ_OCTETS_DENSE, TURN_REQUESTS_MAX};
+use msrp_shard::limits::{READ_OCTETS_DENSE, TURN_ARRIVALS_MAX, TURN_REQUESTS_MAX};
 use msrp_shard::simulation::{Run, SteppedNode};
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules};
 use ring_io::{Config, Io, Want};
@@ -50,6 +50,12 @@ impl Node {
 
     fn turn(&mut self) {
         self.stepped.step(0).unwrap();
+    }
+
+    fn connections(&self) -> u64 {
+        let samples = self.stepped.engine().samples();
+        let sample = samples.iter().find(|s| s.name == "msrp_connections");
+        sample.unwrap().value
     }
 
     fn carry_out(&mut self, command: Command) -> Reply {
@@ -224,5 +230,41 @@ fn those_who_say_much_share_one_budget_in_a_turn_and_the_others_are_heard_at_onc
             (answered, turns) = (answered + new, turns + 1);
         }
         assert_eq!(answered, TALKERS * EACH);
+    }
+}
+
+#[test]
+fn crowd_at_the_door_comes_and_goes_a_few_in_a_turn_while_others_talk() {
+    const CROWD: u64 = 100;
+    const FEW: u64 = TURN_ARRIVALS_MAX as u64;
+    for want in [Want::Epoll, Want::Auto] {
+        let mut node = Node::new(want);
+        node.open_room("quiet");
+        let mut ann = node.join("quiet", "ann");
+        let mut ben = node.join("quiet", "ben");
+        let before = node.connections();
+        let crowd: Vec<TcpStream> = (0..CROWD)
+            .map(|_| TcpStream::connect(node.address).unwrap())
+            .collect();
+        // io_uring does some twenty things in the order in which they came each time it is asked.
+        let turns_max = CROWD / 20 + 1;
+        let mut talk = |node: &mut Node| {
+            ann.say(1);
+            let is_heard = (0..turns_max).any(|_| {
+                let inside = node.connections();
+                node.turn();
+                let moved = node.connections().abs_diff(inside);
+                assert!(moved <= FEW, "{moved} with {want:?}");
+                ben.count("Hello") == 1
+            });
+            assert!(is_heard, "{want:?}");
+        };
+        while node.connections() < before + CROWD {
+            talk(&mut node);
+        }
+        drop(crowd);
+        while node.connections() > before {
+            talk(&mut node);
+        }
     }
 }
