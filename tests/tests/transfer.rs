@@ -347,10 +347,10 @@ async fn recipient(invitation: &Invitation, large: Arc<Large>, manner: Manner) -
     let offer = invitation.media();
     let dialog = invitation.accept(&answer).await;
     let own = endpoint.uri().to_owned();
-    let work = std::thread::spawn(move || {
-        let wire = Wire::open(&own, &offer.path[0], offer.address());
-        receive(wire, &large, manner)
-    });
+    // Bound before anything is sent: what waits for a session goes before the answer to what binds it.
+    let open = move || Wire::open(&own, &offer.path[0], offer.address());
+    let wire = tokio::task::spawn_blocking(open).await.expect("a wire");
+    let work = std::thread::spawn(move || receive(wire, &large, manner));
     (dialog, work)
 }
 

@@ -165,8 +165,10 @@ pub(crate) struct Shard<I: Io> {
     done: Vec<Mark>,
     /// Connections with something to send.
     dirty: Vec<ConnKey>,
-    /// Connections with octets beyond their budget, to be read in the next turn.
+    /// Connections for whose octets the turn was too short, to be read first in the next one.
     unread: Vec<ConnKey>,
+    /// Connections that have sent more than their budget, to be read last.
+    bounded: Vec<ConnKey>,
     arrivals: Arrivals,
     /// Who wants to know when a session has everything that it is to have.
     awaited: Awaited,
@@ -249,6 +251,7 @@ impl<I: Io> Shard<I> {
             done: Vec::new(),
             dirty: Vec::new(),
             unread: Vec::new(),
+            bounded: Vec::new(),
             arrivals: Arrivals::new(),
             awaited: Awaited::default(),
             turn: Turn::default(),
@@ -295,13 +298,14 @@ impl<I: Io> Shard<I> {
         self.switch.tell_messages(hub.wants_messages());
         self.switch.tell_content(hub.wants_content());
         self.notice_failures(now);
+        self.read_unread(now);
         for event in events.drain(..) {
             self.handle_event(now, event);
         }
         while let Ok(message) = self.mailbox.try_recv() {
             self.handle_message(now, message);
         }
-        self.read_unread(now);
+        self.read_bounded(now);
         self.handle_timers(now);
         self.handle_arrivals(now);
         self.switch.handle_timeout(now);
@@ -358,7 +362,7 @@ impl<I: Io> Shard<I> {
 
     /// Whether something of this turn waits for the next.
     fn has_put_off(&self) -> bool {
-        !self.unread.is_empty() || !self.arrivals.is_empty()
+        !(self.unread.is_empty() && self.bounded.is_empty() && self.arrivals.is_empty())
     }
 
     /// When it has something to do next, unless something happens before.

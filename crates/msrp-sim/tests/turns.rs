@@ -13,7 +13,9 @@ use msrp_control::{
     Addressing, Command, Engine as _, LocalMedia, Media, ParticipantConfig, ParticipantId, Reply,
     RoomConfig, RoomId,
 };
-use msrp_shard::limits::{READ_OCTETS_DENSE, TURN_ARRIVALS_MAX, TURN_REQUESTS_MAX};
+use msrp_shard::limits::{
+    READ_OCTETS_DENSE, TURN_ARRIVALS_MAX, TURN_REQUESTS_MAX, TURN_REQUESTS_OF_ALL_MAX,
+};
 use msrp_shard::simulation::{Run, SteppedNode};
 use msrp_shard::{EngineConfig, EngineLimits, ListenerConfig, Rules};
 use ring_io::{Config, Io, Want};
@@ -230,6 +232,41 @@ fn those_who_say_much_share_one_budget_in_a_turn_and_the_others_are_heard_at_onc
             (answered, turns) = (answered + new, turns + 1);
         }
         assert_eq!(answered, TALKERS * EACH);
+    }
+}
+
+#[test]
+fn those_for_whom_a_turn_was_too_short_are_the_first_in_the_next() {
+    const EACH: usize = TURN_REQUESTS_MAX - 4;
+    const TALKERS: usize = TURN_REQUESTS_OF_ALL_MAX / EACH + 8;
+    // io_uring hands over less at a time than a turn may have.
+    let mut node = Node::new(Want::Epoll);
+    let mut talkers: Vec<Member> = (0..TALKERS)
+        .map(|number| {
+            let name = format!("talker{number}");
+            node.open_room(&name);
+            node.join(&name, &name)
+        })
+        .collect();
+    let mut owed = [0; TALKERS];
+    let mut left = Vec::new();
+    for turn in 0..6 {
+        // Whoever has its answers says as much again.
+        for (talker, owed) in talkers.iter_mut().zip(&mut owed) {
+            if *owed == 0 {
+                talker.say(EACH);
+                *owed = EACH;
+            }
+        }
+        node.turn();
+        for (talker, owed) in talkers.iter_mut().zip(&mut owed) {
+            *owed -= talker.count(" 200 OK");
+        }
+        for late in std::mem::take(&mut left) {
+            assert_eq!(owed[late], 0, "talker {late} in turn {turn}");
+        }
+        left = (0..TALKERS).filter(|index| owed[*index] > 0).collect();
+        assert!(!left.is_empty() && left.len() < TALKERS, "turn {turn}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! connection whose recipients are slow, waits unread, and the connection is not received from
 //! until that has been read: the sender feels it by TCP.
 //!
-//! Connections that have sent more than their budget are read last in a turn, and all together as far as
+//! Connections that have sent more than their budget are *bounded*: they are read last in a turn, and all together as far as
 //! one alone: so who says little waits for the budget of one of those who say much, however many they are.
 //! They are received from one read at a time, so that they leave receive buffers to the others.
 
@@ -108,8 +108,15 @@ impl Intake {
         Some(octets)
     }
 
-    /// It has sent more than its budget.
-    fn is_beyond(&mut self) {
+    /// Whether it has read all that it may in this turn.
+    fn has_spent(&self, turn: u64) -> bool {
+        let octets = self.used_octets as usize;
+        self.turn == turn
+            && (self.requests as usize >= TURN_REQUESTS_MAX || octets >= TURN_OCTETS_MAX)
+    }
+
+    /// From now on it is bounded.
+    fn begin_bounds(&mut self) {
         self.short_reads_left = SHORT_READS;
     }
 
@@ -121,7 +128,7 @@ impl Intake {
     /// A read arrived.
     fn arrived(&mut self, octets: Bytes) {
         if self.is_bounded() && octets.len() >= READ_OCTETS {
-            self.is_beyond();
+            self.begin_bounds();
         } else {
             self.short_reads_left = self.short_reads_left.saturating_sub(1);
         }
@@ -146,7 +153,7 @@ impl Intake {
 }
 
 /// The turn of the shard, and what it has queued in it.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(super) struct Turn {
     number: u64,
     copies: usize,
@@ -179,10 +186,17 @@ impl Turn {
         self.read_octets += octets;
     }
 
-    /// Whether as much has been read since then as one connection may have read in a turn.
-    fn has_read_budget_since(&self, then: &Self) -> bool {
-        self.requests - then.requests >= TURN_REQUESTS_MAX
-            || self.read_octets - then.read_octets >= TURN_OCTETS_MAX
+    /// What bounded connections may have, however much the others had, begins.
+    fn begin_bounded(&mut self) {
+        *self = Self {
+            number: self.number,
+            ..Self::default()
+        };
+    }
+
+    /// Whether as much has been read as one connection may have read in a turn.
+    fn has_read_budget_of_one(&self) -> bool {
+        self.requests >= TURN_REQUESTS_MAX || self.read_octets >= TURN_OCTETS_MAX
     }
 
     fn is_full(&self) -> bool {
@@ -267,7 +281,9 @@ impl<I: Io> Shard<I> {
             return;
         };
         if !connection.intake.unread.is_empty() {
-            connection.intake.is_beyond();
+            if connection.intake.has_spent(self.turn.number) {
+                connection.intake.begin_bounds();
+            }
             self.io.read(conn, Read::Paused);
             if !self.hold_back(conn) {
                 self.read_later(conn);
@@ -293,13 +309,33 @@ impl<I: Io> Shard<I> {
         true
     }
 
-    /// Reads connections that have sent more than their budget, all together as far as one alone. Those that have
-    /// to wait once more are the first ones next time.
+    /// Reads those for whom the turn before was too short. Those that have to wait once more are the first ones
+    /// next time.
     pub(super) fn read_unread(&mut self, now: Timestamp) {
-        let before = self.turn;
-        let mut waiting = std::mem::take(&mut self.unread).into_iter();
-        while !self.turn.is_full()
-            && !self.turn.has_read_budget_since(&before)
+        let waiting = std::mem::take(&mut self.unread);
+        let mut left = self.read_each(now, waiting, |turn| !turn.is_full());
+        left.append(&mut self.unread);
+        self.unread = left;
+    }
+
+    /// Reads those that are bounded, all together as far as one alone.
+    pub(super) fn read_bounded(&mut self, now: Timestamp) {
+        self.turn.begin_bounded();
+        let waiting = std::mem::take(&mut self.bounded);
+        let mut left = self.read_each(now, waiting, |turn| !turn.has_read_budget_of_one());
+        left.append(&mut self.bounded);
+        self.bounded = left;
+    }
+
+    /// Reads one after the other as long as the turn allows it. Returns those that were not read.
+    fn read_each(
+        &mut self,
+        now: Timestamp,
+        waiting: Vec<ConnKey>,
+        may_read: impl Fn(&Turn) -> bool,
+    ) -> Vec<ConnKey> {
+        let mut waiting = waiting.into_iter();
+        while may_read(&self.turn)
             && let Some(conn) = waiting.next()
         {
             if let Some(connection) = self.connections.get_mut(conn) {
@@ -308,17 +344,18 @@ impl<I: Io> Shard<I> {
             self.read_on(now, conn);
             self.receive_again(conn);
         }
-        if waiting.len() > 0 {
-            let read = std::mem::take(&mut self.unread);
-            self.unread = waiting.chain(read).collect();
-        }
+        waiting.collect()
     }
 
     fn read_later(&mut self, conn: ConnKey) {
         if let Some(connection) = self.connections.get_mut(conn)
             && !std::mem::replace(&mut connection.intake.is_listed, true)
         {
-            self.unread.push(conn);
+            if connection.intake.is_bounded() {
+                self.bounded.push(conn);
+            } else {
+                self.unread.push(conn);
+            }
         }
     }
 
@@ -353,7 +390,7 @@ mod tests {
         let arrive = |intake: &mut Intake, octets| intake.arrived(Bytes::from(vec![0; octets]));
         arrive(&mut intake, 4 * READ_OCTETS);
         assert_eq!(intake.mode(), Read::Continuous);
-        intake.is_beyond();
+        intake.begin_bounds();
         for _ in 1..SHORT_READS {
             arrive(&mut intake, READ_OCTETS - 1);
         }
@@ -367,21 +404,32 @@ mod tests {
     }
 
     #[test]
-    fn those_beyond_their_budget_read_as_much_as_one_connection() {
-        let before = Turn {
-            requests: 7,
-            read_octets: 7,
-            ..Turn::default()
-        };
+    fn bounded_connections_read_as_much_as_one_alone_whatever_the_others_read() {
         let after = |requests, octets| {
-            let mut turn = before;
+            let mut turn = Turn::default();
+            (0..TURN_REQUESTS_OF_ALL_MAX).for_each(|_| turn.count_request());
+            turn.begin_bounded();
             (0..requests).for_each(|_| turn.count_request());
             turn.count_read(octets);
-            turn.has_read_budget_since(&before)
+            turn.has_read_budget_of_one()
         };
         assert!(!after(TURN_REQUESTS_MAX - 1, TURN_OCTETS_MAX - 1));
         assert!(after(TURN_REQUESTS_MAX, 0));
         assert!(after(0, TURN_OCTETS_MAX));
+    }
+
+    #[test]
+    fn connection_has_spent_its_turn_with_its_own_octets_or_requests_only() {
+        let mut intake = Intake::default();
+        intake.arrived(Bytes::from(vec![0; 2 * TURN_OCTETS_MAX]));
+        assert!(!intake.has_spent(1));
+        assert!(intake.next(1).is_some() && !intake.has_spent(1));
+        intake.count(TURN_REQUESTS_MAX);
+        assert!(intake.has_spent(1) && !intake.has_spent(2));
+        while intake.next(2).is_some() {
+            assert!(intake.used_octets as usize == TURN_OCTETS_MAX || !intake.has_spent(2));
+        }
+        assert!(intake.has_spent(2));
     }
 
     #[test]
