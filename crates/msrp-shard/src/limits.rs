@@ -34,14 +34,15 @@ pub const READ_REQUESTS_MANY: usize = 16;
 /// from without bounds again. Our choice: a read is also short where a receive buffer ends.
 pub const SHORT_READS: u8 = 8;
 
-/// Requests of all connections that are read in one turn. With more, nothing is read on in this turn.
+/// Requests of all connections that are read in one turn. With more, nothing is read on in this turn, but for those that
+/// sent more than their budget: they have as much as one of them alone, so that the others cannot keep them waiting.
 pub const TURN_REQUESTS_OF_ALL_MAX: usize = 2048;
 
 /// Connections that are accepted in one turn, or closed because they named no session. What is beyond waits for the
 /// next, so that a crowd at the door keeps nobody waiting who talks.
 pub const TURN_ARRIVALS_MAX: usize = 16;
 
-/// Of these, how many may wait. With one more the oldest does not.
+/// Of these, how many may wait, with a descriptor each. With one more the oldest does not.
 pub const ARRIVALS_WAITING_MAX: usize = 8192;
 
 /// Pieces that a shard queues for recipients in one turn, and their octets. With more, nothing is read on

@@ -83,6 +83,17 @@ impl Node {
         self.carry_out(Command::CreateRoom { room, config });
     }
 
+    /// So many people, each alone in a room.
+    fn talkers(&mut self, count: usize) -> Vec<Member> {
+        (0..count)
+            .map(|number| {
+                let name = format!("talker{number}");
+                self.open_room(&name);
+                self.join(&name, &name)
+            })
+            .collect()
+    }
+
     /// Puts somebody into a room, who binds its session.
     fn join(&mut self, room: &str, name: &str) -> Member {
         let own_path = format!("msrp://127.0.0.1:9/{name};tcp");
@@ -205,13 +216,7 @@ fn those_who_say_much_share_one_budget_in_a_turn_and_the_others_are_heard_at_onc
         node.open_room("quiet");
         let mut ann = node.join("quiet", "ann");
         let mut ben = node.join("quiet", "ben");
-        let mut talkers: Vec<Member> = (0..TALKERS)
-            .map(|number| {
-                let name = format!("talker{number}");
-                node.open_room(&name);
-                node.join(&name, &name)
-            })
-            .collect();
+        let mut talkers = node.talkers(TALKERS);
         talkers.iter_mut().for_each(|talker| talker.say(EACH));
         // Everybody has more than its budget, and the node knows when it has read twice.
         let mut answered = 0;
@@ -241,13 +246,7 @@ fn those_for_whom_a_turn_was_too_short_are_the_first_in_the_next() {
     const TALKERS: usize = TURN_REQUESTS_OF_ALL_MAX / EACH + 8;
     // io_uring hands over less at a time than a turn may have.
     let mut node = Node::new(Want::Epoll);
-    let mut talkers: Vec<Member> = (0..TALKERS)
-        .map(|number| {
-            let name = format!("talker{number}");
-            node.open_room(&name);
-            node.join(&name, &name)
-        })
-        .collect();
+    let mut talkers = node.talkers(TALKERS);
     let mut owed = [0; TALKERS];
     let mut left = Vec::new();
     for turn in 0..6 {

@@ -115,9 +115,6 @@ impl<'a> HeaderLine<'a> {
 
 /// Name, value and field of a line whose name is one of the usual ones and spelled as the standard does.
 fn usual_name(line: &[u8]) -> Option<(&[u8], &[u8], Field)> {
-    if line.len() <= SHORTEST_KNOWN {
-        return None;
-    }
     KNOWN.iter().take(USUAL_COUNT).find_map(|(known, field)| {
         let colon = line.get(known.len())?;
         let is_it = *colon == b':' && line.starts_with(known.as_bytes());
@@ -229,9 +226,6 @@ const KNOWN_LENGTHS: u32 = {
     }
     lengths
 };
-
-/// Octets of the shortest one.
-const SHORTEST_KNOWN: usize = KNOWN_LENGTHS.trailing_zeros() as usize;
 
 /// In the order in which they are usually met.
 const KNOWN: &[(&str, Field)] = &[

@@ -532,3 +532,28 @@ fn certificate_that_cannot_be_used_stops_the_start_with_its_file() {
     let error = msrp_shard::start(&config).unwrap_err().to_string();
     assert!(error.contains("not that of the certificate"), "{error}");
 }
+
+#[tokio::test]
+async fn more_requests_than_a_turn_may_have_are_all_answered_over_every_transport() {
+    const BURST: usize = 1_000;
+    let issued = Issued::new("every");
+    for want in backends() {
+        let node = served(want, 1, &issued).await;
+        let people = [
+            ("tcp", node.join("tcp").await),
+            ("tls", join_tls(&node, "tls", &issued).await),
+            ("ws", join_ws(&node, "ws").await),
+            ("wss", join_wss(&node, "wss", &issued).await),
+        ];
+        for (name, sender) in &people {
+            // Twice, so that the second burst finds the connection bounded.
+            for _ in 0..2 {
+                let draft = Draft::text(&identity(name), ROOM, "hello");
+                let sent: Vec<_> = (0..BURST).map(|_| sender.send(&draft)).collect();
+                for one in &sent {
+                    sender.expect_all(one, 200).await;
+                }
+            }
+        }
+    }
+}

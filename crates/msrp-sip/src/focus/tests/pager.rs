@@ -5,10 +5,12 @@ mod pace;
 mod refusals;
 mod system_message;
 
-use super::world::{FACTORY, Sent, World, anonymous, caller, policy, sdp, uri};
+use super::world::{FACTORY, Sent, World, anonymous, caller, peer, policy, sdp, uri};
 use crate::focus::{PagerPolicy, Policy, SOFTWARE};
 use crate::groups::{Group, Rights, Rule};
-use crate::ua::{Answer, Body, Headers, Method, OutRequest, TxnId};
+use crate::ua::{
+    Answer, Body, Headers, Method, OutRequest, Peer, Request, Transport, TxnId, UaEvent,
+};
 
 const GROUP: &str = "sip:team@im.example";
 
@@ -62,6 +64,26 @@ fn asking_list(name: &str, wish: &str, users: &[&str]) -> Body {
         .collect();
     let content = format!("Content-Type: message/cpim\r\n\r\n{}", asking(name, wish));
     marked(&entries(&uris), &content)
+}
+
+/// What a MESSAGE of Alice to the factory is answered that comes over this transport.
+fn message_over(world: &mut World, transport: Transport, body: Body) -> Vec<u16> {
+    let transaction = TxnId(777 + u64::from(transport == Transport::Tcp));
+    world.ua(UaEvent::Request {
+        transaction,
+        dialog: None,
+        request: Request {
+            method: Method::Message,
+            uri: FACTORY.into(),
+            headers: caller("alice"),
+            body: Some(body),
+        },
+        peer: Peer {
+            transport,
+            ..peer()
+        },
+    });
+    world.answers_to(transaction)
 }
 
 fn text(request: &OutRequest) -> String {

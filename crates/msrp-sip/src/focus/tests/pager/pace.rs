@@ -1,7 +1,7 @@
 //! How fast copies go, and whose go first.
 
 use super::super::world::{FACTORY, World, caller, peer, uri};
-use super::{entries, list, marked, plain, with_pager};
+use super::{entries, list, marked, message_over, plain, with_pager};
 use crate::focus::PagerPolicy;
 use crate::groups::Group;
 use crate::limits::NS_PER_S;
@@ -37,22 +37,7 @@ fn thousand_recipients_are_served_at_the_pace_of_the_operator() {
     );
     let users: Vec<String> = (0..1000).map(|n| format!("sip:u{n}@example.com")).collect();
     let body = marked(&entries(&users), "Content-Type: text/plain\r\n\r\nHello");
-    let transaction = TxnId(777);
-    world.ua(UaEvent::Request {
-        transaction,
-        dialog: None,
-        request: Request {
-            method: Method::Message,
-            uri: FACTORY.into(),
-            headers: caller("alice"),
-            body: Some(body),
-        },
-        peer: Peer {
-            transport: Transport::Tcp,
-            ..peer()
-        },
-    });
-    assert_eq!(world.answers_to(transaction), [202]);
+    assert_eq!(message_over(&mut world, Transport::Tcp, body), [202]);
     let started = world.now;
     let mut reached = Vec::new();
     while reached.len() < 1000 {

@@ -1,7 +1,7 @@
 //! MESSAGEs that are refused, and why.
 
 use super::super::world::{FACTORY, World, anonymous, caller, peer, policy};
-use super::{GROUP, list, marked, plain, team, warning, with_pager};
+use super::{GROUP, list, marked, message_over, plain, team, warning, with_pager};
 use crate::focus::{PagerPolicy, Policy};
 use crate::ua::{Headers, Method, Peer, Request, Transport, TxnId, UaEvent};
 
@@ -125,22 +125,7 @@ fn large_message_over_udp_is_refused_and_over_tcp_taken() {
             "<entry uri=\"sip:bob@example.com\"/>",
             &format!("Content-Type: text/plain\r\n\r\n{}", "x".repeat(1300)),
         );
-        let transaction = TxnId(777 + u64::from(expected));
-        world.ua(UaEvent::Request {
-            transaction,
-            dialog: None,
-            request: Request {
-                method: Method::Message,
-                uri: FACTORY.into(),
-                headers: caller("alice"),
-                body: Some(body),
-            },
-            peer: Peer {
-                transport,
-                ..peer()
-            },
-        });
-        assert_eq!(world.answers_to(transaction), [expected]);
+        assert_eq!(message_over(&mut world, transport, body), [expected]);
     }
     assert_eq!(world.answered(200).len(), 1);
 }
