@@ -1,11 +1,11 @@
 //! How fast copies go, and whose go first.
 
-use super::super::world::{FACTORY, World, caller, peer, uri};
+use super::super::world::{FACTORY, World, caller, uri};
 use super::{entries, list, marked, message_over, plain, with_pager};
 use crate::focus::PagerPolicy;
 use crate::groups::Group;
 use crate::limits::NS_PER_S;
-use crate::ua::{Method, Peer, Request, Transport, TxnId, UaEvent};
+use crate::ua::Transport;
 
 #[test]
 fn one_address_has_one_message_at_a_time() {

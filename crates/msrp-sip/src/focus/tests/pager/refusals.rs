@@ -1,9 +1,9 @@
 //! MESSAGEs that are refused, and why.
 
-use super::super::world::{FACTORY, World, anonymous, caller, peer, policy};
+use super::super::world::{FACTORY, World, anonymous, caller, policy};
 use super::{GROUP, list, marked, message_over, plain, team, warning, with_pager};
 use crate::focus::{PagerPolicy, Policy};
-use crate::ua::{Headers, Method, Peer, Request, Transport, TxnId, UaEvent};
+use crate::ua::{Headers, Method, Transport};
 
 // covers: PGR-8.3.1.1-04
 #[test]
