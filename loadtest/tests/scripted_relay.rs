@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use digest_auth::{AuthContext, HttpMethod, WwwAuthenticateHeader};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// What a relay does.
 #[derive(Debug, Clone, Copy)]
@@ -330,23 +330,11 @@ fn relay(frame: &Frame, address: SocketAddr, connection: &TcpStream, state: &mut
     let _ = far.write_all(&frame.with_paths(&client, &from));
 }
 
-/// A file that is there as long as this is.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str, text: &str) -> Self {
-        let name = format!("msrpload-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        // Nothing is lost when it is gone already.
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A file that goes with the test.
+fn file(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
 }
 
 /// Runs the generator to its end: whether its status was 0, its summary, and what it said.
@@ -364,15 +352,10 @@ fn load(arguments: &[&str]) -> (bool, Option<Value>, String) {
 }
 
 /// Runs pairs over a relay.
-fn load_over(
-    relay: &Relay,
-    password: &str,
-    name: &str,
-    arguments: &[&str],
-) -> (bool, Option<Value>, String) {
-    let users = File::new(name, &format!("# one user\nalice:{password}\n"));
+fn load_over(relay: &Relay, password: &str, arguments: &[&str]) -> (bool, Option<Value>, String) {
+    let users = file(&format!("# one user\nalice:{password}\n"));
     let uri = format!("--relay=msrp://{};tcp", relay.address);
-    let file = format!("--relay-users={}", users.0.display());
+    let file = format!("--relay-users={}", users.path().display());
     let all: Vec<&str> = [uri.as_str(), file.as_str()]
         .iter()
         .chain(arguments)
@@ -394,7 +377,7 @@ fn pairs_over_a_relay_use_the_paths_that_auth_gave() {
             ..SCRIPT
         });
         let arguments = ["--relay-pairs=2", "--window=4", "--duration=0.4"];
-        let (ok, summary, said) = load_over(&relay, PASSWORD, algorithm, &arguments);
+        let (ok, summary, said) = load_over(&relay, PASSWORD, &arguments);
         assert!(ok, "{said} {summary:#?}");
         let summary = summary.unwrap();
         let sent = number(&summary, "/account/messages/sent");
@@ -422,7 +405,7 @@ fn nonce_that_is_stale_is_exchanged() {
         ..SCRIPT
     });
     let arguments = ["--relay-pairs=1", "--window=1", "--duration=0.2"];
-    let (ok, summary, said) = load_over(&relay, PASSWORD, "stale", &arguments);
+    let (ok, summary, said) = load_over(&relay, PASSWORD, &arguments);
     assert!(ok, "{said} {summary:#?}");
     let mut challenged = relay.state().challenged.clone();
     challenged.sort_unstable();
@@ -433,7 +416,7 @@ fn nonce_that_is_stale_is_exchanged() {
 fn password_that_is_wrong_ends_the_run_and_says_what_to_do() {
     let relay = Relay::start(SCRIPT);
     let arguments = ["--relay-pairs=1", "--window=1", "--duration=0.2"];
-    let (ok, summary, said) = load_over(&relay, "open barley", "wrong", &arguments);
+    let (ok, summary, said) = load_over(&relay, "open barley", &arguments);
     assert!(!ok && summary.is_none(), "{said}");
     assert!(
         said.contains("401") && said.contains("--relay-users"),
@@ -454,7 +437,7 @@ fn uris_are_asked_for_again_before_they_expire() {
         };
         let relay = Relay::start(script);
         let arguments = ["--relay-pairs=1", "--rate=100", "--duration=3.5"];
-        let (ok, summary, said) = load_over(&relay, PASSWORD, name, &arguments);
+        let (ok, summary, said) = load_over(&relay, PASSWORD, &arguments);
         assert!(ok, "{name}: {said} {summary:#?}");
         let state = relay.state();
         // Each leg at the start, after 1.5 s and after 3 s.
@@ -466,7 +449,7 @@ fn uris_are_asked_for_again_before_they_expire() {
 }
 
 /// A list of pairs without AUTH.
-fn list(relay: &Relay, name: &str, pairs: usize) -> File {
+fn list(relay: &Relay, pairs: usize) -> NamedTempFile {
     let leg = |session: &str, local: &str| {
         json!({"local_uri": format!("msrp://127.0.0.1:9/{local};tcp"), "remote_path": relay.uri(session),
             "connect": relay.address.to_string()})
@@ -479,14 +462,14 @@ fn list(relay: &Relay, name: &str, pairs: usize) -> File {
         json!({"legs": [leg(&one, &format!("local{pair}a")), leg(&two, &format!("local{pair}b"))]})
     });
     let entries = Value::Array(entries.collect());
-    File::new(name, &entries.to_string())
+    file(&entries.to_string())
 }
 
 #[test]
 fn pairs_of_a_list_write_to_each_other() {
     let relay = Relay::start(SCRIPT);
-    let file = list(&relay, "pairs.json", 3);
-    let pairs = format!("--pairs={}", file.0.display());
+    let file = list(&relay, 3);
+    let pairs = format!("--pairs={}", file.path().display());
     let (ok, summary, said) = load(&[&pairs, "--window=4", "--duration=0.3"]);
     assert!(ok, "{said} {summary:#?}");
     let summary = summary.unwrap();
@@ -500,8 +483,8 @@ fn pairs_of_a_list_write_to_each_other() {
 #[test]
 fn parts_of_a_list_are_run_apart() {
     let relay = Relay::start(SCRIPT);
-    let file = list(&relay, "parts.json", 3);
-    let pairs = format!("--pairs={}", file.0.display());
+    let file = list(&relay, 3);
+    let pairs = format!("--pairs={}", file.path().display());
     for (part, participants) in [("--part=1/2", 4), ("--part=2/2", 2)] {
         let (ok, summary, said) = load(&[&pairs, part, "--window=1", "--duration=0.2"]);
         assert!(ok, "{said} {summary:#?}");

@@ -298,8 +298,9 @@ impl Kernel {
                 ..
             } = pipe.manners;
             let (segment, rest) = octets.split_at(segment_octets.clamp(1, octets.len()));
-            let arrives = pipe.push(segment, now_ns + self.chance.within(least..=most));
-            self.schedule(arrives, link);
+            if let Some(at_ns) = pipe.push(segment, now_ns + self.chance.within(least..=most)) {
+                self.schedule(at_ns, link);
+            }
             octets = rest;
         }
     }
@@ -371,7 +372,7 @@ impl Kernel {
     pub(crate) fn peer_unread(&self, link: LinkId) -> usize {
         self.links
             .get(link)
-            .map_or(0, |link| link.to_peer.arrived.len())
+            .map_or(0, |link| link.to_peer.arrived())
     }
 
     /// A peer writes; returns how many octets there was room for.
@@ -409,7 +410,7 @@ impl Kernel {
         self.peer_end(link);
         if let Some(found) = self.links.get_mut(link) {
             found.is_peer_closed = true;
-            if !found.to_peer.arrived.is_empty() {
+            if found.to_peer.arrived() > 0 {
                 self.peer_reset(link);
             }
         }
@@ -463,7 +464,7 @@ impl Kernel {
                 !is_used
                     || is_over
                     || (link.to_node.unacknowledged() == 0
-                        && link.to_node.arrived.is_empty()
+                        && link.to_node.arrived() == 0
                         && link.to_peer.unacknowledged() == 0)
             })
     }
@@ -491,7 +492,7 @@ impl Kernel {
             return;
         };
         found.node = NodeEnd::Gone;
-        if found.to_node.arrived.is_empty() {
+        if found.to_node.arrived() == 0 {
             let at_ns = found.to_peer.end(at_ns);
             self.schedule(at_ns, link);
         } else {

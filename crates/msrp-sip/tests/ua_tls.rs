@@ -11,32 +11,36 @@ use msrp_sip::ua::{Method, Origin, SipUa, Transport, UaEvent};
 use msrp_sip::ua_rsipstack::{StartError, TlsFiles, Ua, UaConfig, start};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use support::*;
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// A certification authority with a directory for its files.
 struct Authority {
-    directory: PathBuf,
+    directory: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("ua-tls-{}-{name}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+    fn new() -> Self {
+        let directory = TempDir::new().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        fs::write(directory.join("ca.pem"), issuer.pem()).unwrap();
+        fs::write(directory.path().join("ca.pem"), issuer.pem()).unwrap();
         Self { directory, issuer }
     }
 
     fn roots(&self) -> Option<PathBuf> {
-        Some(self.directory.join("ca.pem"))
+        Some(self.directory.path().join("ca.pem"))
     }
 
     /// A certificate for these names, and its key.
     fn certificate(&self, names: &[&str]) -> Option<(PathBuf, PathBuf)> {
-        let file = |end: &str| self.directory.join(format!("{}.{end}", names.join("+")));
+        let file = |end: &str| {
+            self.directory
+                .path()
+                .join(format!("{}.{end}", names.join("+")))
+        };
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let params = CertificateParams::new(names).unwrap();
@@ -59,12 +63,6 @@ impl Authority {
     }
 }
 
-impl Drop for Authority {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.directory).ok();
-    }
-}
-
 /// A request that has to fail: the server is not reached, or closes the connection when the handshake
 /// is over for the client.
 async fn assert_not_sent(client: &mut Ua, server: &Ua) {
@@ -84,7 +82,7 @@ async fn assert_served(client: &mut Ua, server: &mut Ua, target: &str) {
 // covers: SEC-14.1.2-01
 #[tokio::test]
 async fn call_over_tls_is_made_and_ended() {
-    let authority = Authority::new("call");
+    let authority = Authority::new();
     let mut a = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let mut b = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let (ours, theirs) = call(&mut a, &mut b).await;
@@ -96,7 +94,7 @@ async fn call_over_tls_is_made_and_ended() {
 
 #[tokio::test]
 async fn sips_uri_is_reached_over_tls() {
-    let authority = Authority::new("sips");
+    let authority = Authority::new();
     let mut a = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let mut b = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let target = format!("sips:b@{}", address(&b));
@@ -105,7 +103,7 @@ async fn sips_uri_is_reached_over_tls() {
 
 #[tokio::test]
 async fn server_that_is_somebody_else_is_not_used() {
-    let (authority, stranger) = (Authority::new("ours"), Authority::new("theirs"));
+    let (authority, stranger) = (Authority::new(), Authority::new());
     let mut a = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let other_name = start(authority.config(&["other.example"])).await.unwrap();
     let other_root = start(stranger.config(&["127.0.0.1"])).await.unwrap();
@@ -115,7 +113,7 @@ async fn server_that_is_somebody_else_is_not_used() {
 
 #[tokio::test]
 async fn client_without_a_certificate_is_turned_away_where_one_is_asked_for() {
-    let authority = Authority::new("mutual");
+    let authority = Authority::new();
     let mut strict = authority.config(&["127.0.0.1"]);
     strict.tls.client_roots = authority.roots();
     let mut server = start(strict).await.unwrap();
@@ -136,7 +134,7 @@ async fn client_without_a_certificate_is_turned_away_where_one_is_asked_for() {
 
 #[tokio::test]
 async fn handshake_that_stalls_holds_up_nobody() {
-    let authority = Authority::new("stalls");
+    let authority = Authority::new();
     let mut a = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let mut b = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let _silent = TcpStream::connect(address(&b)).await.unwrap();
@@ -146,7 +144,7 @@ async fn handshake_that_stalls_holds_up_nobody() {
 
 #[tokio::test]
 async fn octets_without_tls_end_their_connection() {
-    let authority = Authority::new("plain");
+    let authority = Authority::new();
     let b = start(authority.config(&["127.0.0.1"])).await.unwrap();
     let mut raw = Raw::new(&b).await;
     raw.send("OPTIONS sip:b@test.invalid SIP/2.0\r\n\r\n").await;
@@ -155,7 +153,7 @@ async fn octets_without_tls_end_their_connection() {
 
 #[tokio::test]
 async fn certificate_that_is_read_anew_is_shown_to_the_next_client() {
-    let authority = Authority::new("reload");
+    let authority = Authority::new();
     let config = authority.config(&["wrong.example"]);
     let b_files = config.tls.certificate.clone().unwrap();
     let mut b = start(config).await.unwrap();

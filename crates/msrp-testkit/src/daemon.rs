@@ -14,9 +14,9 @@ use std::time::Duration;
 
 pub use binary::program;
 pub use config::{Config, Toml};
-use directory::Directory;
 use log::Log;
 pub use log::LogLine;
+use tempfile::TempDir;
 
 use crate::http::{self, HttpResponse};
 use crate::transcript::Transcript;
@@ -27,7 +27,7 @@ use crate::transcript::Transcript;
 pub struct Daemon {
     child: Child,
     log: Arc<Log>,
-    directory: Directory,
+    directory: TempDir,
     transcript: Transcript,
 }
 
@@ -49,7 +49,7 @@ impl Daemon {
     /// # Panics
     /// When there is no binary, or it does not become ready before the deadline.
     pub async fn start(config: impl Into<Config>) -> Self {
-        let directory = Directory::new();
+        let directory = TempDir::new().expect("a directory for the daemon");
         let file = config.into().write(directory.path());
         let file = file.to_str().expect("a path in UTF-8").to_owned();
         let command = command(&["serve", "--config", &file], directory.path());
@@ -61,12 +61,12 @@ impl Daemon {
     /// # Panics
     /// As [`Self::start`].
     pub async fn start_with_args(args: &[&str]) -> Self {
-        let directory = Directory::new();
+        let directory = TempDir::new().expect("a directory for the daemon");
         let command = command(args, directory.path());
         Self::launch(directory, command).await
     }
 
-    async fn launch(directory: Directory, mut command: Command) -> Self {
+    async fn launch(directory: TempDir, mut command: Command) -> Self {
         let transcript = Transcript::new(format!("{command:?}"));
         let mut child = command.spawn().expect("a started msrpd");
         let log = Log::read(&mut child, &transcript);
@@ -329,7 +329,7 @@ impl Drop for Daemon {
 /// # Panics
 /// When there is no binary, or the command has not ended before the deadline.
 pub async fn run(args: &[&str], files: &[(&str, &str)]) -> Output {
-    let directory = Directory::new();
+    let directory = TempDir::new().expect("a directory for the daemon");
     for (name, text) in files {
         directory::write(directory.path(), name, text);
     }
@@ -372,7 +372,7 @@ fn command(args: &[&str], directory: &Path) -> Command {
 impl Daemon {
     /// A process that logs as the daemon does, with SIP over UDP at this address, and ends at TERM.
     pub(crate) async fn stand_in(sip_udp: SocketAddr) -> Self {
-        let directory = Directory::new();
+        let directory = TempDir::new().expect("a directory for the daemon");
         let listening = |kind: &str, transport: &str, address: &str| {
             format!(
                 r#"{{"fields":{{"message":"listening","kind":"{kind}","transport":"{transport}","address":"{address}"}}}}"#
@@ -445,7 +445,7 @@ mod tests {
             let mut command = Command::new("sh");
             command.args(["-c", "echo 'config.toml: line 3: unknown key' >&2; exit 2"]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
-            Daemon::launch(Directory::new(), command).await;
+            Daemon::launch(TempDir::new().expect("a directory for the daemon"), command).await;
         };
         let panic = tokio::spawn(start).await.unwrap_err().into_panic();
         let text = panic.downcast_ref::<String>().unwrap();

@@ -4,32 +4,19 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use tempfile::NamedTempFile;
 
 const MSRPD: &str = env!("CARGO_BIN_EXE_msrpd");
 const MSRPCTL: &str = env!("CARGO_BIN_EXE_msrpctl");
 
-/// A configuration file that vanishes with the test.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str, text: &str) -> Self {
-        let name = format!("msrpd-{}-{name}.toml", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A configuration file that goes with the test.
+fn written(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
 }
 
 /// A running program that ends with the test at the latest.
@@ -76,7 +63,7 @@ fn lines_until(reader: &mut impl BufRead, text: &str) -> Vec<String> {
 }
 
 /// A daemon that is ready, its log up to then, and the rest of it.
-fn serve(file: &File) -> (Running, Vec<String>, BufReader<ChildStderr>) {
+fn serve(file: &NamedTempFile) -> (Running, Vec<String>, BufReader<ChildStderr>) {
     let mut daemon = Running::start(
         Command::new(MSRPD)
             .args(["serve", "--config"])
@@ -115,7 +102,7 @@ const FREE_PORTS: &str = "[[msrp.listener]]\nname = \"one\"\nbind = \"127.0.0.1:
 
 #[test]
 fn check_good_file_is_ok() {
-    let file = File::new("good", "domain = \"im.example\"\n");
+    let file = written("domain = \"im.example\"\n");
     let output = run(MSRPD, &["check", "--config", file.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
@@ -126,7 +113,7 @@ fn check_good_file_is_ok() {
 
 #[test]
 fn check_bad_file_names_the_place() {
-    let file = File::new("bad", "[limits]\nstall_s = \"soon\"\n");
+    let file = written("[limits]\nstall_s = \"soon\"\n");
     for arguments in [["check", "--config"], ["serve", "--config"]] {
         let path = file.path().to_str().unwrap();
         let output = run(MSRPD, &[arguments[0], arguments[1], path]);
@@ -181,10 +168,7 @@ fn status_without_a_server_says_where_it_asked() {
 
 #[test]
 fn serve_announces_its_listeners_and_ends_at_a_signal() {
-    let file = File::new(
-        "serve",
-        &format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"),
-    );
+    let file = written(&format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"));
     let mut daemon = Running::start(
         Command::new(MSRPD)
             .args(["serve", "--config"])
@@ -244,10 +228,7 @@ fn serve_announces_its_listeners_and_ends_at_a_signal() {
 fn serve_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let file = File::new(
-        "taken",
-        &format!("{FREE_PORTS}[admin]\nbind = \"{address}\"\n"),
-    );
+    let file = written(&format!("{FREE_PORTS}[admin]\nbind = \"{address}\"\n"));
     let output = run(MSRPD, &["serve", "--config", file.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let log = text(&output.stderr);
@@ -260,18 +241,12 @@ fn serve_address_that_is_taken_is_named() {
 
 #[test]
 fn serve_msrp_address_of_another_msrpd_is_named() {
-    let file = File::new(
-        "first",
-        &format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"),
-    );
+    let file = written(&format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"));
     let (_daemon, lines, _) = serve(&file);
     let is_msrp = |l: &&String| l.contains("\"kind\":\"msrp\"");
     let address = field(lines.iter().find(is_msrp).unwrap(), "address");
     let second = FREE_PORTS.replace("127.0.0.1:0\"\n[sip]", &format!("{address}\"\n[sip]"));
-    let file = File::new(
-        "second",
-        &format!("{second}[admin]\nbind = \"127.0.0.1:0\"\n"),
-    );
+    let file = written(&format!("{second}[admin]\nbind = \"127.0.0.1:0\"\n"));
     let output = run(MSRPD, &["serve", "--config", file.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let log = text(&output.stderr);
@@ -354,10 +329,7 @@ fn demo_room_is_joined_by_bots_and_by_a_person() {
 
 #[test]
 fn chat_room_that_does_not_exist_is_refused_in_a_sentence_and_counted() {
-    let file = File::new(
-        "refused",
-        &format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"),
-    );
+    let file = written(&format!("{FREE_PORTS}[admin]\nbind = \"127.0.0.1:0\"\n"));
     let mut daemon = Running::start(
         Command::new(MSRPD)
             .args(["serve", "--config"])

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 const MSRPD: &str = env!("CARGO_BIN_EXE_msrpd");
 const MSRPCTL: &str = env!("CARGO_BIN_EXE_msrpctl");
@@ -12,23 +13,22 @@ const MSRPCTL: &str = env!("CARGO_BIN_EXE_msrpctl");
 struct Node {
     child: Child,
     log: BufReader<ChildStderr>,
-    directory: PathBuf,
+    directory: TempDir,
     admin: String,
 }
 
 impl Node {
-    fn start(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("msrpctl-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
+    fn start() -> Self {
+        let directory = TempDir::new().unwrap();
         // The SHA-256 of `secret`.
         let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
         let tokens = format!("reader read {hash}\n");
-        std::fs::write(directory.join("tokens"), tokens).unwrap();
-        std::fs::write(directory.join("token"), "secret\n").unwrap();
-        std::fs::write(directory.join("msrpd.toml"), CONFIG).unwrap();
+        std::fs::write(directory.path().join("tokens"), tokens).unwrap();
+        std::fs::write(directory.path().join("token"), "secret\n").unwrap();
+        std::fs::write(directory.path().join("msrpd.toml"), CONFIG).unwrap();
         let mut child = Command::new(MSRPD)
             .args(["serve", "--config"])
-            .arg(directory.join("msrpd.toml"))
+            .arg(directory.path().join("msrpd.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -56,7 +56,12 @@ impl Node {
     }
 
     fn path(&self, name: &str) -> String {
-        self.directory.join(name).to_str().unwrap().to_owned()
+        self.directory
+            .path()
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// By the socket, which may do everything.
@@ -75,7 +80,8 @@ impl Node {
 
     fn make_room(&self, room: &str) {
         let mut stream =
-            std::os::unix::net::UnixStream::connect(self.directory.join("admin.sock")).unwrap();
+            std::os::unix::net::UnixStream::connect(self.directory.path().join("admin.sock"))
+                .unwrap();
         let request = format!(
             "PUT /v1/rooms/{room} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
         );
@@ -90,7 +96,6 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -113,7 +118,7 @@ const CONFIG: &str = "[[msrp.listener]]\nname = \"one\"\nbind = \"127.0.0.1:0\"\
 
 #[test]
 fn rooms_are_listed_spoken_to_and_closed() {
-    let node = Node::start("rooms");
+    let node = Node::start();
     assert_eq!(node.shown(&["rooms"]), "ROOM  PARTICIPANTS\n");
     node.make_room("lunch");
     node.make_room("dinner");
@@ -144,7 +149,7 @@ fn rooms_are_listed_spoken_to_and_closed() {
 
 #[test]
 fn room_or_participant_that_is_not_there_is_status_5() {
-    let node = Node::start("absent");
+    let node = Node::start();
     node.make_room("lunch");
     for (arguments, help) in [
         (&["room", "nowhere"][..], "msrpctl rooms shows"),
@@ -170,7 +175,7 @@ fn room_or_participant_that_is_not_there_is_status_5() {
 
 #[test]
 fn token_is_asked_for_and_its_scope_is_kept() {
-    let node = Node::start("token");
+    let node = Node::start();
     let admin = ["--admin", &node.admin];
     let output = ctl(&[&admin[..], &["rooms"]].concat());
     let error = text(&output.stderr);
@@ -195,7 +200,7 @@ fn token_is_asked_for_and_its_scope_is_kept() {
 
 #[test]
 fn drain_counts_what_is_left_and_is_undone() {
-    let node = Node::start("drain");
+    let node = Node::start();
     assert_eq!(
         node.shown(&["drain", "--wait"]),
         "draining           yes\nrooms left         0\nparticipants left  0\n"
@@ -211,7 +216,7 @@ fn drain_counts_what_is_left_and_is_undone() {
 
 #[test]
 fn reload_of_a_wrong_file_is_refused_with_the_place() {
-    let mut node = Node::start("reload");
+    let mut node = Node::start();
     assert_eq!(
         node.shown(&["reload"]),
         "msrpd has read its groups and certificates anew\n"
@@ -249,7 +254,7 @@ fn reload_of_a_wrong_file_is_refused_with_the_place() {
 
 #[test]
 fn top_prints_one_screen_of_80_by_24() {
-    let node = Node::start("top");
+    let node = Node::start();
     node.make_room("lunch");
     let shown = node.shown(&["top", "--once"]);
     let lines: Vec<_> = shown.lines().collect();
@@ -271,7 +276,7 @@ fn top_prints_one_screen_of_80_by_24() {
 
 #[test]
 fn events_are_shown_as_they_happen() {
-    let node = Node::start("events");
+    let node = Node::start();
     node.make_room("early");
     let socket = node.path("admin.sock");
     let mut child = Command::new(MSRPCTL)
@@ -295,10 +300,10 @@ fn events_are_shown_as_they_happen() {
 
 #[test]
 fn service_manager_hears_of_each_turn_in_the_life_of_the_daemon() {
-    let name = format!("msrpd-service-{}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("manager");
     let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    let config = std::env::temp_dir().join(format!("msrpd-service-{}.toml", std::process::id()));
+    let config = directory.path().join("msrpd.toml");
     let admin = CONFIG.split("tokens").next().unwrap();
     std::fs::write(&config, admin).unwrap();
     let mut daemon = Command::new(MSRPD)
@@ -332,8 +337,6 @@ fn service_manager_hears_of_each_turn_in_the_life_of_the_daemon() {
     signal("-TERM");
     hear("STOPPING=1");
     assert!(daemon.wait().unwrap().success());
-    std::fs::remove_file(&path).unwrap();
-    std::fs::remove_file(&config).unwrap();
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Participants that come over TLS, and those that are connected to over TLS.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use msrp_control::{
@@ -11,6 +10,7 @@ use msrp_shard::{ListenerTransport, Origins, TlsFiles};
 use msrp_testkit::{Draft, Media, Mode, MsrpEndpoint, MsrpPeer};
 use msrp_transport::Fingerprint;
 use rcgen::{CertifiedKey, KeyPair};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,23 +25,14 @@ use crate::tls_peer::{client_of, over_tls, roots, self_signed, shake_hands};
 /// A certificate for loopback in files of its own, which go with it.
 pub(crate) struct Issued {
     pub(crate) key: CertifiedKey<KeyPair>,
-    directory: PathBuf,
-}
-
-impl Drop for Issued {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
+    directory: TempDir,
 }
 
 impl Issued {
-    pub(crate) fn new(name: &str) -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("msrpd-tls-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
+    pub(crate) fn new() -> Self {
         let issued = Self {
             key: self_signed(),
-            directory,
+            directory: TempDir::new().unwrap(),
         };
         issued.write(&issued.key);
         issued
@@ -55,8 +46,8 @@ impl Issued {
 
     pub(crate) fn files(&self) -> TlsFiles {
         TlsFiles {
-            cert: self.directory.join("cert.pem"),
-            key: self.directory.join("key.pem"),
+            cert: self.directory.path().join("cert.pem"),
+            key: self.directory.path().join("key.pem"),
             ..TlsFiles::default()
         }
     }
@@ -155,7 +146,7 @@ async fn join_wss(node: &Node, name: &str, issued: &Issued) -> MsrpPeer {
 // covers: MSRP-4975-5.4-06, MSRP-4975-14.4-01, MSRP-7977-5.1-02, MSRP-7977-9-01, SEC-14.1.4-01
 #[tokio::test]
 async fn room_of_members_on_every_transport_exchanges_messages_in_all_directions() {
-    let issued = Issued::new("every");
+    let issued = Issued::new();
     for want in backends() {
         for shards in [1, 3] {
             let mut config = with_all_transports(config(want, shards), &issued);
@@ -190,7 +181,7 @@ async fn room_of_members_on_every_transport_exchanges_messages_in_all_directions
 
 #[tokio::test]
 async fn tls_member_that_reads_late_gets_everything_and_its_sender_waits() {
-    let issued = Issued::new("late");
+    let issued = Issued::new();
     for want in backends() {
         let node = served(want, 1, &issued).await;
         let alice = node.join("alice").await;
@@ -211,7 +202,7 @@ async fn tls_member_that_reads_late_gets_everything_and_its_sender_waits() {
 // covers: MSRP-4975-6-03
 #[tokio::test]
 async fn session_of_one_security_is_not_found_over_the_other() {
-    let issued = Issued::new("security");
+    let issued = Issued::new();
     for want in backends() {
         let node = served(want, 1, &issued).await;
         let endpoint = MsrpEndpoint::bind().await.reached_over("msrps", "tcp");
@@ -253,7 +244,7 @@ async fn session_of_one_security_is_not_found_over_the_other() {
 // covers: MSRP-4975-5.4-08, MSRP-6135-4.3-01
 #[tokio::test]
 async fn participant_that_waits_for_tls_is_connected_to_when_its_fingerprint_fits() {
-    let (issued, theirs) = (Issued::new("active"), self_signed());
+    let (issued, theirs) = (Issued::new(), self_signed());
     let cases = backends()
         .into_iter()
         .flat_map(|want| [(want, "127.0.0.1"), (want, "localhost")]);
@@ -285,7 +276,7 @@ async fn participant_that_waits_for_tls_is_connected_to_when_its_fingerprint_fit
 // covers: MSRP-4975-5.4-07, MSRP-4975-14.4-02
 #[tokio::test]
 async fn participant_with_another_certificate_than_it_names_is_not_talked_to() {
-    let (issued, theirs) = (Issued::new("impostor"), self_signed());
+    let (issued, theirs) = (Issued::new(), self_signed());
     for want in backends() {
         let node = served(want, 1, &issued).await;
         let mut events = node.client.subscribe();
@@ -314,7 +305,7 @@ async fn participant_with_another_certificate_than_it_names_is_not_talked_to() {
 
 #[tokio::test]
 async fn client_certificate_is_held_against_the_fingerprint_of_its_session() {
-    let issued = Issued::new("client");
+    let issued = Issued::new();
     let (theirs, others) = (self_signed(), self_signed());
     for want in backends() {
         for shards in [1, 3] {
@@ -344,7 +335,7 @@ async fn client_certificate_is_held_against_the_fingerprint_of_its_session() {
 
 #[tokio::test]
 async fn bridge_joins_plain_tcp_websocket_and_tls_on_the_listeners_that_are_chosen() {
-    let (issued, theirs) = (Issued::new("bridge"), self_signed());
+    let (issued, theirs) = (Issued::new(), self_signed());
     for want in backends() {
         for (far, setup) in [("tls", "active"), ("tls", "passive"), ("ws", "active")] {
             let node = served(want, 2, &issued).await;
@@ -396,7 +387,7 @@ async fn bridge_joins_plain_tcp_websocket_and_tls_on_the_listeners_that_are_chos
 
 #[tokio::test]
 async fn offer_of_the_engine_names_the_listener_that_is_chosen() {
-    let issued = Issued::new("chosen");
+    let issued = Issued::new();
     let node = served(ring_io::Want::Auto, 1, &issued).await;
     for (listener, begin) in [
         (None, "msrp://"),
@@ -433,7 +424,7 @@ async fn offer_of_the_engine_names_the_listener_that_is_chosen() {
 
 #[tokio::test]
 async fn bridge_answer_of_the_other_security_is_refused() {
-    let issued = Issued::new("bridge-mixed");
+    let issued = Issued::new();
     let node = served(ring_io::Want::Auto, 1, &issued).await;
     let (alice, bob) = (MsrpEndpoint::bind().await, MsrpEndpoint::bind().await);
     bridges::offer(&node, &alice.media(), BridgeConfig::default()).await;
@@ -444,7 +435,7 @@ async fn bridge_answer_of_the_other_security_is_refused() {
 
 #[tokio::test]
 async fn certificate_read_anew_serves_new_handshakes_and_disturbs_no_session() {
-    let issued = Issued::new("reload");
+    let issued = Issued::new();
     for want in backends() {
         issued.write(&issued.key);
         let node = served(want, 1, &issued).await;
@@ -475,7 +466,7 @@ async fn certificate_read_anew_serves_new_handshakes_and_disturbs_no_session() {
 
 #[tokio::test]
 async fn tls_session_is_resumed_by_a_client_that_comes_again() {
-    let issued = Issued::new("resumed");
+    let issued = Issued::new();
     for want in backends() {
         let node = served(want, 3, &issued).await;
         let endpoint = MsrpEndpoint::bind().await.reached_over("msrps", "tcp");
@@ -494,7 +485,7 @@ async fn tls_session_is_resumed_by_a_client_that_comes_again() {
 
 #[tokio::test]
 async fn connection_that_makes_no_handshake_is_closed() {
-    let issued = Issued::new("silent");
+    let issued = Issued::new();
     for want in backends() {
         let mut config = with_all_transports(config(want, 1), &issued);
         config.limits.unbound_ns = 200_000_000;
@@ -518,7 +509,7 @@ async fn connection_that_makes_no_handshake_is_closed() {
 
 #[test]
 fn certificate_that_cannot_be_used_stops_the_start_with_its_file() {
-    let issued = Issued::new("broken");
+    let issued = Issued::new();
     std::fs::write(issued.files().cert, "no certificate").unwrap();
     let mut config = config(ring_io::Want::Epoll, 1);
     let transport = ListenerTransport::Tls(issued.files());
@@ -536,7 +527,7 @@ fn certificate_that_cannot_be_used_stops_the_start_with_its_file() {
 #[tokio::test]
 async fn more_requests_than_a_turn_may_have_are_all_answered_over_every_transport() {
     const BURST: usize = 1_000;
-    let issued = Issued::new("every");
+    let issued = Issued::new();
     for want in backends() {
         let node = served(want, 1, &issued).await;
         let people = [

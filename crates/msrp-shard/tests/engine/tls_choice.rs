@@ -46,7 +46,7 @@ async fn ask(connector: &TlsConnector, to: SocketAddr, host: &str) -> Option<Han
 
 #[tokio::test]
 async fn client_that_names_a_host_is_shown_the_certificate_of_it() {
-    let (own, other) = (Issued::new("first"), Issued::new("second"));
+    let (own, other) = (Issued::new(), Issued::new());
     let named = vec!["chat.example.org".to_owned(), "*.example.net".to_owned()];
     let named = generate_simple_self_signed(named).unwrap();
     other.write(&named);
@@ -78,7 +78,7 @@ async fn client_that_names_a_host_is_shown_the_certificate_of_it() {
 
 #[tokio::test]
 async fn client_that_has_to_show_a_certificate_is_let_in_with_a_signed_one_alone() {
-    let (own, rules) = (Issued::new("asked"), Issued::new("rules"));
+    let (own, rules) = (Issued::new(), Issued::new());
     let (client, stranger) = (self_signed(), self_signed());
     for want in backends() {
         let client_roots = rules.files().cert;
@@ -113,7 +113,7 @@ async fn client_that_has_to_show_a_certificate_is_let_in_with_a_signed_one_alone
 
 #[tokio::test]
 async fn half_open_handshakes_keep_nobody_out_and_end_in_time() {
-    let issued = Issued::new("half");
+    let issued = Issued::new();
     for want in backends() {
         let mut config = with_tls(want, issued.files());
         config.limits.unbound_ns = 2_000_000_000;

@@ -128,9 +128,7 @@ impl Kernel {
             [near, far]
                 .into_iter()
                 .filter_map(|link| self.links.get(*link))
-                .all(|link| {
-                    link.is_black_hole || link.is_broken() || link.to_peer.arrived.is_empty()
-                })
+                .all(|link| link.is_black_hole || link.is_broken() || link.to_peer.arrived() == 0)
         })
     }
 

@@ -100,12 +100,9 @@ impl Kernel {
         if taken == 0 && offered > 0 {
             return SendOutcome::WouldBlock;
         }
-        let octets: Vec<u8> = parts
-            .iter()
-            .flat_map(|part| part.iter())
-            .copied()
-            .take(taken)
-            .collect();
+        let mut octets = Vec::with_capacity(offered);
+        parts.iter().for_each(|part| octets.extend_from_slice(part));
+        octets.truncate(taken);
         self.note_number(now_ns);
         self.note_number(link as u64);
         self.note(&octets);
@@ -219,7 +216,7 @@ impl Kernel {
             events.push(Event::Failed { conn: key, error });
             return false;
         }
-        if found.to_node.arrived.is_empty() {
+        if found.to_node.arrived() == 0 {
             if found.to_node.is_at_end(now_ns) {
                 found.watch.is_ended = true;
                 events.push(Event::PeerClosed { conn: key });
@@ -233,7 +230,7 @@ impl Kernel {
             }
             return true;
         }
-        let most = found.to_node.arrived.len();
+        let most = found.to_node.arrived();
         let octets = match self.chance.within(0..=2) {
             0 => self.chance.octets(1..=most),
             _ => most,

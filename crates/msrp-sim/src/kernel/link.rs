@@ -106,7 +106,7 @@ impl Link {
             NodeEnd::Held | NodeEnd::Gone => false,
             NodeEnd::Open { .. } if self.opening.is_some() => self.opens_ns <= now_ns,
             NodeEnd::Open { .. } => {
-                let can_read = !self.to_node.arrived.is_empty() && has_slot;
+                let can_read = self.to_node.arrived() > 0 && has_slot;
                 let is_over = self.is_reset(now_ns) || self.to_node.is_at_end(now_ns);
                 self.is_writable(now_ns) || (self.is_read() && (can_read || is_over))
             }

@@ -26,9 +26,11 @@ pub(super) struct Manners {
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) manners: Manners,
-    in_flight: VecDeque<(u64, Vec<u8>)>,
-    in_flight_octets: usize,
-    pub(super) arrived: VecDeque<u8>,
+    /// Everything that the reader has not taken: what has arrived, then what is in flight.
+    octets: VecDeque<u8>,
+    arrived_octets: usize,
+    /// When the octets in flight arrive, and how many at each time.
+    in_flight: VecDeque<(u64, usize)>,
     /// When the end of the stream arrives, behind everything in flight.
     end_ns: Option<u64>,
     pub(super) clogged_until_ns: u64,
@@ -39,9 +41,9 @@ impl Pipe {
     pub(super) fn new(manners: Manners) -> Self {
         Self {
             manners,
+            octets: VecDeque::new(),
+            arrived_octets: 0,
             in_flight: VecDeque::new(),
-            in_flight_octets: 0,
-            arrived: VecDeque::new(),
             end_ns: None,
             clogged_until_ns: 0,
             latest_ns: 0,
@@ -52,20 +54,33 @@ impl Pipe {
     pub(super) fn room(&self) -> usize {
         self.manners
             .buffer_octets
-            .saturating_sub(self.in_flight_octets)
+            .saturating_sub(self.unacknowledged())
     }
 
     /// Octets that the reader's side has not acknowledged.
     pub(super) fn unacknowledged(&self) -> usize {
-        self.in_flight_octets
+        self.octets.len() - self.arrived_octets
     }
 
-    /// Takes octets to arrive at this time at the earliest. Returns when they do.
-    pub(super) fn push(&mut self, octets: &[u8], arrives_ns: u64) -> u64 {
+    /// Octets that wait for the reader.
+    pub(super) fn arrived(&self) -> usize {
+        self.arrived_octets
+    }
+
+    /// Takes octets to arrive at this time at the earliest. Returns when they do, if nothing that is in flight arrives then.
+    pub(super) fn push(&mut self, octets: &[u8], arrives_ns: u64) -> Option<u64> {
         self.latest_ns = self.latest_ns.max(arrives_ns);
-        self.in_flight_octets += octets.len();
-        self.in_flight.push_back((self.latest_ns, octets.to_vec()));
-        self.latest_ns
+        self.octets.extend(octets);
+        match self.in_flight.back_mut() {
+            Some((at_ns, count)) if *at_ns == self.latest_ns => {
+                *count += octets.len();
+                None
+            }
+            _ => {
+                self.in_flight.push_back((self.latest_ns, octets.len()));
+                Some(self.latest_ns)
+            }
+        }
     }
 
     /// The writer writes no more.
@@ -83,44 +98,48 @@ impl Pipe {
         if now_ns < self.clogged_until_ns {
             return false;
         }
-        let before = self.arrived.len();
-        while let Some((arrives_ns, octets)) = self.in_flight.front_mut() {
+        let before = self.arrived_octets;
+        while let Some((arrives_ns, count)) = self.in_flight.front_mut() {
             let room = self
                 .manners
                 .window_octets
-                .saturating_sub(self.arrived.len());
+                .saturating_sub(self.arrived_octets);
             if *arrives_ns > now_ns || room == 0 {
                 break;
             }
-            let taken = room.min(octets.len());
-            self.arrived.extend(octets.drain(..taken));
-            self.in_flight_octets -= taken;
-            if octets.is_empty() {
+            let taken = room.min(*count);
+            self.arrived_octets += taken;
+            *count -= taken;
+            if *count == 0 {
                 self.in_flight.pop_front();
             }
         }
-        self.arrived.len() > before
+        self.arrived_octets > before
     }
 
     /// Whether the reader has everything and sees the end of the stream.
     pub(super) fn is_at_end(&self, now_ns: u64) -> bool {
-        self.arrived.is_empty()
-            && self.in_flight.is_empty()
+        self.octets.is_empty()
             && now_ns >= self.clogged_until_ns
             && self.end_ns.is_some_and(|end_ns| end_ns <= now_ns)
     }
 
     /// Takes up to so many arrived octets.
     pub(super) fn take(&mut self, octets_max: usize) -> Vec<u8> {
-        let count = octets_max.min(self.arrived.len());
-        self.arrived.drain(..count).collect()
+        let count = octets_max.min(self.arrived_octets);
+        self.arrived_octets -= count;
+        let (first, second) = self.octets.as_slices();
+        let split = count.min(first.len());
+        let taken = [&first[..split], &second[..count - split]].concat();
+        self.octets.drain(..count);
+        taken
     }
 
     /// Loses everything that has not been taken.
     pub(super) fn lose(&mut self) {
         self.in_flight.clear();
-        self.in_flight_octets = 0;
-        self.arrived.clear();
+        self.octets.clear();
+        self.arrived_octets = 0;
     }
 }
 
@@ -140,8 +159,8 @@ mod tests {
     #[test]
     fn pipe_keeps_order_and_stops_at_the_window() {
         let mut pipe = pipe();
-        assert_eq!(pipe.push(b"abc", 20), 20);
-        assert_eq!(pipe.push(b"defg", 10), 20);
+        assert_eq!(pipe.push(b"abc", 20), Some(20));
+        assert_eq!(pipe.push(b"defg", 10), None);
         assert_eq!(pipe.end(5), 20);
         assert!(!pipe.advance(19));
         assert!(pipe.advance(20));

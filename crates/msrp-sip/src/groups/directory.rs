@@ -283,29 +283,12 @@ fn index(
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    /// A directory of its own that goes away with the value.
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("msrp-sip-groups-{}-{name}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn write(&self, file: &str, text: &str) {
-            fs::write(self.0.join(file), text).unwrap();
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn write(directory: &TempDir, file: &str, text: &str) {
+        fs::write(directory.path().join(file), text).unwrap();
     }
 
     fn document(uri: &str) -> String {
@@ -316,20 +299,20 @@ mod tests {
 
     #[test]
     fn directory_documents_are_found_by_address() {
-        let directory = Directory::new("found");
-        directory.write("a.xml", &document("sip:a@h"));
-        directory.write("b.XML", &document("sip:b@h"));
-        directory.write("notes.txt", "x");
-        let groups = DirectoryGroups::open(&directory.0).unwrap();
+        let directory = TempDir::new().unwrap();
+        write(&directory, "a.xml", &document("sip:a@h"));
+        write(&directory, "b.XML", &document("sip:b@h"));
+        write(&directory, "notes.txt", "x");
+        let groups = DirectoryGroups::open(directory.path()).unwrap();
         assert_eq!(groups.groups_count(), 2);
         assert!(groups.group(&uri("sip:b@H;x=y")).is_some());
         assert!(groups.group(&uri("sip:c@h")).is_none());
         assert!(!groups.is_stale().unwrap());
-        directory.write("c.xml", &document("sip:c@h"));
+        write(&directory, "c.xml", &document("sip:c@h"));
         assert!(groups.is_stale().unwrap());
         let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
         assert!(groups.group(&uri("sip:c@h")).is_some() && errors.is_empty());
-        fs::remove_file(directory.0.join("a.xml")).unwrap();
+        fs::remove_file(directory.path().join("a.xml")).unwrap();
         assert!(groups.is_stale().unwrap());
         let (groups, _) = groups.refresh(Refresh::Written).unwrap();
         assert!(groups.group(&uri("sip:a@h")).is_none() && !groups.is_stale().unwrap());
@@ -337,13 +320,13 @@ mod tests {
 
     #[test]
     fn directory_broken_document_keeps_its_last_version_and_nobody_elses_changes_out() {
-        let directory = Directory::new("broken");
-        directory.write("a.xml", &document("sip:a@h"));
-        directory.write("b.xml", &document("sip:b@h"));
-        let groups = DirectoryGroups::open(&directory.0).unwrap();
-        directory.write("a.xml", &document("a@h"));
-        directory.write("b.xml", &document("sip:b2@h"));
-        directory.write("c.xml", "<group");
+        let directory = TempDir::new().unwrap();
+        write(&directory, "a.xml", &document("sip:a@h"));
+        write(&directory, "b.xml", &document("sip:b@h"));
+        let groups = DirectoryGroups::open(directory.path()).unwrap();
+        write(&directory, "a.xml", &document("a@h"));
+        write(&directory, "b.xml", &document("sip:b2@h"));
+        write(&directory, "c.xml", "<group");
         let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert!(errors[0].contains("a.xml:2: "), "{errors:?}");
@@ -357,7 +340,7 @@ mod tests {
         assert!(!groups.is_stale().unwrap());
         assert!(groups.refresh(Refresh::Written).unwrap().1.is_empty());
         assert_eq!(groups.refresh(Refresh::All).unwrap().1.len(), 2);
-        directory.write("a.xml", &document("sip:a2@h"));
+        write(&directory, "a.xml", &document("sip:a2@h"));
         let (groups, errors) = groups.refresh(Refresh::Written).unwrap();
         assert!(groups.group(&uri("sip:a2@h")).is_some() && errors.is_empty());
         assert!(groups.group(&uri("sip:a@h")).is_none());
@@ -365,16 +348,16 @@ mod tests {
 
     #[test]
     fn directory_that_cannot_be_loaded_is_refused_with_its_reason() {
-        let directory = Directory::new("refused");
-        directory.write("a.xml", &document("sip:a@h"));
-        directory.write("b.xml", &document("sip:a@h"));
-        let twice = DirectoryGroups::open(&directory.0);
+        let directory = TempDir::new().unwrap();
+        write(&directory, "a.xml", &document("sip:a@h"));
+        write(&directory, "b.xml", &document("sip:a@h"));
+        let twice = DirectoryGroups::open(directory.path());
         assert!(matches!(twice, Err(GroupsError::Twice { path, .. }) if path.ends_with("b.xml")));
         let large = "x".repeat(usize::try_from(GROUP_DOCUMENT_OCTETS_MAX).unwrap() + 1);
-        directory.write("b.xml", &large);
-        let large = DirectoryGroups::open(&directory.0);
+        write(&directory, "b.xml", &large);
+        let large = DirectoryGroups::open(directory.path());
         assert!(matches!(large, Err(GroupsError::TooLarge { .. })));
-        let none = DirectoryGroups::open(directory.0.join("none"));
+        let none = DirectoryGroups::open(directory.path().join("none"));
         assert!(matches!(none, Err(GroupsError::Io { .. })));
     }
 

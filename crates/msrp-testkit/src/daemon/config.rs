@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn config_written_names_its_directory() {
-        let directory = directory::Directory::new();
+        let directory = tempfile::TempDir::new().unwrap();
         let path = Config::new()
             .group("friends", "<group/>")
             .write(directory.path());

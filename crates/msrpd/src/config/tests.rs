@@ -212,15 +212,13 @@ fn config_group_directory_starts_at_the_directory_of_the_file() {
 
 #[test]
 fn config_group_directory_that_is_named_and_missing_stops_the_start() {
-    let directory = std::env::temp_dir().join(format!("msrpd-config-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let file = directory.join("msrpd.toml");
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("msrpd.toml");
     std::fs::write(&file, "\n[groups]\ndirectory = \"absent\"\n").unwrap();
     let error = Config::load(&file).unwrap_err().to_string();
     std::fs::write(&file, "[admin]\n").unwrap();
     let without = Config::load(&file);
-    std::fs::remove_dir_all(&directory).unwrap();
-    let (file, absent) = (file.display(), directory.join("absent"));
+    let (file, absent) = (file.display(), directory.path().join("absent"));
     let expected = format!(
         "{file}:3:13: groups.directory: expected an existing directory, found {}",
         absent.display()
