@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+use std::io;
+
 use msrp_testkit::daemon::LogLine;
 use msrp_testkit::{Config, Daemon, Flag, Invite, MsrpEndpoint};
-use msrpd_tests::{ALICE, BOB, CAROL, Document, FRIENDS, WAYS, config_with_friends, person};
+use msrpd_tests::{
+    ALICE, BOB, CAROL, Document, FRIENDS, WAYS, config_with_friends, expect_reset, person,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
@@ -37,8 +41,7 @@ async fn flood_of_any_kind_is_bounded_and_logged_and_the_others_talk_on() {
         let idle = TcpStream::connect(daemon.msrp_addr()).await.unwrap();
         let open = |count: f64| count == 3.0;
         daemon.wait_metric("msrp_connections", open).await;
-        let one_more = TcpStream::connect(daemon.msrp_addr()).await.unwrap();
-        expect_closed(one_more).await;
+        expect_reset(TcpStream::connect(daemon.msrp_addr())).await;
         wait_logged(&daemon, "connections_max is reached").await;
         expect_closed(idle).await;
         wait_logged(&daemon, "named no session in time").await;
@@ -75,12 +78,12 @@ async fn flood_of_any_kind_is_bounded_and_logged_and_the_others_talk_on() {
 const STRANGER: &str = "127.0.0.2";
 
 /// A connection from the attacker's address.
-async fn connect_strange(daemon: &Daemon) -> TcpStream {
+async fn connect_strange(daemon: &Daemon) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket
         .bind(format!("{STRANGER}:0").parse().unwrap())
         .unwrap();
-    socket.connect(daemon.msrp_addr()).await.unwrap()
+    socket.connect(daemon.msrp_addr()).await
 }
 
 #[tokio::test]
@@ -89,11 +92,11 @@ async fn source_with_too_many_silent_connections_is_refused_and_the_others_are_s
         let config = config_with_friends().set("limits", "source_unbound_max", 2);
         let daemon = Daemon::start(config.backend(way.backend).shards(1)).await;
         let silent = [
-            connect_strange(&daemon).await,
-            connect_strange(&daemon).await,
+            connect_strange(&daemon).await.unwrap(),
+            connect_strange(&daemon).await.unwrap(),
         ];
         daemon.wait_metric("msrp_connections", |n| n == 2.0).await;
-        expect_closed(connect_strange(&daemon).await).await;
+        expect_reset(connect_strange(&daemon)).await;
         wait_logged(&daemon, "too many without a session").await;
         let refused = "msrp_limits_reached_total{limit=\"source_unbound_max\"}";
         assert!(daemon.metric(refused).await >= 1.0);
@@ -110,7 +113,7 @@ async fn source_with_too_many_silent_connections_is_refused_and_the_others_are_s
         );
         drop(silent);
         daemon.wait_metric("msrp_connections", |n| n == 3.0).await;
-        let _again = connect_strange(&daemon).await;
+        let _again = connect_strange(&daemon).await.unwrap();
         daemon.wait_metric("msrp_connections", |n| n == 4.0).await;
     }
 }

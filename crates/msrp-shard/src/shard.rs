@@ -325,8 +325,10 @@ impl<I: Io> Shard<I> {
     fn handle_event(&mut self, now: Timestamp, event: ring_io::Event) {
         match event {
             ring_io::Event::Accepted {
-                listener, stream, ..
-            } => self.put_off(now, Arrival::Came(listener, stream)),
+                listener,
+                stream,
+                peer,
+            } => self.came(now, listener, (stream, peer)),
             ring_io::Event::AcceptFailed { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }

@@ -65,6 +65,6 @@ pub use io::{Event, Io, Read, SendOp, SendOutcome};
 pub use key::{ConnKey, ListenerKey};
 pub use memory::release_freed_memory;
 pub use pool::PoolStats;
-pub use socket::bind_reuseport;
+pub use socket::{bind_reuseport, reset};
 pub use uring::Uring;
 pub use waker::Waker;

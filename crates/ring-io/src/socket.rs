@@ -87,6 +87,16 @@ pub(crate) fn tune(stream: &TcpStream, config: &Config) {
     }
 }
 
+/// Closes a connection with a reset: its kernel and ours forget it at once, however many come.
+pub fn reset(stream: OwnedFd) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let _ = set_option(stream.as_raw_fd(), libc::SO_LINGER, linger);
+    drop(stream);
+}
+
 /// Octets that were given to the kernel and that the peer's kernel has not acknowledged; 0 when it cannot tell.
 pub(crate) fn unacknowledged(fd: RawFd) -> usize {
     let mut octets: libc::c_int = 0;
@@ -139,13 +149,15 @@ pub(crate) unsafe fn receive(fd: RawFd, room: *mut u8, octets: usize) -> io::Res
     usize::try_from(received).map_err(|_| io::Error::last_os_error())
 }
 
-fn set_option(fd: RawFd, name: i32, value: i32) -> io::Result<()> {
+fn set_option<T>(fd: RawFd, name: i32, value: T) -> io::Result<()> {
     set_option_of(fd, libc::SOL_SOCKET, name, value)
 }
 
-fn set_option_of(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
-    let octets: libc::socklen_t = 4;
-    // SAFETY: `value` is a readable int of the stated size and outlives the call.
+/// `value` is what the kernel expects of this option: an int, or a structure of C.
+#[expect(clippy::needless_pass_by_value, reason = "ints, mostly")]
+fn set_option_of<T>(fd: RawFd, level: i32, name: i32, value: T) -> io::Result<()> {
+    let octets = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // SAFETY: `value` is readable, of the stated size, and outlives the call.
     check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), octets) }).map(drop)
 }
 

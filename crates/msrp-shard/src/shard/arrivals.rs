@@ -4,13 +4,16 @@
 //! do not wait for that.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
+use msrp_control::Source;
 use msrp_session::Timestamp;
 use ring_io::{ConnKey, Io, ListenerKey};
 
 use super::Shard;
 use super::connection::Phase;
+use crate::census::Counted;
 use crate::limits::{ARRIVALS_WAITING_MAX, TURN_ARRIVALS_MAX};
 
 /// What waits for its turn, oldest first.
@@ -20,7 +23,7 @@ pub(super) type Arrivals = VecDeque<Arrival>;
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// It was accepted.
-    Came(ListenerKey, OwnedFd),
+    Came(Newcomer),
     /// Its peer will send no more.
     Ended(ConnKey),
     /// It broke.
@@ -29,7 +32,33 @@ pub(super) enum Arrival {
     Overdue(ConnKey),
 }
 
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) listener: ListenerKey,
+    pub(super) stream: OwnedFd,
+    pub(super) source: Source,
+    /// `None` when the node has as many connections as it may have.
+    pub(super) counted: Option<Counted>,
+}
+
 impl<I: Io> Shard<I> {
+    /// A connection was accepted. It is counted from now on.
+    pub(super) fn came(
+        &mut self,
+        now: Timestamp,
+        listener: ListenerKey,
+        (stream, peer): (OwnedFd, SocketAddr),
+    ) {
+        let newcomer = Newcomer {
+            listener,
+            stream,
+            source: Source::of(peer.ip()),
+            counted: self.environment.admit(),
+        };
+        self.put_off(now, Arrival::Came(newcomer));
+    }
+
     /// Lets it wait until those who talk have been heard.
     pub(super) fn put_off(&mut self, now: Timestamp, arrival: Arrival) {
         self.arrivals.push_back(arrival);
@@ -52,7 +81,7 @@ impl<I: Io> Shard<I> {
 
     fn handle_arrival(&mut self, now: Timestamp) {
         match self.arrivals.pop_front() {
-            Some(Arrival::Came(listener, stream)) => self.accept(now, listener, stream),
+            Some(Arrival::Came(newcomer)) => self.accept(now, newcomer),
             Some(Arrival::Ended(conn)) => self.peer_closed(now, conn),
             Some(Arrival::Broke(conn)) => self.failed(now, conn),
             Some(Arrival::Overdue(conn)) => self.end_unnamed(conn),

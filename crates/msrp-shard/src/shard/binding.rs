@@ -15,7 +15,7 @@
 
 use std::os::fd::OwnedFd;
 
-use msrp_control::{EndReason, Event};
+use msrp_control::{EndReason, Event, Source};
 use msrp_session::limits::TRANSACTION_NS;
 use msrp_session::{Question, Timestamp};
 use msrp_switch::{LegKey, Outcome};
@@ -23,9 +23,10 @@ use msrp_transport::Layer;
 use msrp_wire::{
     ByteRange, ContinuationFlag, FailureReport, Method, RelayedHeaders, SuccessReport, encode,
 };
-use ring_io::{ConnKey, Io, ListenerKey, Read};
+use ring_io::{ConnKey, Io, Read};
 
 use super::Shard;
+use super::arrivals::Newcomer;
 use super::connection::{Connection, Phase};
 use super::layer::Layered;
 use super::session::{Asked, Early, Link};
@@ -39,17 +40,20 @@ use crate::metrics::Cell;
 
 impl<I: Io> Shard<I> {
     /// A peer connected.
-    pub(super) fn accept(&mut self, now: Timestamp, listener: ListenerKey, stream: OwnedFd) {
+    pub(super) fn accept(&mut self, now: Timestamp, newcomer: Newcomer) {
         self.ask_for_room();
         let counters = &self.environment.counters;
         counters.count(Cell::ConnectionsAccepted);
-        let Some(counted) = self.environment.admit() else {
-            counters.count(Cell::ConnectionsRefused);
+        let Some(counted) = newcomer.counted else {
             counters.count(Cell::LimitConnections);
             tracing::warn!("a connection was refused: connections_max is reached");
-            return;
+            return self.refuse(newcomer.stream);
         };
-        let door = self.doors.iter().find(|(key, _)| *key == listener);
+        if !self.may_come(newcomer.source) {
+            return self.refuse(newcomer.stream);
+        }
+        let mut doors = self.doors.iter();
+        let door = doors.find(|(key, _)| *key == newcomer.listener);
         let layer = match door.map_or(Ok(None), |(_, door)| door.accept()) {
             Ok(layer) => layer,
             Err(error) => {
@@ -57,9 +61,14 @@ impl<I: Io> Shard<I> {
                 return;
             }
         };
-        if let Ok(conn) = self.io.adopt(stream, Read::Once) {
-            self.insert_unnamed(now, conn, layer, counted);
+        if let Ok(conn) = self.io.adopt(newcomer.stream, Read::Once) {
+            self.insert_unnamed(now, (conn, Some(newcomer.source)), layer, counted);
         }
+    }
+
+    fn refuse(&self, stream: OwnedFd) {
+        self.environment.counters.count(Cell::ConnectionsRefused);
+        ring_io::reset(stream);
     }
 
     /// A connection comes from another shard, which has read its first octets.
@@ -71,10 +80,15 @@ impl<I: Io> Shard<I> {
         counted: Counted,
     ) {
         if let Ok(conn) = self.io.adopt(stream, Read::Paused) {
-            let has_layer = layer.is_some();
-            if !self.insert_unnamed(now, conn, layer, counted) {
+            let addresses = self.io.addresses(conn);
+            let source = addresses.map(|(_, peer)| Source::of(peer.ip()));
+            if source.is_some_and(|source| !self.may_come(source)) {
+                self.environment.counters.count(Cell::ConnectionsRefused);
+                self.io.close(conn);
                 return;
             }
+            let has_layer = layer.is_some();
+            self.insert_unnamed(now, (conn, source), layer, counted);
             if has_layer {
                 self.mark_dirty(conn);
             }
@@ -82,18 +96,15 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// `false` when the connection is refused, and closed.
     fn insert_unnamed(
         &mut self,
         now: Timestamp,
-        conn: ConnKey,
+        (conn, source): (ConnKey, Option<Source>),
         layer: Option<Box<Layer>>,
         counted: Counted,
-    ) -> bool {
-        if !self.count_unnamed(conn) {
-            self.environment.counters.count(Cell::ConnectionsRefused);
-            self.io.close(conn);
-            return false;
+    ) {
+        if let Some(source) = source {
+            self.count_unnamed(conn, source);
         }
         let mut connection = Connection::new(Phase::Unnamed, &self.spares);
         connection.layer = layer.map(|layer| Box::new(Layered::new(*layer)));
@@ -104,7 +115,6 @@ impl<I: Io> Shard<I> {
         }
         self.connections.insert(conn, connection);
         self.keep_alive(now, conn);
-        true
     }
 
     /// Hands the connection with the octets of its request so far to another shard. `false` when it

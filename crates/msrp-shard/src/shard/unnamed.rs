@@ -44,23 +44,22 @@ impl Unnamed {
 }
 
 impl<I: Io> Shard<I> {
-    /// Counts a connection that has come. `false` when its source has too many that have named no session.
-    pub(super) fn count_unnamed(&mut self, conn: ConnKey) -> bool {
+    /// Whether one more connection may come from there. `false` when the source has too many that have named no session.
+    pub(super) fn may_come(&self, source: Source) -> bool {
         let max = self.environment.source_unbound_max();
-        if max == 0 {
+        if max == 0 || self.unnamed.count_of(source) < max {
             return true;
         }
-        let Some((_, peer)) = self.io.addresses(conn) else {
-            return true;
-        };
-        let source = Source::of(peer.ip());
-        if self.unnamed.count_of(source) >= max {
-            self.environment.counters.count(Cell::LimitSource);
-            tracing::warn!(%source, "a connection was refused: its source has too many without a session");
-            return false;
+        self.environment.counters.count(Cell::LimitSource);
+        tracing::warn!(%source, "a connection was refused: its source has too many without a session");
+        false
+    }
+
+    /// Counts a connection that has come.
+    pub(super) fn count_unnamed(&mut self, conn: ConnKey, source: Source) {
+        if self.environment.source_unbound_max() > 0 {
+            self.unnamed.insert(conn, source);
         }
-        self.unnamed.insert(conn, source);
-        true
     }
 
     /// The connection has named its session, or is gone.

@@ -153,6 +153,7 @@ impl Kernel {
             return;
         };
         let stream = OwnedFd::from(stream);
+        let owner = self.links.get(link).map_or(OWNERS_MAX, |link| link.owner);
         self.hold(stream.as_raw_fd(), link);
         if let Some(side) = self.sides.get_mut(shard) {
             side.accepted.push(link);
@@ -160,7 +161,7 @@ impl Kernel {
                 events.push(Event::Accepted {
                     listener: *listener,
                     stream,
-                    peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+                    peer: crate::world::address(owner.min(OWNERS_MAX)),
                 });
             }
         }

@@ -618,7 +618,7 @@ pub const KEYS: &[Key] = &[
         kind: "count",
         default: |c| number(c.limits.connections_max),
         effect: "Most MSRP connections of all listeners together.",
-        limit: "One more is closed when it arrives, and counted.",
+        limit: "One more is reset when it arrives, and counted.",
     },
     Key {
         path: "limits.message_octets_max",
@@ -641,7 +641,7 @@ pub const KEYS: &[Key] = &[
         effect: "Most MSRP connections of one source that have not named a session: an IPv4 address, or a /64 \
                  network of IPv6. Each shard keeps its share. Proxies and relays need few, since connections name \
                  their session at once. 0 is no bound.",
-        limit: "One more is closed when it arrives, and counted. Other sources, and connections that have named a \
+        limit: "One more is reset when it arrives, and counted. Other sources, and connections that have named a \
                 session, are not touched.",
     },
     Key {

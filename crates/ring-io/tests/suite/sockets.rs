@@ -1,7 +1,7 @@
 //! Accepting, connecting, receiving, closing.
 
 use std::collections::HashSet;
-use std::io::{Read as _, Write};
+use std::io::{ErrorKind, Read as _, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,15 @@ fn accept(rig: &mut Rig, count: usize) -> Vec<ConnKey> {
         .into_iter()
         .map(|(_, stream, _)| rig.io.adopt(stream, Read::Continuous).unwrap())
         .collect()
+}
+
+#[test]
+fn connection_that_is_reset_is_broken_for_its_peer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ring_io::reset(listener.accept().unwrap().0.into());
+    let error = peer.read(&mut [0; 8]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 pub(crate) fn echo_returns_every_octet(backend: Backend) {
@@ -97,10 +106,7 @@ pub(crate) fn connect_to_nobody_fails_once(backend: Backend) {
     rig.settle();
     assert_eq!(rig.log.failed.len(), 1);
     assert_eq!(rig.log.failed[0].0, conn);
-    assert_eq!(
-        rig.log.failed[0].1.kind(),
-        std::io::ErrorKind::ConnectionRefused
-    );
+    assert_eq!(rig.log.failed[0].1.kind(), ErrorKind::ConnectionRefused);
     assert!(rig.log.connected.is_empty());
     rig.io.close(conn);
 }
@@ -136,10 +142,7 @@ pub(crate) fn peer_reset_fails_the_connection_once(backend: Backend) {
     rig.settle();
     assert_eq!(rig.log.failed.len(), 1);
     assert_eq!(rig.log.failed[0].0, conn);
-    assert_eq!(
-        rig.log.failed[0].1.kind(),
-        std::io::ErrorKind::ConnectionReset
-    );
+    assert_eq!(rig.log.failed[0].1.kind(), ErrorKind::ConnectionReset);
 }
 
 pub(crate) fn shutdown_ends_the_stream_after_the_sent_octets(backend: Backend) {
@@ -390,7 +393,7 @@ pub(crate) fn dropped_backend_closes_its_sockets(backend: Backend) {
     assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
     match unseen.read_to_end(&mut Vec::new()) {
         Ok(octets) => assert_eq!(octets, 0),
-        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
     let mut events: Vec<Event> = Vec::new();
     backend
