@@ -34,8 +34,18 @@ pub const READ_REQUESTS_MANY: usize = 16;
 /// from without bounds again. Our choice: a read is also short where a receive buffer ends.
 pub const SHORT_READS: u8 = 8;
 
+/// Reads of at least [`READ_OCTETS`] in a row that make a connection one that says much. Our choice: a window of messages
+/// fills one or two, a large file or a flood all.
+pub const FULL_READS: u8 = 4;
+
+/// Requests that are read in one turn of all connections that say much, together. A read that was begun is read to its end.
+pub const BOUNDED_REQUESTS_MAX: usize = 32;
+
+/// Octets that are read in one turn of all connections that say much, together.
+pub const BOUNDED_OCTETS_MAX: usize = 64 * 1024;
+
 /// Requests of all connections that are read in one turn. With more, nothing is read on in this turn, but for those that
-/// sent more than their budget: they have as much as one of them alone, so that the others cannot keep them waiting.
+/// say much: they have a budget of their own, so that the others cannot keep them waiting.
 pub const TURN_REQUESTS_OF_ALL_MAX: usize = 2048;
 
 /// Connections that are accepted in one turn, or closed because they named no session. What is beyond waits for the

@@ -5,9 +5,9 @@
 //! connection whose recipients are slow, waits unread, and the connection is not received from
 //! until that has been read: the sender feels it by TCP.
 //!
-//! Connections that have sent more than their budget are *bounded*: they are read last in a turn, and all together as far as
-//! one alone: so who says little waits for the budget of one of those who say much, however many they are.
-//! They are received from one read at a time, so that they leave receive buffers to the others.
+//! Connections that have sent more than their budget, or that fill one receive buffer after the other, are *bounded*: they are
+//! read when what the others said has left, and all together have one small budget: so who says little waits for little,
+//! however many say much. They are received from one read at a time, so that they leave receive buffers to the others.
 
 use bytes::Bytes;
 use msrp_control::EndReason;
@@ -19,9 +19,9 @@ use super::connection::Phase;
 use super::waiting::Waiting;
 use crate::defect::Defect;
 use crate::limits::{
-    HELD_BACK_OCTETS_MAX, READ_OCTETS, READ_OCTETS_DENSE, READ_REQUESTS_MANY, SHORT_READS,
-    TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX, TURN_OCTETS_MAX, TURN_REQUESTS_MAX,
-    TURN_REQUESTS_OF_ALL_MAX,
+    BOUNDED_OCTETS_MAX, BOUNDED_REQUESTS_MAX, FULL_READS, HELD_BACK_OCTETS_MAX, READ_OCTETS,
+    READ_OCTETS_DENSE, READ_REQUESTS_MANY, SHORT_READS, TURN_COPIES_MAX, TURN_COPY_OCTETS_MAX,
+    TURN_OCTETS_MAX, TURN_REQUESTS_MAX, TURN_REQUESTS_OF_ALL_MAX,
 };
 use crate::metrics::Cell;
 
@@ -44,6 +44,8 @@ pub(super) struct Intake {
     is_own: bool,
     /// Short reads until it is received from without bounds again; 0 when it is.
     short_reads_left: u8,
+    /// Reads in a row that were not short.
+    full_reads: u8,
 }
 
 impl Intake {
@@ -127,9 +129,13 @@ impl Intake {
 
     /// A read arrived.
     fn arrived(&mut self, octets: Bytes) {
-        if self.is_bounded() && octets.len() >= READ_OCTETS {
-            self.begin_bounds();
+        if octets.len() >= READ_OCTETS {
+            self.full_reads = self.full_reads.saturating_add(1);
+            if self.is_bounded() || self.full_reads >= FULL_READS {
+                self.begin_bounds();
+            }
         } else {
+            self.full_reads = 0;
             self.short_reads_left = self.short_reads_left.saturating_sub(1);
         }
         self.unread.push_back(octets);
@@ -194,9 +200,9 @@ impl Turn {
         };
     }
 
-    /// Whether as much has been read as one connection may have read in a turn.
-    fn has_read_budget_of_one(&self) -> bool {
-        self.requests >= TURN_REQUESTS_MAX || self.read_octets >= TURN_OCTETS_MAX
+    /// Whether as much has been read as all bounded connections together may have.
+    fn has_spent_bounds(&self) -> bool {
+        self.requests >= BOUNDED_REQUESTS_MAX || self.read_octets >= BOUNDED_OCTETS_MAX
     }
 
     fn is_full(&self) -> bool {
@@ -267,6 +273,7 @@ impl<I: Io> Shard<I> {
             && let Some(connection) = self.connections.get_mut(conn)
             && connection.slowed_by.is_empty()
             && !matches!(connection.phase, Phase::Early(_))
+            && !(connection.intake.is_bounded() && self.turn.has_spent_bounds())
             && let Some(octets) = connection.intake.next(self.turn.number)
         {
             let before = self.turn.requests;
@@ -318,11 +325,15 @@ impl<I: Io> Shard<I> {
         self.unread = left;
     }
 
-    /// Reads those that are bounded, all together as far as one alone.
+    /// Reads those that are bounded. What the others said leaves before that.
     pub(super) fn read_bounded(&mut self, now: Timestamp) {
+        if self.bounded.is_empty() {
+            return;
+        }
+        self.flush(now);
         self.turn.begin_bounded();
         let waiting = std::mem::take(&mut self.bounded);
-        let mut left = self.read_each(now, waiting, |turn| !turn.has_read_budget_of_one());
+        let mut left = self.read_each(now, waiting, |turn| !turn.has_spent_bounds());
         left.append(&mut self.bounded);
         self.bounded = left;
     }
@@ -404,18 +415,36 @@ mod tests {
     }
 
     #[test]
-    fn bounded_connections_read_as_much_as_one_alone_whatever_the_others_read() {
+    fn connection_that_fills_one_receive_buffer_after_the_other_is_bounded() {
+        let mut intake = Intake::default();
+        let mut read = |octets| {
+            intake.arrived(Bytes::from(vec![0; octets]));
+            intake.unread = Waiting::default();
+            intake.is_bounded()
+        };
+        for _ in 1..FULL_READS {
+            assert!(!read(READ_OCTETS));
+        }
+        assert!(!read(READ_OCTETS - 1));
+        for _ in 1..FULL_READS {
+            assert!(!read(READ_OCTETS));
+        }
+        assert!(read(READ_OCTETS));
+    }
+
+    #[test]
+    fn bounded_connections_have_one_budget_whatever_the_others_read() {
         let after = |requests, octets| {
             let mut turn = Turn::default();
             (0..TURN_REQUESTS_OF_ALL_MAX).for_each(|_| turn.count_request());
             turn.begin_bounded();
             (0..requests).for_each(|_| turn.count_request());
             turn.count_read(octets);
-            turn.has_read_budget_of_one()
+            turn.has_spent_bounds()
         };
-        assert!(!after(TURN_REQUESTS_MAX - 1, TURN_OCTETS_MAX - 1));
-        assert!(after(TURN_REQUESTS_MAX, 0));
-        assert!(after(0, TURN_OCTETS_MAX));
+        assert!(!after(BOUNDED_REQUESTS_MAX - 1, BOUNDED_OCTETS_MAX - 1));
+        assert!(after(BOUNDED_REQUESTS_MAX, 0));
+        assert!(after(0, BOUNDED_OCTETS_MAX));
     }
 
     #[test]
