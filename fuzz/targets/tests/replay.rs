@@ -149,8 +149,11 @@ fn corpus_is_small_and_whole() {
         .collect();
     let names: BTreeSet<String> = TARGETS.iter().map(|t| t.name.to_owned()).collect();
     assert_eq!(folders, names);
+    let page = std::fs::read_to_string(corpus_folder().join("../README.md")).unwrap();
     let mut octets = 0;
     for target in TARGETS {
+        let row = format!("\n| `{}` | ", target.name);
+        assert!(page.contains(&row), "{} is not explained", target.name);
         let corpus = corpus(target);
         assert!((1..=48).contains(&corpus.len()), "{}", target.name);
         octets += corpus.iter().map(Vec::len).sum::<usize>();
